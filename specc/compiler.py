@@ -1,0 +1,125 @@
+"""The pipeline, from the text of a spec to the text of a module.
+
+    net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
+             -> differentiate -> passes -> print -> template -> black -> net.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specc.diagnostics import Diagnostic
+from specc.model import Model
+from specc.source import Source
+
+if TYPE_CHECKING:
+    from specc.derive import Derived
+
+STAGES = ("ast", "model", "ir", "grad", "opt", "code")
+TARGETS = ("torch",)
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a compilation gives: the text of the stage asked for, or None where errors stop it."""
+
+    model: Model | None
+    text: str | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def analyse(
+    source: Source, overrides: Mapping[str, str]
+) -> tuple[Model | None, tuple[Diagnostic, ...]]:
+    """Parse and check a spec; the Model is None exactly when a diagnostic is an error."""
+    from specc.check import check
+    from specc.parser import parse
+
+    tree, syntax_errors = parse(source)
+    model, findings = check(tree, overrides)
+    raise AssertionError((model, findings, syntax_errors))
+
+
+def compile_source(
+    source: Source,
+    overrides: Mapping[str, str],
+    target: str = "torch",
+    stage: str = "code",
+    command: str = "specc compile",
+) -> Compilation:
+    """Compile a spec for `target`, as far as `stage` (one of `STAGES`).
+
+    `command` is what the module names as its origin; `place.recorded_command` makes it.
+    """
+    model, diagnostics = analyse(source, overrides)
+    if model is None:
+        return Compilation(None, None, diagnostics)
+    return Compilation(model, text_of(model, target, stage, command), diagnostics)
+
+
+def text_of(model: Model, target: str, stage: str, command: str) -> str:
+    """Give a stage of a checked model's compilation as text."""
+    from specc.derive import derive
+    from specc.ir import show
+    from specc.lower import lower
+
+    if stage == "model":
+        return _shown(model)
+    lowered = lower(model)
+    if stage == "ir":
+        return "\n".join(show(program) for program in lowered.programs)
+    derived = derive(lowered)
+    if stage == "grad":
+        return "\n".join(show(program) for program in derived.programs)
+    derived = optimize(derived, target)
+    if stage == "opt":
+        return "\n".join(show(program) for program in derived.programs)
+    from specc.emit import emit
+
+    return emit(model, derived, command)
+
+
+def optimize(derived: Derived, target: str) -> Derived:
+    """Run the passes, each verified, in an order of which every step has its reason."""
+    from specc.ir import Program, verify
+    from specc.passes.buffers import buffers
+    from specc.passes.expand import expand
+    from specc.passes.fuse import fuse
+    from specc.passes.share import share
+    from specc.passes.simplify import simplify
+    from specc.targets.torch_text import TORCH
+
+    primitive = {"torch": TORCH}[target].primitive
+    passes = (
+        ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns
+        ("expand", lambda program: expand(program, primitive)),  # to what can be shared
+        ("share", share),  # before fusion, which would make equal things different
+        ("fuse", fuse),  # sees each expression once
+        ("simplify", simplify),  # what fusion and expansion left behind
+        ("buffers", lambda program: buffers(program, OVERWRITES.get(program.name))),
+    )
+
+    def run(program: Program) -> Program:
+        for name, change in passes:
+            program = verify(change(program), name)
+        return program
+
+    return derived.map(run)
+
+
+OVERWRITES = {"update": {"theta": "theta", "velocity": "velocity"}}
+"""Results that are written over an argument: the state of training."""
+
+
+def _shown(model: Model) -> str:
+    lines = [f"model {model.name}"]
+    lines += [f"    {name} = {value}" for name, value in model.constants]
+    lines.append(f"    input {model.input.name}: {list(model.input.shape)}")
+    for node in model.nodes:
+        shapes = f"{list(node.input_shape)} -> {list(node.output_shape)}"
+        lines.append(f"    {node.name}: {node.use}  # {shapes}, line {node.line}")
+    clauses = [model.loss, model.optimizer, model.schedule, *model.metrics]
+    lines += [f"    {clause.use.entry.kind} {clause.use}" for clause in clauses]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,69 @@
+"""A Value as a line of mathematics, for the comment beside the code that computes it.
+
+Names stand for themselves, `d_x` is dL/dx, and only what has no name is spelled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specc.ir import BATCH, Value, is_constant
+
+ATOM, POWER, PRODUCT, SUM, RELATION = range(5)
+"""How tightly an expression binds, tightest first."""
+
+INFIX = {
+    "add": ("{} + {}", SUM, SUM, SUM),
+    "sub": ("{} - {}", SUM, SUM, PRODUCT),
+    "mul": ("{} * {}", PRODUCT, PRODUCT, POWER),
+    "div": ("{} / {}", PRODUCT, PRODUCT, POWER),
+    "pow": ("{}^{}", POWER, ATOM, ATOM),
+    "neg": ("-{}", SUM, POWER),
+    "mm": ("{} {}", PRODUCT, ATOM, ATOM),
+    "transpose": ("{}^T", ATOM, ATOM),
+    "greater": ("[{} > {}]", ATOM, RELATION, RELATION),
+    "equal": ("[{} = {}]", ATOM, RELATION, RELATION),
+    "with_ones": ("[{}; 1]", ATOM, RELATION),
+    "weight_of": ("W", ATOM, RELATION),
+    "body": ("{} without its last row", RELATION, ATOM),
+    "count": ("n", ATOM, RELATION),
+    "spread": ("{}", ATOM, ATOM),
+    "minus_one_hot": ("{} - one_hot({})", SUM, SUM, RELATION),
+    "place": ("{} at {}", RELATION, ATOM, ATOM),
+}
+"""Pattern, how tightly the whole binds, how tightly each operand has to."""
+
+
+def mathematics(value: Value, names: Mapping[Value, str] | None = None) -> str:
+    """Write `value`; `names` are for Values that have no name of their own."""
+    return _written(value, names or {})[0]
+
+
+def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
+    if value in names:
+        return names[value], ATOM
+    if value.name:
+        symbol = dict(value.attrs).get("symbol") if value.op == "input" else None
+        name = symbol or value.name
+        return (f"dL/d{name[2:]}" if name.startswith("d_") else name), ATOM
+    if value.op == "const":
+        number = value.attribute("value")
+        return f"{number:g}", ATOM if number >= 0 else SUM
+    if value.op == "mul" and is_constant(value.args[0], 1):
+        return _written(value.args[1], names)
+    if value.op == "sum":
+        summed = value.args[0]
+        if summed.shape[value.attribute("axis")] == BATCH:
+            return f"sum over samples of {_within(summed, POWER, names)}", PRODUCT
+        return f"sum({_written(summed, names)[0]})", ATOM
+    if value.op in INFIX:
+        pattern, binds, *needs = INFIX[value.op]
+        operands = [_within(a, n, names) for a, n in zip(value.args, needs, strict=False)]
+        return pattern.format(*operands), binds
+    inside = ", ".join(_written(arg, names)[0] for arg in value.args)
+    return f"{value.op}({inside})", ATOM
+
+
+def _within(value: Value, needs: int, names: Mapping[Value, str]) -> str:
+    text, binds = _written(value, names)
+    return text if binds <= needs else f"({text})"

@@ -1,0 +1,146 @@
+"""From the lowered network to every Program of a module: the derivatives, and the layout.
+
+`columns` decides how samples lie. Programs that one step runs (forward, loss gradient, backward)
+follow it; those that look at many samples at once (output, loss, metrics) always see rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from specc.differentiate import differentiate, outside, saved
+from specc.ir import Program, Value, constant, verify
+from specc.lower import Lowered
+from specc.passes.layout import layout
+
+WIDE = 16_384
+"""A weight of more numbers than this makes arithmetic cost more than calls: samples are rows."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Everything that a module computes."""
+
+    columns: bool
+    forward: Program
+    output: Program | None
+    loss: Program
+    metrics: tuple[Program, ...]
+    loss_gradient: Program
+    """the last layer's value and the target -> dL/d(that value)."""
+    backward: Program
+    """what forward kept and dL/d(the last layer's value) -> dL/d(every parameter)."""
+    input_gradient: Program
+    """what backward kept -> dL/d(the input)."""
+    output_gradient: Program | None
+    """dL/d(prediction) -> dL/d(logits)."""
+    learning_rate: Program
+    update: Program
+
+    def map(self, change: Callable[[Program], Program]) -> Derived:
+        """Change every Program."""
+        return Derived(
+            self.columns,
+            **{
+                name: change(program)
+                for name, program in vars(self).items()
+                if isinstance(program, Program)
+            },
+            **{
+                name: None
+                for name in ("output", "output_gradient")
+                if getattr(self, name) is None
+            },
+            metrics=tuple(change(metric) for metric in self.metrics),
+        )
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """Every Program, in the order of a module."""
+        single = (
+            self.learning_rate,
+            self.forward,
+            self.output,
+            self.loss,
+            self.loss_gradient,
+            self.backward,
+            self.input_gradient,
+            self.output_gradient,
+            self.update,
+        )
+        return (*(p for p in single if p is not None), *self.metrics)
+
+
+def derive(lowered: Lowered) -> Derived:
+    """Choose the layout and differentiate."""
+    weights = [v.shape for v in lowered.forward.inputs[1:]]
+    columns = all(_elements(shape) <= WIDE for shape in weights)
+    turn = layout if columns else _as_it_is
+    forward = verify(turn(lowered.forward), "layout")
+    loss = turn(lowered.loss)
+    x, *parameters = forward.inputs
+    layers = [list(group) for _, group in groupby(parameters, _layer)]
+    wrt = [value for layer in reversed(layers) for value in layer]
+    everything = differentiate(forward, (*wrt, x), "backward")
+    *gradients, (d_input, by_input) = everything.outputs
+    backward = _arguments(replace(everything, outputs=tuple(gradients)))
+    whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
+    last = loss.inputs[0]
+    output_gradient = None
+    if lowered.output is not None:
+        logits = lowered.output.inputs
+        output_gradient = differentiate(lowered.output, logits, "output_gradient")
+        ordered = sorted(output_gradient.inputs, key=lambda v: v.name.startswith("d_"))
+        output_gradient = replace(output_gradient, inputs=tuple(ordered))
+    return Derived(
+        columns=columns,
+        forward=verify(saved(forward, backward), "differentiate"),
+        output=_expression(lowered.output),
+        loss=lowered.loss,
+        metrics=lowered.metrics,
+        loss_gradient=differentiate(
+            loss, (last,), f"{loss.name}_gradient", seed=constant(1)
+        ),
+        backward=backward,
+        input_gradient=verify(_keeping(whole, backward), "differentiate"),
+        output_gradient=_expression(output_gradient),
+        learning_rate=lowered.learning_rate,
+        update=lowered.update,
+    )
+
+
+def _keeping(whole: Program, backward: Program) -> Program:
+    """Compute one more result from what `backward` left behind."""
+    unnamed = _expression(whole)
+    assert unnamed is not None
+    return outside(unnamed, backward)
+
+
+def _expression(program: Program | None) -> Program | None:
+    """Take the names off the results, so that they are not kept but returned."""
+    if program is None:
+        return None
+    outputs = tuple((name, replace(v, name="")) for name, v in program.outputs)
+    return replace(program, outputs=outputs)
+
+
+def _as_it_is(program: Program) -> Program:
+    return program
+
+
+def _layer(parameter: Value) -> str:
+    return parameter.origins[0].layer
+
+
+def _arguments(program: Program) -> Program:
+    inputs = tuple(v for v in program.values if v.op == "input")
+    return replace(program, inputs=inputs)
+
+
+def _elements(shape: tuple[int | str, ...]) -> int:
+    size = 1
+    for dim in shape:
+        size *= dim if isinstance(dim, int) else 1
+    return size

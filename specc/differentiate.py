@@ -1,0 +1,100 @@
+"""The reverse sweep: a Program -> the Program of its derivatives.
+
+Takes a Program with one result, gives dL/d(what is asked for) from dL/d(that result). The Values of
+the forward Program that a derivative mentions become arguments, by name: they are what the forward
+pass has to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from specc.derivation import mathematics
+from specc.ir import Program, Value, argument, in_order, rewrite, verify
+from specc.ops import OPS, sum_over
+
+
+def differentiate(
+    program: Program, wrt: Iterable[Value], name: str, seed: Value | None = None
+) -> Program:
+    """Give dL/dv for every v of `wrt` (arguments of `program`), under the names `d_<v>`.
+
+    `seed` is dL/d(the result); left out, it is the argument `d_<result>`.
+    """
+    ((result_name, result),) = program.outputs
+    wanted = tuple(wrt)
+    if seed is None:
+        seed = argument(f"d_{result_name}", result.shape)
+    active = _active(program, wanted)
+    cotangent = {result: seed}
+    for value in reversed(program.values):
+        if value not in cotangent or value not in active:
+            continue
+        dy = cotangent[value] = _named(cotangent[value], value)
+        if value.op == "input":
+            continue
+        derivative = OPS[value.op].derivative
+        assert derivative is not None, f"{value.op} has no derivative"
+        parts = derivative(dy, value, *value.args, **dict(value.attrs))
+        for arg, part in zip(value.args, parts, strict=True):
+            if part is None or arg not in active:
+                continue
+            part = replace(_unbroadcast(part, arg), origins=value.origins)
+            cotangent[arg] = cotangent[arg] + part if arg in cotangent else part
+    outputs = tuple((f"d_{v.name}", cotangent[v]) for v in wanted if v in cotangent)
+    return verify(outside(Program(name, (), outputs), program), name)
+
+
+def _active(program: Program, wanted: tuple[Value, ...]) -> set[Value]:
+    active = set(wanted)
+    for value in program.values:
+        if active.intersection(value.args):
+            active.add(value)
+    return active
+
+
+def _named(dy: Value, value: Value) -> Value:
+    """Call dL/dvalue `d_<value>` and write beside it how it was derived."""
+    if not value.name or dy.name or dy.op in ("const", "input"):
+        return dy
+    lhs = f"dL/d{mathematics(value)}"
+    line = f"{lhs} = {mathematics(dy)}"
+    return replace(dy, name=f"d_{value.name}", derivation=line)
+
+
+def _unbroadcast(part: Value, arg: Value) -> Value:
+    """Sum over the axes that broadcasting added or stretched: once, for every rule."""
+    while len(part.shape) > len(arg.shape):
+        part = sum_over(part, axis=0, keep=False)
+    for axis, (found, expected) in enumerate(zip(part.shape, arg.shape, strict=True)):
+        if expected == 1 and found != 1:
+            part = sum_over(part, axis=axis, keep=True)
+    return part
+
+
+def outside(backward: Program, forward: Program) -> Program:
+    """Make arguments of the Values of `forward` that `backward` mentions, where they have names."""
+    mine = {value.name for value in forward.values if value.name}
+
+    def keep(value: Value) -> Value:
+        if value.name in mine and value.op != "input":
+            return argument(value.name, value.shape, value.dtype)
+        return value
+
+    cut = rewrite(backward, keep)
+    inputs = tuple(v for v in cut.values if v.op == "input")
+    return Program(cut.name, inputs, cut.outputs)
+
+
+def saved(forward: Program, backward: Program) -> Program:
+    """Add to a forward Program's results every Value that `backward` takes from it."""
+    named = {value.name: value for value in forward.values if value.op != "input"}
+    results = dict(forward.outputs)
+    for value in backward.inputs:
+        if value.name in named:
+            results.setdefault(value.name, named[value.name])
+    ordered = [v for v in in_order(results.values()) if results.get(v.name) is v]
+    last = forward.outputs[0][0]
+    ordered.sort(key=lambda value: value.name != last)
+    return replace(forward, outputs=tuple((v.name, v) for v in ordered))

@@ -1,0 +1,95 @@
+"""Programs -> the text of a module: the view, the templates, black, and a last look at the result.
+
+Control flow is in the templates, formulas come from the Programs. Black formats only what varies in
+form; the templates are formatted as they stand, which a test checks on every golden.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from specc.derive import Derived
+from specc.model import Model
+from specc.view import Code
+
+STDLIB = frozenset(
+    "__future__ argparse collections itertools json math os tempfile time typing".split()
+)
+WIDTH = 88
+ALLOWED_IMPORTS = STDLIB | {"torch", "safetensors"}
+
+
+def emit(model: Model, derived: Derived, command: str) -> str:
+    """Give the whole module, header included."""
+    from specc.module_view import module_view
+    from specc.output import sealed
+
+    view = module_view(model, derived, command)
+    functions = _formatted(_rendered("functions.py.j2", view))
+    constants = _formatted(_rendered("constants.py.j2", view))
+    parts = {"functions": Code(functions), "constants": Code(constants)}
+    text = _tidy(_rendered("module.py.j2", view | parts))
+    if any(len(line) > WIDTH for line in text.splitlines()):
+        text = _formatted(text) + "\n"  # long names: slower, and rare
+    _check(text)
+    return sealed(text)
+
+
+def _rendered(name: str, view: dict[str, Any]) -> str:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
+
+    from specc.resources import folder
+
+    def finalize(piece: object) -> str:
+        if isinstance(piece, Undefined):
+            return str(piece)  # raises, naming what is missing
+        if not isinstance(piece, Code):
+            raise TypeError(f"a template prints {piece!r}, which is not Code")
+        return piece.text
+
+    templates = folder("templates") / "torch"
+    environment = Environment(
+        loader=FunctionLoader(lambda file: (templates / file).read_text("utf-8")),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(name).render(view)
+
+
+def _formatted(text: str) -> str:
+    import black
+
+    return black.format_str(text, mode=black.Mode(line_length=88)).strip("\n")
+
+
+def _tidy(text: str) -> str:
+    """Leave two blank lines at most, and one line end at the end."""
+    while "\n\n\n\n" in text:
+        text = text.replace("\n\n\n\n", "\n\n\n")
+    return text.strip("\n") + "\n"
+
+
+class UnsafeModule(Exception):
+    """The emitted text is not what the templates say: always a bug in specc."""
+
+
+def _check(text: str) -> None:
+    """Parse the module; refuse what no template writes."""
+    if not text.isascii():
+        raise UnsafeModule("the module is not plain ASCII")
+    for node in ast.walk(ast.parse(text)):
+        imported: list[str] = []
+        if isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imported = [node.module or "", "" if node.level else "torch"]
+        elif isinstance(node, ast.Name) and node.id in ("eval", "exec", "__import__"):
+            raise UnsafeModule(f"the module calls {node.id}")
+        for name in imported:
+            if name.partition(".")[0] not in ALLOWED_IMPORTS:
+                raise UnsafeModule(f"the module imports `{name}`")

@@ -1,0 +1,245 @@
+"""The intermediate representation: a Program is a graph of Values, each one operation.
+
+A Value is immutable and knows its shape; the batch is a symbolic dimension. Names and origins are
+part of it, because the emitted text is read by people. Invariant: `verify` accepts every Program
+that leaves a stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+BATCH = "batch"
+"""The dimension that counts samples (times positions, where a sample has leading axes)."""
+
+Shape = tuple[int | str, ...]
+DType = Literal["real", "int", "bool"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a Value comes from: one layer, as the spec wrote it."""
+
+    layer: str
+    says: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """The result of one operation; two Values are equal only when they are the same one."""
+
+    op: str
+    args: tuple[Value, ...] = ()
+    attrs: tuple[tuple[str, Any], ...] = ()
+    shape: Shape = ()
+    dtype: DType = "real"
+    name: str = ""
+    """What the spec or the sweep calls it: `relu1`, `d_relu1`; empty inside an expression."""
+    origins: tuple[Origin, ...] = ()
+    """The layers that it belongs to: several, once operations are fused."""
+    derivation: str = ""
+    """For a derivative: the line of mathematics that it was made by."""
+    slot: str = ""
+    """The kept buffer that it is written to; several Values may take turns in one."""
+
+    def attribute(self, name: str) -> Any:
+        """Give one attribute of the operation, such as its axis."""
+        return dict(self.attrs)[name]
+
+    def __add__(self, other: Value | float) -> Value:
+        return _apply("add", self, other)
+
+    def __radd__(self, other: float) -> Value:
+        return _apply("add", other, self)
+
+    def __sub__(self, other: Value | float) -> Value:
+        return _apply("sub", self, other)
+
+    def __rsub__(self, other: float) -> Value:
+        return _apply("sub", other, self)
+
+    def __mul__(self, other: Value | float) -> Value:
+        return _apply("mul", self, other)
+
+    def __rmul__(self, other: float) -> Value:
+        return _apply("mul", other, self)
+
+    def __truediv__(self, other: Value | float) -> Value:
+        return _apply("div", self, other)
+
+    def __rtruediv__(self, other: float) -> Value:
+        return _apply("div", other, self)
+
+    def __pow__(self, other: Value | float) -> Value:
+        return _apply("pow", self, other)
+
+    def __rpow__(self, other: float) -> Value:
+        return _apply("pow", other, self)
+
+    def __neg__(self) -> Value:
+        return _apply("neg", self)
+
+
+def _apply(op: str, *args: Value | float) -> Value:
+    from specc import ops  # the table of operations is written in terms of Values
+
+    return ops.apply(op, *args)
+
+
+def constant(value: float) -> Value:
+    """Make a number of a Value, without a shape."""
+    return Value("const", attrs=(("value", value),))
+
+
+def argument(name: str, shape: Shape = (), dtype: DType = "real") -> Value:
+    """Make an argument of a Program."""
+    return Value("input", shape=shape, dtype=dtype, name=name)
+
+
+def named(value: Value, name: str) -> Value:
+    """Give a Value a name, under which it is kept."""
+    return replace(value, name=name)
+
+
+def is_constant(value: Value, number: float | None = None) -> bool:
+    """Tell whether `value` is a number, or that number."""
+    return value.op == "const" and number in (None, value.attribute("value"))
+
+
+@dataclass(frozen=True)
+class Program:
+    """Named results, and the arguments that they are computed from."""
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[tuple[str, Value], ...]
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Every Value that a result needs, each after its arguments, in order of the results."""
+        return in_order(value for _, value in self.outputs)
+
+    def output(self, name: str) -> Value:
+        """Give one result by its name."""
+        return dict(self.outputs)[name]
+
+    def uses(self) -> dict[Value, int]:
+        """Count how often each Value is an argument or a result."""
+        counts = dict.fromkeys(self.values, 0)
+        for value in self.values:
+            for arg in value.args:
+                counts[arg] += 1
+        for _, value in self.outputs:
+            counts[value] += 1
+        return counts
+
+
+def in_order(results: Iterable[Value]) -> tuple[Value, ...]:
+    """Sort all that `results` need so that arguments come first; no recursion, for deep nets."""
+    done: dict[Value, None] = {}
+    for result in results:
+        stack = [(result, False)]
+        while stack:
+            value, ready = stack.pop()
+            if value in done:
+                continue
+            if ready:
+                done[value] = None
+                continue
+            stack.append((value, True))
+            stack.extend((arg, False) for arg in reversed(value.args))
+    return tuple(done)
+
+
+Rule = Callable[[Value], Value]
+
+
+def rewrite(program: Program, rule: Rule) -> Program:
+    """Rebuild a Program bottom-up, giving each Value, with its new arguments, to `rule`.
+
+    A name, an origin and a derivation that `rule` loses are put back on what takes its place.
+    """
+    new: dict[Value, Value] = {}
+    for value in program.values:
+        args = tuple(new[arg] for arg in value.args)
+        same = all(a is b for a, b in zip(args, value.args, strict=True))
+        moved = value if same else replace(value, args=args)
+        made = rule(moved)
+        if made is not moved and made.op not in ("const", "input"):
+            made = replace(
+                made,
+                name=made.name or value.name,
+                derivation=made.derivation or value.derivation,
+            )
+        if made is not moved and value.origins and not made.origins:
+            made = replace(made, origins=value.origins)
+        new[value] = made
+    return Program(
+        program.name,
+        tuple(new.get(value, value) for value in program.inputs),
+        tuple((name, new[value]) for name, value in program.outputs),
+    )
+
+
+class InvalidProgram(Exception):
+    """A pass broke the IR: always a bug in specc, never the user's mistake."""
+
+
+def verify(program: Program, stage: str) -> Program:
+    """Check a Program's arguments, shapes and names; give it back, so that calls chain."""
+    from specc import ops
+
+    names: dict[str, Value] = {}
+    for value in program.values:
+        if value.op == "input":
+            if value not in program.inputs:
+                _fail(program, stage, f"`{value.name}` is no argument of it")
+        elif value.op != "const":
+            shape, dtype = ops.result_type(value.op, value.args, dict(value.attrs))
+            if (shape, dtype) != (value.shape, value.dtype):
+                found = f"{value.dtype}{list(value.shape)}"
+                _fail(program, stage, f"{value.op} is {dtype}{list(shape)}, says {found}")
+        if value.name and names.setdefault(value.name, value) is not value:
+            _fail(program, stage, f"two values are called `{value.name}`")
+    return program
+
+
+def _fail(program: Program, stage: str, problem: str) -> None:
+    raise InvalidProgram(f"after {stage}, program `{program.name}`: {problem}")
+
+
+def show(program: Program) -> str:
+    """Print a Program as code, with shapes and the lines of the spec."""
+    numbers: dict[Value, str] = {}
+    text = [f"program {program.name}:"]
+    for value in program.inputs:
+        numbers[value] = value.name
+        text.append(f"    {value.name}: {value.dtype}[{_dims(value.shape)}]")
+    for value in program.values:
+        if value in numbers:
+            continue
+        if value.op == "const":
+            numbers[value] = f"{value.attribute('value'):g}"
+            continue
+        numbers[value] = value.name or f"%{len(numbers)}"
+        args = [numbers[arg] for arg in value.args]
+        args += [f"{name}={item}" for name, item in value.attrs]
+        line = f"    {numbers[value]} = {value.op}({', '.join(args)})"
+        notes = [f"[{_dims(value.shape)}]"]
+        if value.slot:
+            notes.append(f"in {value.slot}")
+        if value.origins:
+            notes.append(f"line {value.origins[0].line}")
+        if value.derivation:
+            notes.append(value.derivation)
+        text.append(f"{line:<56}  # {', '.join(notes)}")
+    results = ", ".join(f"{name}={numbers[value]}" for name, value in program.outputs)
+    text.append(f"    return {results}")
+    return "\n".join(text) + "\n"
+
+
+def _dims(shape: Shape) -> str:
+    return ", ".join(str(dim) for dim in shape)

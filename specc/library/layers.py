@@ -1,0 +1,100 @@
+"""The layers: each word is one class; its fields are its arguments.
+
+A layer answers three questions: what shape it gives, which parameters it has, and what it computes
+(as Values). Shapes are of one sample; a Value's shape has the batch in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from specc import ops
+from specc.ir import Value
+from specc.library.entry import Count, Of, ShapeError, Use, entry, use
+from specc.library.initializers import Fans
+
+Shape = tuple[int, ...]
+Initializer = Annotated[Use, Of("initializer")]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a layer: its shape in torch's layout, how it starts, its fans."""
+
+    shape: Shape
+    initializer: Use
+    fans: Fans | None
+
+
+class Layer:
+    """What every layer answers; the defaults are those of a layer without parameters."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        """Give the parameters for an input of `shape`, in the order of torch's state_dict."""
+        return {}
+
+    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+        """Give the output for the input `x`, whose shape has the batch in front."""
+        raise NotImplementedError
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Linear(Layer):
+    """x W^T + b over the last axis; W is (units, in)."""
+
+    units: Count
+    weight: Initializer = use("initializer", "xavier_uniform")
+    bias: Annotated[Use, Of("initializer")] | None = use("initializer", "zeros")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise ShapeError(
+                "linear needs at least one axis, found a single number per sample",
+                "declare the input as `real[1]`",
+            )
+        return (*shape[:-1], self.units)
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        fans = Fans(fan_in=shape[-1], fan_out=self.units)
+        weight = Parameter((self.units, shape[-1]), self.weight, fans)
+        if self.bias is None:
+            return {"weight": weight}
+        # torch.nn draws the bias from the weight's fan-in; no other initializer reads it.
+        return {"weight": weight, "bias": Parameter((self.units,), self.bias, fans)}
+
+    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+        if "bias" not in parameters:
+            return ops.mm(x, ops.transpose(parameters["weight"]))
+        return ops.linear(x, parameters["weight"], parameters["bias"])
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An activation word as a layer; it keeps the shape."""
+
+    use: Use
+
+    def output_shape(self, shape: Shape) -> Shape:
+        axis = dict(self.use.arguments).get("axis")
+        if axis is not None and not -len(shape) <= axis < len(shape):
+            raise ShapeError(
+                f"{self.use.entry.name} has no axis {axis} in a sample of shape"
+                f" {list(shape)}"
+            )
+        if axis is not None and axis % len(shape) != len(shape) - 1:
+            raise ShapeError(
+                f"{self.use.entry.name} along another axis than the last is not"
+                " available yet"
+            )
+        return shape
+
+    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+        value: Value = self.use(x)
+        return value

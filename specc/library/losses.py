@@ -1,0 +1,66 @@
+"""The losses: each word is one function of prediction and target that gives a scalar Value.
+
+`FUSED` names the activation that a loss swallows: after a last `sigmoid`, `binary_cross_entropy`
+is computed from the logits in one stable formula, and predictions stay probabilities.
+"""
+
+from __future__ import annotations
+
+from specc import ops
+from specc.ir import Value
+from specc.library.entry import ShapeError, entry
+
+FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+
+@entry("loss", operands=2)
+def mse(prediction: Value, target: Value, half: bool = False) -> Value:
+    """mean (p - t)^2 over all elements; `half=true` halves it."""
+    return ops.mse(prediction, target, half=half)
+
+
+@entry("loss", operands=2)
+def binary_cross_entropy(prediction: Value, target: Value) -> Value:
+    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits."""
+    return ops.binary_cross_entropy(prediction, target)
+
+
+@entry("loss", operands=2)
+def cross_entropy(prediction: Value, target: Value) -> Value:
+    """mean logsumexp(z) - z[t], z the logits over the classes, t the class."""
+    return ops.cross_entropy(prediction, target)
+
+
+def check_shapes(
+    loss: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
+) -> None:
+    """Raise ShapeError where `loss` cannot compare an output with a target of these shapes.
+
+    Shapes are of one sample; `dtype` is the target's, "real" or "int".
+    """
+    if loss == "cross_entropy":
+        if dtype != "int":
+            raise ShapeError(
+                "cross_entropy needs a target of class indices",
+                "declare the target as `int[]`",
+            )
+        if not output:
+            raise ShapeError("cross_entropy needs one output for each class")
+        if output[:-1] != target:
+            raise ShapeError(
+                f"the network gives {list(output)}, so cross_entropy needs a target of"
+                f" shape {list(output[:-1])}, found {list(target)}"
+            )
+        if output[-1] < 2:
+            raise ShapeError("cross_entropy needs at least two classes, found 1")
+        return
+    if dtype != "real":
+        raise ShapeError(
+            f"{loss} needs a real target",
+            f"declare the target as `real{list(output)}`",
+        )
+    if output != target:
+        raise ShapeError(
+            f"the network gives {list(output)} and the target is {list(target)};"
+            " the two must be equal"
+        )

@@ -1,0 +1,35 @@
+"""The metrics: each word is one function of prediction and target that gives a scalar Value.
+
+A metric is a mean over samples, so that the metric of an epoch is that of its samples together.
+Predictions are what the network gives, probabilities included.
+"""
+
+from __future__ import annotations
+
+from specc import ops
+from specc.ir import Value
+from specc.library.entry import Fraction, ShapeError, entry
+
+
+@entry("metric", operands=2)
+def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Value:
+    """The share of samples told right.
+
+    One output is told by `threshold`, several by the largest.
+    """
+    last = len(prediction.shape) - 1
+    if target.dtype == "int":
+        return ops.share(ops.equal(ops.argmax(prediction, axis=last), target))
+    if prediction.shape[last] == 1:
+        told = ops.greater(prediction, threshold)
+        return ops.share(ops.equal(told, ops.greater(target, threshold)))
+    largest = ops.argmax(prediction, axis=last)
+    return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
+
+
+def check_shapes(
+    metric: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
+) -> None:
+    """Raise ShapeError where `metric` makes no sense for an output and a target of these shapes."""
+    if metric == "accuracy" and not output:
+        raise ShapeError("accuracy needs at least one output", "end with `linear(1)`")

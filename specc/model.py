@@ -1,0 +1,95 @@
+"""The checked network: every name resolved, every argument bound, every shape known.
+
+What `check` gives and `lower` takes. Nothing in it is optional that a later stage needs, and no
+later stage can find a user's mistake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from specc.library.entry import Use
+from specc.library.layers import Layer, Parameter
+from specc.library.settings import EarlyStopping, Train
+from specc.source import Source, Span
+
+
+@dataclass(frozen=True)
+class Feature:
+    """The input or the target: the name and shape of one sample."""
+
+    name: str
+    dtype: Literal["real", "int"]
+    shape: tuple[int, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer of the expanded network."""
+
+    name: str
+    """Unique: `linear1`, or the name the spec gave, with a count inside `repeat`."""
+    layer: Layer
+    use: Use
+    """What the spec said, for headings: `str(node.use)` is `linear(25, weight=he_normal)`."""
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    span: Span
+
+    @property
+    def line(self) -> int:
+        """The line of the spec that the layer stands on, from 1."""
+        return self.span.line
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The layer's parameters by their short names, in torch's order."""
+        return self.layer.parameters(self.input_shape)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A statement other than `layers`: what it says and where; span None for a default."""
+
+    use: Use
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole network with its training."""
+
+    name: str
+    source: Source
+    overrides: tuple[tuple[str, str], ...]
+    """The `-D name=value` of the command, as given, in order of name."""
+    constants: tuple[tuple[str, object], ...]
+    """Every `param` with its value, in order of the file."""
+    input: Feature
+    target: Feature
+    nodes: tuple[Node, ...]
+    loss: Clause
+    optimizer: Clause
+    schedule: Clause
+    early_stopping: EarlyStopping | None
+    """None where the spec has no such statement: then all epochs run and the last one is kept."""
+    early_stopping_span: Span | None
+    train: Train
+    metrics: tuple[Clause, ...]
+    data: Clause | None
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one sample's prediction."""
+        return self.nodes[-1].output_shape if self.nodes else self.input.shape
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Every parameter by its full name, `<layer>.<parameter>`, in torch's order."""
+        return {
+            f"{node.name}.{short}": parameter
+            for node in self.nodes
+            for short, parameter in node.parameters.items()
+        }

@@ -1,0 +1,376 @@
+"""Every operation in one row: the type of its result, its derivative, what it is made of.
+
+A derivative is one line of mathematics under one contract: `dy` is dL/dy, `y` the result, then the
+arguments; it gives dL/d(each argument), None for an argument that has no derivative. Three things
+no row says: broadcasting (the sweep sums over it, once for all), what to save (exactly what a line
+mentions), the target (a composite's `expansion` names the primitive operations it is made of; it is
+expanded after differentiation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from specc.ir import DType, Shape, Value, constant
+
+Type = tuple[Shape, DType]
+
+
+@dataclass(frozen=True)
+class Op:
+    """One row."""
+
+    type: Callable[..., Type]
+    """Of the result, from the arguments and attributes."""
+    derivative: Callable[..., tuple[Value | None, ...]] | None = None
+    """None where the operation has none anywhere (a comparison) or is made after the sweep."""
+    expansion: Callable[..., Value] | None = None
+
+
+class TypeMismatch(Exception):
+    """Operands whose shapes do not fit: the checker lets none through, so a bug in specc."""
+
+
+def result_type(op: str, args: tuple[Value, ...], attrs: dict[str, Any]) -> Type:
+    """Give the shape and dtype of `op` on these arguments."""
+    return OPS[op].type(*args, **attrs)
+
+
+def apply(op: str, *args: Value | float, **attrs: Any) -> Value:
+    """Make the Value of an operation; numbers become constants."""
+    values = tuple(a if isinstance(a, Value) else constant(a) for a in args)
+    shape, dtype = result_type(op, values, attrs)
+    return Value(op, values, tuple(attrs.items()), shape, dtype)
+
+
+# Types of results.
+
+
+def _broadcast(*args: Value) -> Type:
+    shape: Shape = ()
+    for arg in args:
+        small, large = sorted((shape, arg.shape), key=len)
+        padded = (1,) * (len(large) - len(small)) + small
+        for a, b in zip(padded, large, strict=True):
+            if a != b and a != 1 and b != 1:
+                raise TypeMismatch(f"{[list(a.shape) for a in args]} do not broadcast")
+        shape = tuple(
+            b if a == 1 else a for a, b in zip(padded, large, strict=True)
+        )
+    return shape, "real"
+
+
+def _same(x: Value, **attrs: Any) -> Type:
+    return x.shape, "real"
+
+
+def _truth(*args: Value) -> Type:
+    return _broadcast(*args)[0], "bool"
+
+
+def _scalar(*args: Value, **attrs: Any) -> Type:
+    return (), "real"
+
+
+def _product(a: Value, b: Value) -> Type:
+    if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[0]:
+        raise TypeMismatch(f"{list(a.shape)} times {list(b.shape)}")
+    return (a.shape[0], b.shape[1]), "real"
+
+
+def _transposed(a: Value) -> Type:
+    return (a.shape[1], a.shape[0]), "real"
+
+
+def _without(axis: int) -> Callable[..., Type]:
+    def type(x: Value) -> Type:
+        return _resized(x.shape, axis, -1), "real"
+
+    return type
+
+
+def _resized(shape: Shape, axis: int, by: int) -> Shape:
+    size = shape[axis]
+    if not isinstance(size, int):
+        raise TypeMismatch(f"axis {axis} of {list(shape)} is not of a fixed size")
+    return (*shape[:axis], size + by, *shape[axis + 1 :])
+
+
+def _reduced(x: Value, axis: int, keep: bool = False) -> Type:
+    kept: Shape = (1,) if keep else ()
+    return (*x.shape[:axis], *kept, *x.shape[axis + 1 :]), "real"
+
+
+def _linear(x: Value, weight: Value, bias: Value) -> Type:
+    shape, _ = _product(x, apply("transpose", weight))
+    if bias.shape != weight.shape[:1]:
+        raise TypeMismatch(f"bias {list(bias.shape)} for weight {list(weight.shape)}")
+    return shape, "real"
+
+
+def _affine(matrix: Value, x: Value) -> Type:
+    return _product(matrix, apply("with_ones", x))
+
+
+def _picked(x: Value, index: Value, axis: int) -> Type:
+    expected = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    if index.shape != expected or index.dtype != "int":
+        raise TypeMismatch(f"{list(index.shape)} picks from {list(x.shape)}")
+    return index.shape, "real"
+
+
+def _marked(x: Value, index: Value, axis: int) -> Type:
+    _picked(x, index, axis)
+    return x.shape, "real"
+
+
+def _compared(prediction: Value, target: Value, **attrs: Any) -> Type:
+    if prediction.shape != target.shape:
+        raise TypeMismatch(f"{list(prediction.shape)} against {list(target.shape)}")
+    return (), "real"
+
+
+# Expansions that do not fit on a line.
+
+
+def _mean_squared(p: Value, t: Value, half: bool) -> Value:
+    squared = (p - t) ** 2
+    return 0.5 * mean(squared) if half else mean(squared)
+
+
+def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
+    return -mean(apply("pick", log_softmax(z, axis=axis), t, axis=axis))
+
+
+def _logistic(z: Value, t: Value) -> Value:
+    return mean(relu(z) - z * t + apply("log1p", exp(-apply("abs", z))))
+
+
+OPS: dict[str, Op] = {
+    # Arithmetic.
+    "add": Op(_broadcast, lambda dy, y, a, b: (dy, dy)),
+    "sub": Op(_broadcast, lambda dy, y, a, b: (dy, -dy)),
+    "mul": Op(_broadcast, lambda dy, y, a, b: (dy * b, dy * a)),
+    "div": Op(_broadcast, lambda dy, y, a, b: (dy / b, -dy * y / b)),
+    "pow": Op(_broadcast, lambda dy, y, a, b: (dy * b * a ** (b - 1), dy * y * log(a))),
+    "neg": Op(_same, lambda dy, y, x: (-dy,)),
+    "exp": Op(_same, lambda dy, y, x: (dy * y,)),
+    "log": Op(_same, lambda dy, y, x: (dy / x,)),
+    "log1p": Op(_same, lambda dy, y, x: (dy / (1 + x),)),
+    "abs": Op(_same, lambda dy, y, x: (dy * apply("sign", x),)),
+    "sign": Op(_same),
+    "floor": Op(_same),
+    # Activations; each derivative is written in the result, which backward has at hand.
+    "relu": Op(_same, lambda dy, y, x: (dy * greater(y, 0),)),
+    "tanh": Op(_same, lambda dy, y, x: (dy * (1 - y**2),)),
+    "sigmoid": Op(_same, lambda dy, y, x: (dy * y * (1 - y),)),
+    "softmax": Op(
+        _same,
+        lambda dy, y, x, axis: (y * (dy - sum_over(dy * y, axis=axis, keep=True)),),
+        lambda x, axis: exp(log_softmax(x, axis=axis)),
+    ),
+    "log_softmax": Op(
+        _same,
+        lambda dy, y, x, axis: (dy - exp(y) * sum_over(dy, axis=axis, keep=True),),
+        lambda x, axis: x - apply("logsumexp", x, axis=axis, keep=True),
+    ),
+    "logsumexp": Op(
+        _reduced,
+        lambda dy, y, x, axis, keep: (dy * softmax(x, axis=axis),),
+    ),
+    # Comparisons and indices.
+    "greater": Op(_truth),
+    "equal": Op(_truth),
+    "argmax": Op(lambda x, axis: (_reduced(x, axis, keep=True)[0], "int")),
+    "pick": Op(
+        _picked,
+        lambda dy, y, x, i, axis: (apply("place", dy, x, i, axis=axis), None),
+    ),
+    "place": Op(lambda dy, x, i, axis: _marked(x, i, axis)),
+    "minus_one_hot": Op(_marked, lambda dy, y, x, i, axis: (dy, None)),
+    # Reductions; `count` is the number of elements, `share` the part of them that is true.
+    "sum": Op(
+        _reduced,
+        lambda dy, y, x, axis, keep: (apply("spread", dy, x, axis=axis, keep=keep),),
+    ),
+    "spread": Op(lambda dy, x, axis, keep: (x.shape, "real")),
+    "mean": Op(
+        _scalar,
+        lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
+    ),
+    "count": Op(_scalar),
+    "share": Op(_scalar),
+    # Products. `with_ones` is [x; 1], `body` drops a last row, `weight_of` a last column.
+    "mm": Op(
+        _product,
+        lambda dy, y, a, b: (mm(dy, transpose(b)), mm(transpose(a), dy)),
+    ),
+    "transpose": Op(_transposed, lambda dy, y, a: (transpose(dy),)),
+    "with_ones": Op(
+        lambda x: (_resized(x.shape, 0, 1), "real"),
+        lambda dy, y, x: (apply("body", dy),),
+    ),
+    "body": Op(_without(0)),
+    "weight_of": Op(_without(1)),
+    "linear": Op(
+        _linear,
+        lambda dy, y, x, w, b: (
+            mm(dy, w),
+            mm(transpose(dy), x),
+            sum_over(dy, axis=0, keep=False),
+        ),
+        lambda x, w, b: mm(x, transpose(w)) + b,
+    ),
+    "affine": Op(
+        _affine,
+        lambda dy, y, m, x: (
+            mm(dy, transpose(apply("with_ones", x))),
+            mm(transpose(apply("weight_of", m)), dy),
+        ),
+        lambda m, x: mm(m, apply("with_ones", x)),
+    ),
+    # Losses, each a mean; the target takes no derivative.
+    "mse": Op(
+        _compared,
+        lambda dy, y, p, t, half: ((p - t) * (dy * (1 if half else 2) / count(p)), None),
+        _mean_squared,
+    ),
+    "binary_cross_entropy": Op(
+        _compared,
+        lambda dy, y, z, t: ((sigmoid(z) - t) * (dy / count(z)), None),
+        _logistic,
+    ),
+    "cross_entropy": Op(
+        lambda z, t, axis: ((), _picked(z, t, axis)[1]),
+        lambda dy, y, z, t, axis: (
+            apply("minus_one_hot", softmax(z, axis=axis), t, axis=axis) * (dy / count(t)),
+            None,
+        ),
+        _cross_entropy,
+    ),
+    # What `fuse` makes of longer expressions; none of them meets the sweep.
+    "relu_backward": Op(_broadcast, expansion=lambda dy, y: dy * greater(y, 0)),
+    "tanh_backward": Op(_broadcast, expansion=lambda dy, y: dy * (1 - y**2)),
+    "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
+    "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
+    "addmm": Op(
+        lambda c, a, b: _broadcast(c, mm(a, b)), expansion=lambda c, a, b: mm(a, b) + c
+    ),
+}
+
+
+# The operations under the names that formulas use.
+
+
+def exp(x: Value) -> Value:
+    """e^x, elementwise."""
+    return apply("exp", x)
+
+
+def log(x: Value) -> Value:
+    """The natural logarithm, elementwise."""
+    return apply("log", x)
+
+
+def floor(x: Value) -> Value:
+    """The largest integer that is not above x, elementwise; of slope 0."""
+    return apply("floor", x)
+
+
+def relu(x: Value) -> Value:
+    """max(x, 0), of slope 0 at 0."""
+    return apply("relu", x)
+
+
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent, elementwise."""
+    return apply("tanh", x)
+
+
+def sigmoid(x: Value) -> Value:
+    """1 / (1 + exp(-x)), elementwise."""
+    return apply("sigmoid", x)
+
+
+def softmax(x: Value, axis: int) -> Value:
+    """exp(x) / sum exp(x) along an axis, which counts the batch."""
+    return apply("softmax", x, axis=axis)
+
+
+def log_softmax(x: Value, axis: int) -> Value:
+    """x - log sum exp(x) along an axis, which counts the batch."""
+    return apply("log_softmax", x, axis=axis)
+
+
+def greater(a: Value, b: Value | float) -> Value:
+    """[a > b]: 1 where it holds, else 0."""
+    return apply("greater", a, b)
+
+
+def equal(a: Value, b: Value | float) -> Value:
+    """[a = b]: 1 where it holds, else 0."""
+    return apply("equal", a, b)
+
+
+def argmax(x: Value, axis: int) -> Value:
+    """The index of the largest element along an axis, which stays with size 1."""
+    return apply("argmax", x, axis=axis)
+
+
+def mean(x: Value) -> Value:
+    """The mean of all elements, a scalar."""
+    return apply("mean", x)
+
+
+def share(x: Value) -> Value:
+    """The part of the elements that is true, a scalar."""
+    return apply("share", x)
+
+
+def count(x: Value) -> Value:
+    """How many elements x has, a scalar."""
+    return apply("count", x)
+
+
+def sum_over(x: Value, axis: int, keep: bool) -> Value:
+    """The sum along one axis, which stays with size 1 where `keep`."""
+    return apply("sum", x, axis=axis, keep=keep)
+
+
+def mm(a: Value, b: Value) -> Value:
+    """The product of two matrices."""
+    return apply("mm", a, b)
+
+
+def transpose(a: Value) -> Value:
+    """The transpose of a matrix."""
+    return apply("transpose", a)
+
+
+def linear(x: Value, weight: Value, bias: Value) -> Value:
+    """x W^T + b: samples are rows."""
+    return apply("linear", x, weight, bias)
+
+
+def mse(prediction: Value, target: Value, half: bool) -> Value:
+    """mean (p - t)^2, or half of it."""
+    return apply("mse", prediction, target, half=half)
+
+
+def binary_cross_entropy(logits: Value, target: Value) -> Value:
+    """mean max(z, 0) - z t + log1p(exp(-|z|))."""
+    return apply("binary_cross_entropy", logits, target)
+
+
+def cross_entropy(logits: Value, target: Value) -> Value:
+    """mean logsumexp(z) - z[t], over the last axis of z."""
+    return apply("cross_entropy", logits, target, axis=len(logits.shape) - 1)
+
+
+def scalar(name: str) -> Value:
+    """A scalar argument, such as the learning rate."""
+    return Value("input", name=name)
+
+

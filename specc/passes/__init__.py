@@ -1,0 +1,1 @@
+"""The passes: each takes a Program and gives one that means the same."""

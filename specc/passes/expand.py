@@ -1,0 +1,26 @@
+"""Write composites as the operations that they are made of, down to those a target has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from specc.ir import Program, Value, rewrite
+from specc.ops import OPS
+
+
+def expand(program: Program, primitive: frozenset[str]) -> Program:
+    """Expand every operation that is not in `primitive`, what it expands to included."""
+
+    def expanded(value: Value) -> Value:
+        if value.op in primitive:
+            return value
+        expansion = OPS[value.op].expansion
+        assert expansion is not None, f"no target text and no expansion: {value.op}"
+        made = expansion(*value.args, **dict(value.attrs))
+        return replace(
+            made, name=value.name, origins=value.origins, derivation=value.derivation
+        )
+
+    while not primitive.issuperset(value.op for value in program.values):
+        program = rewrite(program, expanded)
+    return program

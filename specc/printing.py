@@ -1,0 +1,200 @@
+"""Values -> statements: the text of a Program's body, line by line, with its comments.
+
+A Value with a slot is a statement; a Value without one is part of an expression. An operation that
+overwrites the result of the line before joins that line. Nothing here knows a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from specc.ir import BATCH, Origin, Program, Value
+from specc.passes.buffers import VIEWS
+from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
+
+
+WIDTH = 88
+"""How long a line may be."""
+
+
+@dataclass
+class Statement:
+    """One statement with the comments above it and the shape behind it."""
+
+    code: str
+    value: Value
+    origins: list[Origin] = field(default_factory=list)
+    derivations: list[str] = field(default_factory=list)
+
+    def fits(self, method: str) -> bool:
+        """Tell whether the call of one more method leaves the statement on its line."""
+        return len(self.code) + len(method) + len(self.shape) + 8 <= WIDTH
+
+    @property
+    def shape(self) -> str:
+        """The shape of what is written, as a comment says it."""
+        dims = ", ".join(str(dim) for dim in self.value.shape)
+        return f"({dims},)" if len(self.value.shape) == 1 else f"({dims})"
+
+
+@dataclass
+class Printed:
+    """The body of one function, and what it needs to find around it."""
+
+    statements: list[Statement]
+    result: str
+    """The expression of the first result that has no buffer; empty where all have one."""
+    views: dict[str, tuple[str, str]]
+    """Kept views: attribute -> (the attribute it looks at, how): `p.w_t` -> (`p.w`, `{0}.t()`)."""
+    carrying_ones: set[str]
+    """The slots and arguments that are read with a row of ones below them."""
+    called: set[str]
+    """The operations that are written with the help of a function of the module."""
+
+
+Place = Callable[[str], str]
+"""From the name of an argument or slot to the text that stands for it: `relu1` -> `s.relu1`."""
+
+
+def printed(program: Program, target: Target, place: Place) -> Printed:
+    """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
+    printer = _Printer(target, place, program.uses())
+    for value in _chained(program):
+        printer.state(value)
+    results = [value for _, value in program.outputs if not value.slot]
+    result = printer.text(results[0])[0] if results else ""
+    return Printed(
+        printer.statements,
+        result,
+        printer.views,
+        printer.carrying_ones,
+        printer.called,
+    )
+
+
+def _chained(program: Program) -> list[Value]:
+    """Order the Values with slots, each right before the one that overwrites it alone."""
+    uses = program.uses()
+    chained = {
+        value.args[0]: value
+        for value in program.values
+        if value.slot
+        and value.args[0].slot == value.slot
+        and uses[value.args[0]] == 1
+    }
+    ordered: list[Value] = []
+    for value in program.values:
+        if value.slot and value not in chained:
+            chain = [value]
+            while chain[-1].args[0] in chained:
+                chain.append(chain[-1].args[0])
+            ordered += reversed(chain)
+    return ordered
+
+
+class _Printer:
+    def __init__(
+        self, target: Target, place: Place, uses: Mapping[Value, int]
+    ) -> None:
+        self.target = target
+        self.place = place
+        self.uses = uses
+        self.statements: list[Statement] = []
+        self.views: dict[str, tuple[str, str]] = {}
+        self.carrying_ones: set[str] = set()
+        self.called: set[str] = set()
+
+    def state(self, value: Value) -> None:
+        """Print one statement, or lengthen the last one by a method."""
+        rule = self.target.tensor[value.op]
+        out = self.place(value.slot)
+        first = value.args[0]
+        words = {**self._attributes(value), "out": out}
+        before = self.statements[-1] if self.statements else None
+        over = rule.over and value.slot == (first.slot or first.name)
+        free = [self.text(arg)[0] for arg in value.args]
+        joined = over and before and before.value is first and self.uses[first] == 1
+        if before and joined and before.fits(method := rule.over.format(*free, **words)):
+            before.code += method
+            statement = before
+            statement.value = value
+        else:
+            operands = self._operands(value, rule)
+            if over:
+                code = out + rule.over.format(*free, **words)
+            elif rule.into:
+                code = rule.into.format(*free, **words)
+            elif rule.over:
+                code = f"{out}.copy_({free[0]})" + rule.over.format(*free, **words)
+            elif "{out}" in rule.plain:
+                code = rule.plain.format(*operands, **words)
+            else:
+                code = f"{out}.copy_({rule.plain.format(*operands, **words)})"
+            statement = Statement(code, value)
+            self.statements.append(statement)
+        self.called.add(value.op)
+        statement.origins += [o for o in value.origins if o not in statement.origins]
+        if value.derivation:
+            statement.derivations.append(value.derivation)
+
+    def text(self, value: Value) -> tuple[str, int]:
+        """Give the expression of a Value and how tightly it binds."""
+        if value.slot:
+            return self.place(value.slot), ATOM
+        if value.op == "input":
+            return self.place(value.name), ATOM
+        if value.op == "const":
+            number = value.attribute("value")
+            return repr(number), ATOM if number >= 0 else NEGATION
+        if value.op == "count":
+            return self._count(value.args[0])
+        if value.op in VIEWS:
+            return self._view(value), ATOM
+        table = self.target.tensor if value.args[0].shape else self.target.scalar
+        rule = table[value.op]
+        self.called.add(value.op)
+        operands = self._operands(value, rule)
+        return rule.plain.format(*operands, **self._attributes(value)), rule.binds
+
+    def _operands(self, value: Value, rule: Text) -> list[str]:
+        pairs = zip(value.args, rule.needs, strict=False)
+        return [self._within(arg, need) for arg, need in pairs]
+
+    def _within(self, value: Value, need: int) -> str:
+        text, binds = self.text(value)
+        return text if binds <= need else f"({text})"
+
+    def _attributes(self, value: Value) -> dict[str, str]:
+        """Spell the attributes; `keep` is an argument that is left out where it is false."""
+        words = {name: str(item) for name, item in value.attrs}
+        if "keep" in words:
+            words["keep"] = ", keepdim=True" if value.attribute("keep") else ""
+        return words
+
+    def _count(self, value: Value) -> tuple[str, int]:
+        fixed = 1
+        for dim in value.shape:
+            fixed *= dim if isinstance(dim, int) else 1
+        batch = self.place(BATCH)
+        if fixed == 1:
+            return batch, ATOM
+        return f"{fixed} * {batch}", PRODUCT
+
+    def _view(self, value: Value) -> str:
+        """Name a view: of a kept array it is kept too, of an argument it is taken in place."""
+        operand = value.args[0]
+        if value.op == "with_ones":
+            name = operand.slot or operand.name
+            self.carrying_ones.add(name)
+            return self.place(f"{name}_1")
+        seen = self._view(operand) if operand.op in VIEWS else self.text(operand)[0]
+        pattern = self.target.tensor[value.op].plain
+        if "." not in seen:
+            return str(pattern.format(seen))
+        suffix = {"transpose": "t" if seen.endswith("_1") else "_t"}
+        name = seen.removesuffix("_matrix") + (
+            "_weight" if value.op == "weight_of" else suffix.get(value.op, "_body")
+        )
+        self.views[name] = (seen, pattern)
+        return name

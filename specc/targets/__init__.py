@@ -1,0 +1,1 @@
+"""The targets: for each, one line of text an operation."""

@@ -1,0 +1,117 @@
+"""One line of torch an operation, and of plain Python for a scalar.
+
+`plain` is an expression, `into` writes to a kept buffer `{out}`, `over` is a method that overwrites
+the first operand; `{0}`, `{1}` are the operands, other names the attributes.
+"""
+
+from __future__ import annotations
+
+from specc.targets.text import (
+    ATOM,
+    COMPARISON,
+    FREE,
+    NEGATION,
+    POWER,
+    PRODUCT,
+    SUM,
+    Target,
+    Text,
+)
+
+_INFIX = {
+    "add": ("{0} + {1}", SUM, (SUM, SUM)),
+    "sub": ("{0} - {1}", SUM, (SUM, PRODUCT)),
+    "mul": ("{0} * {1}", PRODUCT, (PRODUCT, POWER)),
+    "div": ("{0} / {1}", PRODUCT, (PRODUCT, POWER)),
+    "pow": ("{0} ** {1}", POWER, (ATOM, POWER)),
+    "neg": ("-{0}", NEGATION, (POWER,)),
+    "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
+    "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
+}
+_METHOD = (ATOM, FREE, FREE)
+
+
+def _infix(op: str, torch_name: str) -> Text:
+    plain, binds, needs = _INFIX[op]
+    into = f"torch.{torch_name}({{0}}, {{1}}, out={{out}})"
+    return Text(plain, binds, needs, into, f".{torch_name}_({{1}})")
+
+
+def _unary(torch_name: str) -> Text:
+    into = f"torch.{torch_name}({{0}}, out={{out}})"
+    return Text(f"{{0}}.{torch_name}()", ATOM, _METHOD, into, f".{torch_name}_()")
+
+
+def _call(name: str, arguments: str, out: str = "") -> Text:
+    into = f"{name}({arguments}, {out}={{out}})" if out else ""
+    return Text(f"{name}({arguments})", ATOM, into=into)
+
+
+TENSOR: dict[str, Text] = {
+    "add": _infix("add", "add"),
+    "sub": _infix("sub", "sub"),
+    "mul": _infix("mul", "mul"),
+    "div": _infix("div", "div"),
+    "pow": Text(*_INFIX["pow"], into="torch.pow({0}, {1}, out={out})"),
+    "neg": Text(*_INFIX["neg"], into="torch.neg({0}, out={out})", over=".neg_()"),
+    "exp": _unary("exp"),
+    "log": _unary("log"),
+    "log1p": _unary("log1p"),
+    "abs": _unary("abs"),
+    "relu": Text(
+        "{0}.relu()", ATOM, _METHOD, "torch.clamp_min({0}, 0, out={out})", ".relu_()"
+    ),
+    "tanh": _unary("tanh"),
+    "sigmoid": _unary("sigmoid"),
+    "softmax": Text(
+        "{0}.softmax(dim={axis})",
+        ATOM,
+        _METHOD,
+        "torch.softmax({0}, dim={axis}, out={out})",
+    ),
+    "log_softmax": Text("{0}.log_softmax(dim={axis})", ATOM, _METHOD),
+    "greater": Text(*_INFIX["greater"]),
+    "equal": Text(*_INFIX["equal"]),
+    "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
+    "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
+    "minus_one_hot": Text(
+        '{0}.scatter({axis}, {1}, -1, reduce="add")',
+        ATOM,
+        _METHOD,
+        over='.scatter_({axis}, {1}, -1, reduce="add")',
+    ),
+    "sum": Text(
+        "{0}.sum(dim={axis}{keep})",
+        ATOM,
+        _METHOD,
+        "torch.sum({0}, dim={axis}{keep}, out={out})",
+    ),
+    "mean": Text("{0}.mean()", ATOM, _METHOD),
+    "share": Text("{0}.double().mean()", ATOM, _METHOD),
+    "mm": _call("torch.mm", "{0}, {1}", "out"),
+    "transpose": Text("{0}.t()", ATOM, _METHOD),
+    "body": Text("{0}[:-1]", ATOM, _METHOD),
+    "weight_of": Text("{0}[:, :-1]", ATOM, _METHOD),
+    "with_ones": Text("with_ones({0})"),
+    "relu_backward": _call("relu_backward", "{0}, {1}, 0", "grad_input"),
+    "tanh_backward": _call("tanh_backward", "{0}, {1}", "grad_input"),
+    "sigmoid_backward": _call("sigmoid_backward", "{0}, {1}", "grad_input"),
+    "add_scaled": Text(
+        "{0}.add({1}, alpha={2})",
+        ATOM,
+        _METHOD,
+        "torch.add({0}, {1}, alpha={2}, out={out})",
+        ".add_({1}, alpha={2})",
+    ),
+    "addmm": _call("torch.addmm", "{0}, {1}, {2}", "out"),
+}
+"""What computes with tensors."""
+
+SCALAR: dict[str, Text] = {
+    **{op: Text(*_INFIX[op]) for op in ("add", "sub", "mul", "div", "pow", "neg")},
+    "exp": _call("math.exp", "{0}"),
+    "floor": _call("math.floor", "{0}"),
+}
+"""What computes with single numbers."""
+
+TORCH = Target("torch", TENSOR, SCALAR)

@@ -1,0 +1,108 @@
+"""Pieces of a module as a template sees them: text that is known to be safe, and functions.
+
+Text of the user's gets in only as a validated identifier, a number, or through `ascii()`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from specc.ir import BATCH, Program, Shape
+from specc.printing import Printed, Statement, printed
+from specc.targets.text import Target
+
+WIDTH = 82
+"""How long a comment in a function's body may be."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text that may stand in a module as it is: the only text that a template prints."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the module, ready to print."""
+
+    name: Code
+    arguments: Code
+    doc: Code
+    lines: tuple[Code, ...]
+    result: Code
+    printed: Printed
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a function of the module finds what a Program names."""
+
+    arguments: dict[str, str]
+    """Names of a Program's arguments and results -> what the function calls them."""
+    parameters: frozenset[str] = frozenset()
+    kept: str = "s"
+    """The object whose attributes all other slots are."""
+
+    def __call__(self, name: str) -> str:
+        """Give the text for an argument or a slot."""
+        if name in self.arguments:
+            return self.arguments[name]
+        if name in self.parameters:
+            return f"p.{name}"
+        if name.removeprefix("d_") in self.parameters:
+            return f"g.{name.removeprefix('d_')}"
+        return f"{self.kept}.{name}"
+
+
+def function(
+    program: Program,
+    target: Target,
+    place: Callable[[str], str],
+    signature: dict[str, str],
+    doc: str,
+    heading: Callable[[Statement], str],
+) -> Function:
+    """Print a Program as a function with these parameters (name -> type)."""
+    body = printed(program, target, place)
+    lines: list[Code] = []
+    for statement in body.statements:
+        lines += comment(heading(statement))
+        batched = BATCH in statement.value.shape
+        shape = f"  # {dims(statement.value.shape)}" if batched else ""
+        lines.append(Code(statement.code + shape))
+    return Function(
+        name=Code(program.name),
+        arguments=Code(", ".join(f"{name}: {kind}" for name, kind in signature.items())),
+        doc=Code(docstring(doc)),
+        lines=tuple(lines),
+        result=Code(body.result),
+        printed=body,
+    )
+
+
+def comment(text: str) -> list[Code]:
+    """Wrap a comment."""
+    wrapped = textwrap.wrap(text, WIDTH, break_long_words=False, subsequent_indent="  ")
+    return [Code(f"# {line}") for line in wrapped]
+
+
+def docstring(text: str) -> str:
+    """Wrap the text of a function's docstring."""
+    if len(text) <= WIDTH - 4:
+        return text
+    lines = textwrap.wrap(text, WIDTH - 2, subsequent_indent="    ")
+    return "\n".join([*lines, "    "])
+
+
+def dims(shape: Shape) -> str:
+    """Write a shape as a tuple."""
+    inside = ", ".join(str(dim) for dim in shape)
+    return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+def indented(lines: list[str], by: int) -> Code:
+    """Join statements for a template that has no loop for them."""
+    return Code("\n".join(" " * by + line for line in lines))
