@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specc.diagnostics import Diagnostic
+from specc.diagnostics import Diagnostic, arranged
 from specc.model import Model
 from specc.source import Source
 
@@ -39,7 +39,8 @@ def analyse(
 
     tree, syntax_errors = parse(source)
     model, findings = check(tree, overrides)
-    raise AssertionError((model, findings, syntax_errors))
+    found = arranged((*syntax_errors, *findings), source)
+    return None if syntax_errors else model, found
 
 
 def compile_source(

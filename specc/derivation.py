@@ -19,6 +19,7 @@ INFIX = {
     "div": ("{} / {}", PRODUCT, PRODUCT, POWER),
     "pow": ("{}^{}", POWER, ATOM, ATOM),
     "neg": ("-{}", SUM, POWER),
+    "square": ("{}^2", POWER, ATOM),
     "mm": ("{} {}", PRODUCT, ATOM, ATOM),
     "transpose": ("{}^T", ATOM, ATOM),
     "greater": ("[{} > {}]", ATOM, RELATION, RELATION),

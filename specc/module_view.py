@@ -15,11 +15,17 @@ from specc.derivation import mathematics
 from specc.derive import Derived
 from specc.ir import BATCH, Program
 from specc.model import Clause, Model
+from specc.ops import OPS
+from specc.passes.expand import expand
 from specc.printing import Statement
 from specc.starts import starts_view
 from specc.step_view import step_view
 from specc.targets.torch_text import TORCH
 from specc.view import Code, Function, Places, function
+
+
+BASIC = frozenset({"input", "const"} | {n for n, op in OPS.items() if not op.expansion})
+"""The operations that formulas are made of."""
 
 
 def module_view(model: Model, derived: Derived, command: str) -> dict[str, Any]:
@@ -113,7 +119,8 @@ def _functions(model: Model, derived: Derived) -> dict[str, Any]:
         f"Write the {said} for a batch into {last}; s keeps what backward reads.",
         _forward_heading(model),
     )
-    view["loss"] = _whole(derived.loss, f"L = {mathematics(_result(derived.loss))}.")
+    formula = mathematics(_result(expand(derived.loss, BASIC)))
+    view["loss"] = _whole(derived.loss, f"L = {formula}.")
     view["loss_gradient"] = function(
         derived.loss_gradient,
         TORCH,

@@ -135,11 +135,6 @@ def _compared(prediction: Value, target: Value, **attrs: Any) -> Type:
 # Expansions that do not fit on a line.
 
 
-def _mean_squared(p: Value, t: Value, half: bool) -> Value:
-    squared = (p - t) ** 2
-    return 0.5 * mean(squared) if half else mean(squared)
-
-
 def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
     return -mean(apply("pick", log_softmax(z, axis=axis), t, axis=axis))
 
@@ -234,8 +229,8 @@ OPS: dict[str, Op] = {
     # Losses, each a mean; the target takes no derivative.
     "mse": Op(
         _compared,
-        lambda dy, y, p, t, half: ((p - t) * (dy * (1 if half else 2) / count(p)), None),
-        _mean_squared,
+        lambda dy, y, p, t: ((p - t) * (dy * 2 / count(p)), None),
+        lambda p, t: mean((p - t) ** 2),
     ),
     "binary_cross_entropy": Op(
         _compared,
@@ -255,6 +250,12 @@ OPS: dict[str, Op] = {
     "tanh_backward": Op(_broadcast, expansion=lambda dy, y: dy * (1 - y**2)),
     "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
     "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
+    "square": Op(_same, expansion=lambda x: x**2),
+    "dense": Op(
+        lambda x, w, b, activation: _linear(x, w, b),
+        expansion=lambda x, w, b, activation: apply(activation, linear(x, w, b)),
+    ),
+    "wide_mm": Op(_product, expansion=lambda a, b: mm(a, b)),
     "addmm": Op(
         lambda c, a, b: _broadcast(c, mm(a, b)), expansion=lambda c, a, b: mm(a, b) + c
     ),
@@ -354,9 +355,9 @@ def linear(x: Value, weight: Value, bias: Value) -> Value:
     return apply("linear", x, weight, bias)
 
 
-def mse(prediction: Value, target: Value, half: bool) -> Value:
-    """mean (p - t)^2, or half of it."""
-    return apply("mse", prediction, target, half=half)
+def mse(prediction: Value, target: Value) -> Value:
+    """mean (p - t)^2."""
+    return apply("mse", prediction, target)
 
 
 def binary_cross_entropy(logits: Value, target: Value) -> Value:

@@ -50,7 +50,9 @@ class Printed:
     carrying_ones: set[str]
     """The slots and arguments that are read with a row of ones below them."""
     called: set[str]
-    """The operations that are written with the help of a function of the module."""
+    """The operations that the text calls."""
+    fresh: set[str]
+    """The slots that are not allocated ahead."""
 
 
 Place = Callable[[str], str]
@@ -70,6 +72,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
         printer.views,
         printer.carrying_ones,
         printer.called,
+        printer.fresh,
     )
 
 
@@ -104,6 +107,7 @@ class _Printer:
         self.views: dict[str, tuple[str, str]] = {}
         self.carrying_ones: set[str] = set()
         self.called: set[str] = set()
+        self.fresh: set[str] = set()
 
     def state(self, value: Value) -> None:
         """Print one statement, or lengthen the last one by a method."""
@@ -123,12 +127,13 @@ class _Printer:
             operands = self._operands(value, rule)
             if over:
                 code = out + rule.over.format(*free, **words)
+            elif rule.fresh:
+                code = f"{out} = {rule.plain.format(*operands, **words)}"
+                self.fresh.add(value.slot)
             elif rule.into:
                 code = rule.into.format(*free, **words)
             elif rule.over:
                 code = f"{out}.copy_({free[0]})" + rule.over.format(*free, **words)
-            elif "{out}" in rule.plain:
-                code = rule.plain.format(*operands, **words)
             else:
                 code = f"{out}.copy_({rule.plain.format(*operands, **words)})"
             statement = Statement(code, value)
@@ -190,7 +195,7 @@ class _Printer:
             return self.place(f"{name}_1")
         seen = self._view(operand) if operand.op in VIEWS else self.text(operand)[0]
         pattern = self.target.tensor[value.op].plain
-        if "." not in seen:
+        if "." not in seen or operand.slot in self.fresh:
             return str(pattern.format(seen))
         suffix = {"transpose": "t" if seen.endswith("_1") else "_t"}
         name = seen.removesuffix("_matrix") + (

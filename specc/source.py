@@ -1,10 +1,17 @@
-"""The text of a spec and places in it."""
+"""The text of a spec and places in it.
+
+Takes a path, gives a Source. Invariant: a Source that `read` gave is valid Unicode without NUL, and
+its lines end in a line feed.
+"""
 
 from __future__ import annotations
 
+import codecs
+import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -43,3 +50,49 @@ class Span:
     def text(self) -> str:
         """What the spec says there."""
         return self.source.text[self.start : self.end]
+
+
+class Unreadable(Exception):
+    """A spec that cannot be read; the message names the file and says why."""
+
+
+def read(path: str) -> Source:
+    """Read a spec in UTF-8, `-` from standard input; Unreadable where that fails.
+
+    A byte order mark is dropped, and every line end becomes a line feed, so that the same spec
+    gives the same module whichever editor saved it.
+    """
+    name = "<stdin>" if path == "-" else path
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"cannot read {name}: {_reason(error)}") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        hint = ""
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            hint = " (it looks like UTF-16; save it as UTF-8)"
+        raise Unreadable(
+            f"{name} is not UTF-8: byte 0x{data[error.start]:02x} on line {line},"
+            f" offset {error.start}{hint}"
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise Unreadable(f"{name} is not a text file: a NUL byte on line {line}")
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "no such file"
+        case IsADirectoryError():
+            return "it is a folder, not a file"
+        case PermissionError():
+            return "permission denied"
+        case OSError(strerror=str() as reason):
+            return reason
+    return str(error)

@@ -32,7 +32,7 @@ def step_view(
     predicted = "output({})" if derived.output else "{}.clone()"
     positions = math.prod(model.input.shape[:-1])
     rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
-    fill = [f"s.{x}.copy_(x.t())"] if ones else []
+    fill = [f"s.{x}.copy_(x)"] if ones else []
     last_rows = f"s.{last}{turned}"
     made_input = _input_gradient(view["input_gradient"], last)
     state = ", self._o" if view["has_optimizer"] else ""
@@ -65,6 +65,7 @@ def step_view(
             Code(line) for line in _workspace_lines(derived, view, x, ones, last)
         ],
         "imported_operations": _imported(view),
+        "dense": any("dense(" in line.text for line in view["forward"].lines),
         "rows_of_x": Code(x_rows),
         "rows_of_y": Code(label_rows("y")),
         "rows_of_x_val": Code(_rows("x_val", model.input.shape)),
@@ -192,16 +193,21 @@ def _workspace_lines(
     for key in ("forward", "loss_gradient", "backward", "input_gradient"):
         for statement in view[key].printed.statements:
             slots.setdefault(statement.value.slot, statement.value.shape)
+    fresh = {name for made in functions for name in made.printed.fresh}
     outer = {last, f"d_{last}"} if derived.columns else set()
     lines = []
     for slot, shape in slots.items():
+        if slot in fresh:
+            lines.append(f"self.{slot} = like  # each step makes its own")
+            continue
         if BATCH not in shape:
             continue
         sizes = ["batch" if dim == BATCH else str(dim) for dim in shape]
         if slot in carrying and derived.columns:
             sizes[0] = str(int(sizes[0]) + 1)
             lines.append(f"self.{slot}_1 = like.new_ones({', '.join(sizes)})")
-            lines.append(f"self.{slot} = self.{slot}_1[:-1]")
+            rows = ".t()  # rows, to be filled" if slot == x else ""
+            lines.append(f"self.{slot} = self.{slot}_1[:-1]{rows}")
         elif slot in outer and sizes[0] != "1":
             lines.append(f"self.{slot} = like.new_empty({', '.join(sizes[::-1])}).t()")
         else:

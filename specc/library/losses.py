@@ -16,7 +16,8 @@ FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 @entry("loss", operands=2)
 def mse(prediction: Value, target: Value, half: bool = False) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it."""
-    return ops.mse(prediction, target, half=half)
+    loss = ops.mse(prediction, target)
+    return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2)

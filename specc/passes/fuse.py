@@ -5,12 +5,20 @@ Kernels that write to a buffer are for Values that have one, which are those wit
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc.ir import Program, Value, is_constant, rewrite
 from specc.ops import apply
 
 
+WIDE = 64
+"""A product with no side shorter than this is left to the kernel for large ones."""
+
+
 def fuse(program: Program) -> Program:
     """Fuse activation derivatives, scaled additions, and products with what is added to them."""
+    uses = program.uses()
+    once = {value.name for value, count in uses.items() if count == 1}
     def fused(value: Value) -> Value:
         match value:
             case Value(op="mul", args=(dy, Value(op="greater", args=(y, zero)))):
@@ -27,14 +35,38 @@ def fuse(program: Program) -> Program:
                     return apply("add_scaled", x, y, -a)
             case Value(op="add", args=(Value(op="mm", args=(a, b), name=""), c)):
                 return apply("addmm", c, a, b)
+            case Value(op="relu" | "tanh", args=(Value(op="addmm") as linear,)):
+                if _is_wide(linear) and linear.name in once:
+                    return _dense(linear, value)
+            case Value(op="mm", args=(dy, weight)):
+                if value.name and _is_parameter(weight) and _is_wide(value):
+                    return apply("wide_mm", dy, weight)
+            case Value(op="pow", args=(x, two)) if x.shape and is_constant(two, 2):
+                return apply("square", x)
         return value
 
     return rewrite(program, fused)
 
 
+def _is_wide(product: Value) -> bool:
+    sides = [d for arg in product.args for d in arg.shape if isinstance(d, int)]
+    return min(sides) >= WIDE and len(product.shape) == 2
+
+
+def _is_parameter(value: Value) -> bool:
+    return value.op == "input" and "symbol" in dict(value.attrs)
+
+
+def _dense(linear: Value, activation: Value) -> Value:
+    """Join a wide linear layer with its activation."""
+    bias, x, weight_t = linear.args
+    made = apply("dense", x, weight_t.args[0], bias, activation=activation.op)
+    return replace(made, origins=linear.origins + activation.origins)
+
+
 def _slope(value: Value, dy: Value, rest: Value) -> Value:
     """Recognize dy * (1 - y^2) of tanh and dy * y * (1 - y) of sigmoid."""
-    if rest.op == "pow" and is_constant(rest.args[1], 2):
+    if rest.op == "square":
         return apply("tanh_backward", dy, rest.args[0])
     if dy.op == "mul" and dy.args[1] is rest:
         return apply("sigmoid_backward", dy.args[0], rest)

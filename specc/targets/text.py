@@ -22,6 +22,8 @@ class Text:
     needs: tuple[int, ...] = (FREE, FREE, FREE)
     into: str = ""
     over: str = ""
+    fresh: bool = False
+    """Whether the operation gives an array of its own, which takes the buffer's place."""
 
 
 @dataclass(frozen=True)

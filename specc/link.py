@@ -1,0 +1,209 @@
+"""The statements of a file -> one Model: what holds only between them.
+
+Takes what each statement says alone, gives the Model. Invariant: a statement at fault is left out of
+what is checked here, so that nothing is told twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specc.advice import Written, advice
+from specc.bind import Bound
+from specc.diagnostics import did_you_mean, error, quoted
+from specc.expand import LIMIT, Placed, placed
+from specc.infer import LARGEST, check_loss, check_metric, claim_names, infer
+from specc.library.entry import use
+from specc.library.initializers import NEEDS_WEIGHT
+from specc.library.settings import EarlyStopping, Train
+from specc.model import Clause, Feature, Model, Node
+from specc.names import forbidden
+
+if TYPE_CHECKING:
+    from specc.check import Parts
+
+
+def link(parts: Parts) -> Model | None:
+    """Join the parts; None where one is missing or at fault."""
+    layers = _layers(parts)
+    source = parts.features.get("input")
+    target = parts.features.get("target")
+    nodes = infer(layers, source, parts.report) if layers and source else None
+    taken = {n: owner for n, owner in parts.defined.items() if "param" not in owner}
+    if layers:
+        claim_names(layers, nodes, taken, parts.report)
+    if nodes and not any(node.parameters for node in nodes):
+        _nothing_to_train(parts)
+    if nodes and target:
+        _compare(parts, nodes, target)
+    data = _data(parts, source, target, nodes)
+    _monitor(parts, data)
+    model = _model(parts, source, target, nodes)
+    if model is not None and layers:
+        stopping = parts.clauses.get("early_stopping")
+        written = Written(stopping.bound.spans if stopping else {}, data)
+        for finding in advice(model, layers, written):
+            parts.report(finding)
+    return model
+
+
+def _layers(parts: Parts) -> list[Placed] | None:
+    """Write the layers out, unless they are too many."""
+    if parts.layers is None:
+        return None
+    span = parts.first["layers"]
+    if parts.layers.size > LIMIT:
+        count = f"{parts.layers.size:,}"
+        if len(count) > 30:
+            count = f"over 10^{len(str(parts.layers.size)) - 1}"
+        message = f"the network would have {count} layers"
+        label = f"at most {LIMIT:,} can be compiled"
+        parts.report(error("E032", message, span, label))
+        return None
+    if not parts.layers.size:
+        parts.report(error("E035", "`layers` is empty", span, "expected a layer"))
+        return None
+    layers = placed(parts.layers)
+    for layer in layers:
+        _check_layer(layer, parts)
+    return layers
+
+
+def _check_layer(layer: Placed, parts: Parts) -> None:
+    name, bound = layer.element.name, layer.element.bound
+    if name is not None:
+        fault = forbidden(name)
+        if fault is not None:
+            parts.report(fault)
+    if bound is None or bound.use is None:
+        return
+    bias = dict(bound.use.arguments).get("bias")
+    if bias is not None and bias.entry.name in NEEDS_WEIGHT:
+        message = f"`{bias.entry.name}` on a bias, which has no fans"
+        span = bound.spans.get("bias", layer.element.span)
+        label = "expected `zeros`, `ones`, `constant`, `uniform`, `normal` or `none`"
+        parts.report(error("E019", message, span, label))
+
+
+def _nothing_to_train(parts: Parts) -> None:
+    message = "the network has no parameters, so there is nothing to train"
+    span = parts.first["layers"]
+    parts.report(error("E035", message, span, "expected a layer such as `linear(1)`"))
+
+
+def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
+    """Check loss and metrics against the output and the target."""
+    loss = parts.clauses.get("loss")
+    if loss is not None:
+        check_loss(loss.bound, loss.span, nodes, target, parts.report)
+    seen: dict[str, int] = {}
+    for metric in parts.metrics:
+        check_metric(metric.bound, metric.span, nodes, target, parts.report)
+        if metric.bound.use is None:
+            continue
+        word = metric.bound.use.entry.name
+        if word in seen:
+            label = f"the first one is on line {seen[word]}"
+            parts.report(error("E022", f"a second metric `{word}`", metric.span, label))
+        seen.setdefault(word, metric.span.line)
+
+
+def _data(
+    parts: Parts,
+    source: Feature | None,
+    target: Feature | None,
+    nodes: tuple[Node, ...] | None,
+) -> Any:
+    """Make the data source and let it look at its files; None where there is none."""
+    clause = parts.clauses.get("data")
+    if clause is None or clause.bound.use is None:
+        return None
+    data = clause.bound.use()
+    if source is None or target is None:
+        return data
+    name = parts.tree.source.name
+    folder = None if name == "<stdin>" else Path(name).parent
+    classes = nodes[-1].output_shape[-1] if nodes and target.dtype == "int" else None
+    problems = data.problems(
+        folder, source.shape, target.shape, target.dtype, classes
+    )
+    signature = clause.bound.use.entry.signature
+    for problem in problems:
+        span = clause.bound.spans.get(problem.argument, clause.span)
+        note = signature if problem.argument else ""
+        parts.report(error("E037", problem.message, span, problem.hint, note))
+    return data
+
+
+def _monitor(parts: Parts, data: Any) -> None:
+    """Check that what early stopping monitors is measured."""
+    clause = parts.clauses.get("early_stopping")
+    if clause is None or clause.bound.use is None or not parts.metrics_known:
+        return
+    if any(metric.bound.use is None for metric in parts.metrics):
+        return
+    monitor = clause.bound.use["monitor"]
+    measured = ["loss"]
+    measured += [m.bound.use.entry.name for m in parts.metrics if m.bound.use]
+    known = [f"{part}_{name}" for name in measured for part in ("val", "train")]
+    span = clause.bound.spans.get("monitor", clause.span)
+    if monitor not in known:
+        message = f"nothing is measured as {quoted(monitor)}"
+        label = did_you_mean(monitor, known)
+        note = f"measured: {', '.join(known)}"
+        parts.report(error("E036", message, span, label, note))
+    elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
+        message = f"`{monitor}` is monitored, and the data have no validation samples"
+        label = "monitor `train_loss`, or give `data` a `validation` share"
+        parts.report(error("E036", message, span, label))
+
+
+def _model(
+    parts: Parts,
+    source: Feature | None,
+    target: Feature | None,
+    nodes: tuple[Node, ...] | None,
+) -> Model | None:
+    loss, optimizer = _clause(parts, "loss"), _clause(parts, "optimizer")
+    if not (source and target and nodes and loss and optimizer):
+        return None
+    stopping: EarlyStopping | None = _setting(parts, "early_stopping")
+    train: Train = _setting(parts, "train") or Train()
+    default = Clause(use("schedule", "constant"), None)
+    clause = parts.clauses.get("early_stopping")
+    metrics = tuple(
+        Clause(m.bound.use, m.span) for m in parts.metrics if m.bound.use is not None
+    )
+    constants = {
+        name: value for name, value in parts.names.items() if name in parts.defined
+    }
+    return Model(
+        name=parts.name,
+        source=parts.tree.source,
+        overrides=tuple(sorted(parts.overrides.items())),
+        constants=tuple(constants.items()),
+        input=source,
+        target=target,
+        nodes=nodes,
+        loss=loss,
+        optimizer=optimizer,
+        schedule=_clause(parts, "schedule") or default,
+        early_stopping=stopping,
+        early_stopping_span=clause.span if clause else None,
+        train=train,
+        metrics=metrics,
+        data=_clause(parts, "data"),
+    )
+
+
+def _clause(parts: Parts, kind: str) -> Clause | None:
+    clause = parts.clauses.get(kind)
+    if clause is None or clause.bound.use is None:
+        return None
+    return Clause(clause.bound.use, clause.span)
+
+
+def _setting(parts: Parts, word: str) -> Any:
+    bound = parts.clauses[word].bound if word in parts.clauses else Bound(None, {})
+    return bound.use() if bound.use is not None else None

@@ -1,0 +1,213 @@
+"""Source -> syntax tree, with every syntax error of the file.
+
+The one file that imports lark. The tokens are cut into statements (`fragments.py`), and each is parsed
+on its own, so that an error in one leaves the others readable. Invariant: `parse` returns for any
+text, and a tree is never deeper than `fragments.NESTING` allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from itertools import zip_longest
+from typing import Any
+
+import lark
+
+from specc.build import build
+from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc.fragments import (
+    RESERVED,
+    STATEMENTS,
+    Fragment,
+    Token,
+    bracket_fault,
+    split,
+)
+from specc.resources import folder
+from specc.source import Source, Span
+from specc.stray import invisible, malformed_number, unexpected
+from specc.syntax import Broken, Expr, Statement, Tree
+
+
+def parse(source: Source) -> tuple[Tree, tuple[Diagnostic, ...]]:
+    """Parse a file; a statement with a syntax error is `Broken` in the tree."""
+    tokens, faults = _tokens(source)
+    damage = [fault.span.start for fault in faults]
+    statements: list[Statement] = []
+    fragments = split(tokens)
+    for fragment, after in zip_longest(fragments, fragments[1:]):
+        end = after.span.start if after else len(source.text)
+        parsed = _parsed(fragment, "fragment")
+        damaged = any(fragment.span.start <= at < end for at in damage)
+        if isinstance(parsed, Diagnostic) and not damaged:
+            faults.append(parsed)
+        if isinstance(parsed, Diagnostic) or damaged:
+            statements.append(_broken(fragment))
+        else:
+            statements.append(build(parsed, source))
+    return Tree(source, tuple(statements)), tuple(faults)
+
+
+def _broken(fragment: Fragment) -> Broken:
+    """Keep what a statement would have defined, so that its uses are no errors."""
+    named = [token.text for token in fragment.tokens[:3] if token.kind == "NAME"]
+    word = fragment.tokens[0].text
+    return Broken(word, named[0] if named else None, fragment.span)
+
+
+def parse_expression(source: Source, start: int) -> Expr | Diagnostic:
+    """Parse a source from offset `start` to its end as one expression."""
+    tokens, faults = _tokens(source)
+    if faults:
+        return faults[0]
+    kept = tuple(token for token in tokens if token.span.start >= start)
+    if not kept:
+        end = len(source.text)
+        return error("E004", "expected a value, found nothing", Span(source, end, end))
+    parsed = _parsed(Fragment(kept), "expr")
+    if isinstance(parsed, Diagnostic):
+        return parsed
+    expression: Expr = build(parsed, source)
+    return expression
+
+
+def grammar_text() -> str:
+    """Read the grammar that travels with specc."""
+    return (folder("grammar") / "specc.lark").read_text(encoding="utf-8")
+
+
+@cache
+def _grammar() -> lark.Lark:
+    return lark.Lark(
+        grammar_text(),
+        parser="lalr",
+        lexer="basic",
+        start=["fragment", "expr"],
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
+
+
+def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
+    """Cut a text into tokens; what is none is told, and passed over as white space is."""
+    faults = invisible(source)
+    text = source.text
+    for fault in faults:
+        text = _without(text, fault.span)
+    while True:
+        try:
+            found = list(_grammar().lex(text))
+            break
+        except lark.UnexpectedCharacters as stop:
+            fault = unexpected(source, stop.pos_in_stream or 0)
+            faults.append(fault)
+            text = _without(text, fault.span)
+            if len(faults) > 50:  # no text, but a binary file
+                return [], faults
+    tokens = [_token(source, token) for token in found]
+    for token, after in zip(tokens, tokens[1:], strict=False):
+        glued = token.span.end == after.span.start
+        if token.kind == "NUMBER" and glued and after.kind in {"NAME", "NUMBER"}:
+            start, end = token.span.start, after.span.end
+            faults.append(malformed_number(source, start, end))
+    return tokens, faults
+
+
+def _token(source: Source, token: lark.Token) -> Token:
+    assert token.start_pos is not None and token.end_pos is not None
+    return Token(token.type, str(token), Span(source, token.start_pos, token.end_pos))
+
+
+def _without(text: str, span: Span) -> str:
+    return text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+
+
+def _parsed(fragment: Fragment, start: str) -> Any:
+    """Parse the tokens of a fragment to lark's tree, or say what is wrong with them."""
+    fault = bracket_fault(fragment)
+    if fault is not None:
+        return fault
+    parser = _grammar().parse_interactive(start=start)
+    for token in fragment.tokens:
+        given = lark.Token(
+            token.kind, token.text, token.span.start, end_pos=token.span.end
+        )
+        try:
+            parser.feed_token(given)
+        except lark.UnexpectedToken:
+            return _unexpected(token, parser.accepts(), fragment)
+    try:
+        return parser.feed_eof()
+    except lark.UnexpectedToken:
+        return _ended(fragment, parser.accepts())
+
+
+def _unexpected(
+    token: Token, accepted: Collection[str], fragment: Fragment
+) -> Diagnostic:
+    """Say what a token stands in the place of."""
+    if token is fragment.tokens[0] and accepted & _STATEMENT_KINDS:
+        label = did_you_mean(token.text, STATEMENTS)
+        if token.kind != "NAME":
+            message = f"expected a statement, found {quoted(token.text)}"
+            return error("E004", message, token.span)
+        message = f"unknown statement {quoted(token.text)}"
+        note = f"statements begin with {', '.join(STATEMENTS)}"
+        return error("E007", message, token.span, label, "" if label else note)
+    if token.text in RESERVED and "NAME" in accepted:
+        message = f"`{token.text}` is a reserved word of the language"
+        label = "choose another name" if "NUMBER" not in accepted else "not a value"
+        return error("E008", message, token.span, label)
+    expected = _friendly(accepted)
+    message = f"expected {expected}, found {quoted(token.text)}"
+    return error("E004", message, token.span)
+
+
+def _ended(fragment: Fragment, accepted: Collection[str]) -> Diagnostic:
+    """Say what is missing behind the last token."""
+    end = fragment.span.end
+    span = Span(fragment.span.source, end, end)
+    rest = span.source.text[end:].strip()
+    found = "the next statement" if rest else "the end of the file"
+    word = fragment.tokens[0].text
+    where = f" in `{word}`" if word in STATEMENTS else ""
+    if word not in STATEMENTS:
+        found = "the end"
+    return error("E004", f"expected {_friendly(accepted)}{where}, found {found}", span)
+
+
+_STATEMENT_KINDS = {word.upper() for word in STATEMENTS}
+
+_VALUE = {"NUMBER", "STRING", "MINUS", "LPAR", "LSQB"}
+_OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CARET", "COMPARISON"}
+_NAMES = {
+    "NAME": "a name",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "COLON": "`:`",
+    "EQUAL": "`=`",
+    "$END": "the next statement",
+}
+
+
+def _friendly(accepted: Collection[str]) -> str:
+    """List what may stand somewhere as a person would."""
+    kinds = set(accepted)
+    listed = []
+    if kinds >= _VALUE:
+        kinds -= {*_VALUE, "NAME", "LOG", "TARGET"}
+        kinds -= {word.upper() for word in RESERVED}
+        listed.append("a value")
+    if kinds >= _OPERATORS:
+        kinds -= _OPERATORS
+        listed.append("an operator")
+    if "NAME" in kinds:
+        kinds -= {"TARGET"}
+    listed += [_NAMES.get(kind, f"`{kind.lower()}`") for kind in kinds]
+    return either(sorted(listed))

@@ -1,0 +1,134 @@
+"""What `specc train` says: progress on standard error, the figures on standard output.
+
+Takes the records of epochs and the final figures, gives lines. Invariant: without a
+terminal nothing is animated or coloured, and nothing ever depends on the terminal but
+its looks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+SHARES = ("accuracy", "precision", "recall", "f1")
+"""The metrics that are shares, told in per cent."""
+
+
+def console(stream: IO[str]) -> Console:
+    """Give rich's view of a stream: plain where `NO_COLOR` is set or no person reads."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Console(
+        file=stream, no_color=plain, highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def figure(name: str, value: float | None) -> str:
+    """Write one figure: a share in per cent, anything else with four digits."""
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if name in SHARES else f"{value:.4g}"
+
+
+def epoch_line(logs: Mapping[str, Any]) -> str:
+    """Write the record of an epoch: each figure for training, then for validation."""
+    parts = []
+    for name in metric_names(logs):
+        values = [
+            figure(name, logs[key])
+            for key in (f"train_{name}", f"val_{name}")
+            if logs.get(key) is not None
+        ]
+        parts.append(f"{name} {' / '.join(values)}")
+    return f"{', '.join(parts)}, lr {logs['lr']:.3g}"
+
+
+def metric_names(logs: Mapping[str, Any]) -> list[str]:
+    """Name what is measured in each epoch, the loss first."""
+    return [key.removeprefix("train_") for key in logs if key.startswith("train_")]
+
+
+class EpochProgress:
+    """Shows how far a fit has come; call it after each epoch.
+
+    On a terminal it is one animated line, elsewhere about ten lines in all, and nothing
+    at all where `quiet` is set. `epochs` is how many there are at most.
+    """
+
+    def __init__(self, epochs: int, quiet: bool, stream: IO[str] | None = None) -> None:
+        self._epochs = epochs
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        out = console(self._stream)
+        if out.is_terminal and not out.is_dumb_terminal and not quiet:
+            self._bar = Progress(
+                TextColumn("epoch {task.completed}/{task.total}", markup=False),
+                BarColumn(bar_width=24),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.description}", markup=False),
+                console=out,
+            )
+            self._task = self._bar.add_task("", total=epochs)
+
+    def __enter__(self) -> EpochProgress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Show the record of an epoch, counted from 0."""
+        done = epoch + 1
+        if self._bar:
+            self._bar.update(self._task, completed=done, description=epoch_line(logs))
+        elif not self._quiet and (
+            done * 10 // self._epochs > epoch * 10 // self._epochs or epoch == 0
+        ):
+            text = f"epoch {done}/{self._epochs}: {epoch_line(logs)}"
+            print(text, file=self._stream, flush=True)
+
+
+def final_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
+    """Lay out the figures of each part of the samples, one part a column."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table.add_column("")
+    for part in figures:
+        table.add_column(part, justify="right")
+    names = list(next(iter(figures.values()), ()))
+    for name in names:
+        table.add_row(
+            name, *(figure(name, part.get(name)) for part in figures.values())
+        )
+    return table
+
+
+def endings(history: Any, epochs: int) -> str:
+    """Say how training went: how many epochs, why it ended, which one was kept."""
+    run = len(history)
+    ends = {
+        "epochs": "all of them",
+        "early_stopping": "stopped early",
+        "callback": "stopped by the callback",
+        "non_finite": "stopped at a loss that is not finite",
+        "interrupted": "interrupted",
+    }
+    why = ends.get(history.stopped_by, history.stopped_by)
+    text = f"{run} of {epochs} epochs in {history.seconds:.1f} s ({why})"
+    if run and history.best_epoch is not None and history.best_epoch >= 0:
+        text += f"; kept epoch {history.best_epoch}, counted from 0"
+    return text

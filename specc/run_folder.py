@@ -1,0 +1,86 @@
+"""The folder of a run: where it lies, and how files get into it.
+
+Takes the place that the command line asks for, gives a folder made for the run.
+Invariant: a file in it is the old one or the new one, whole, and no folder is touched
+that is not a run's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from specc.output import HEADER
+
+HISTORY, WEIGHTS = "history.csv", "model.safetensors"
+CURVES, REGION = "curves.png", "region.png"
+
+
+class NotARun(Exception):
+    """The folder asked for holds something else than a run."""
+
+
+def make(name: str, out: str | None) -> Path:
+    """Make the folder `out`, or by default the first free one of `runs/name`,
+    `runs/name-2`, …
+
+    Raises NotARun where `out` is no folder, or has files and is no run's, and OSError.
+    """
+    if out is None:
+        for number in count(1):
+            folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                return folder
+    folder = Path(out or "")
+    if folder.exists() and not folder.is_dir():
+        raise NotARun(f"{folder} is no folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not _is_run(folder):
+        raise NotARun(f"{folder} has files and is not the folder of a run")
+    return folder
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a history, a spec and a module of specc's lie in the folder."""
+    first = HEADER[0].encode()
+    modules = (path for path in folder.glob("*.py") if path.is_file())
+    complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
+    return complete and any(
+        path.read_bytes()[: len(first)] == first for path in modules
+    )
+
+
+def begin(folder: Path) -> None:
+    """Mark the folder as a run's, so that a run cut short can be started again in it."""
+    if not (folder / HISTORY).exists():
+        write(folder / HISTORY, b"")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def history_csv(history: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write the records of the epochs, one a line, under the names of the figures."""
+    text = io.StringIO()
+    names = list(history[0]) if history else []
+    table = csv.DictWriter(text, names, lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    return text.getvalue().encode()
