@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from specc.diagnostics import Diagnostic, warning
-from specc.expand import Placed
 from specc.library.entry import Use
 from specc.model import Model, Node
+from specc.naming import Placed
 from specc.source import Span
 
 _SQUASHING = frozenset({"tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign"})
@@ -54,7 +54,9 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
     if loss == "cross_entropy":
         yield from _softmax_before(tail)
         if words[0] in _SQUASHING:
-            yield _unreachable(last, "cross_entropy", "bounded logits keep it from 0")
+            yield _unreachable(
+                last, "cross_entropy", "bounded logits keep the loss from 0"
+            )
     elif loss == "binary_cross_entropy" and words[0] in _BOUNDED - {"sigmoid"}:
         yield _unreachable(last, loss, "its logits are then bounded")
     elif loss == "binary_cross_entropy" and words[0] == "relu":

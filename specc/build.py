@@ -37,11 +37,9 @@ def build(tree: Any, source: Source) -> Any:
         case "choices":
             return syntax.Choices(nodes(parts[0]), span)
         case "interval":
-            scale = "log" if parts[0] == "log" else "range"
-            return syntax.Range(scale, node(parts[1]), node(parts[2]), span)
+            return syntax.Range(parts[0].value, node(parts[1]), node(parts[2]), span)
         case "feature":
-            role = "input" if parts[0] == "input" else "target"
-            dtype = "real" if parts[2] == "real" else "int"
+            role, dtype = parts[0].value, parts[2].value
             return syntax.Feature(role, name(parts[1]), dtype, nodes(parts[3]), span)
         case "definition":
             kind, defined, parameters, value = parts

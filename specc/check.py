@@ -7,51 +7,31 @@ Model is None exactly when an error was found.
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from specc import syntax
-from specc.bind import Bound, Report, bind, converted, find, not_yet
+from specc.bind import Bound, bind, find, not_yet
+from specc.convert import converted
 from specc.diagnostics import Diagnostic, Invalid, error
-from specc.evaluate import UNKNOWN, Value, evaluate
-from specc.expand import Group, Vocabulary, define, resolve
+from specc.evaluate import UNKNOWN, evaluate, evaluated
+from specc.expand import define, resolve, scope
+from specc.fragments import STATEMENTS
+from specc.infer import LARGEST
 from specc.library.entry import Argument, Interval
-from specc.link import link
+from specc.link import link, warnings
 from specc.model import Feature, Model
-from specc.names import forbidden
+from specc.names import (
+    forbidden,
+    forbidden_model,
+    forbidden_target,
+    forbidden_value,
+)
 from specc.params import unknown_overrides, value_of
+from specc.parts import Bounded, Parts
 from specc.source import Span
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """A statement of one entry, bound."""
-
-    bound: Bound
-    span: Span
-    """Of the entry."""
-
-
-@dataclass
-class Parts:
-    """What the statements of a file say one by one."""
-
-    tree: syntax.Tree
-    overrides: Mapping[str, str]
-    report: Report
-    names: dict[str, Value] = field(default_factory=dict)
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    defined: dict[str, str] = field(default_factory=dict)
-    """What has each name: "the param `width`"."""
-    first: dict[str, Span] = field(default_factory=dict)
-    """Where each statement that may stand once does, those with a syntax error too."""
-    name: str = ""
-    features: dict[str, Feature] = field(default_factory=dict)
-    layers: Group | None = None
-    clauses: dict[str, Bounded] = field(default_factory=dict)
-    metrics: list[Bounded] = field(default_factory=list)
-    metrics_known: bool = True
 
 
 def check(
@@ -73,15 +53,17 @@ def check(
     parts.vocabulary.lines.update(
         {s.name.text: s.span.line for s in _of(tree, syntax.Block)}
     )
-    broken = {s.name: s.span for s in _of(tree, syntax.Broken) if s.word == "param"}
-    known = {**params, **{name: span for name, span in broken.items() if name}}
+    halves = [s for s in _of(tree, syntax.Broken) if s.word == "param" and s.name]
+    known = {**params, **{s.name: s.span for s in halves}}
     found += unknown_overrides(overrides, known)
     for statement in tree.statements:
         _read(statement, parts)
     _missing(parts)
     model = link(parts)
-    errors = any(finding.severity == "error" for finding in found)
-    return None if errors else model, tuple(found)
+    broken = bool(_of(tree, syntax.Broken))
+    if model is None or broken or found:
+        return None, tuple(found)
+    return model, tuple(warnings(parts, model))
 
 
 def _of(tree: syntax.Tree, kind: type[Any]) -> list[Any]:
@@ -94,7 +76,7 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
         case syntax.ModelName(name, span):
             if _once("model", span, parts):
                 parts.name = name.text
-                fault = forbidden(name, vocabulary=False)
+                fault = forbidden_model(name)
                 if fault is not None:
                     parts.report(fault)
         case syntax.Param(name):
@@ -115,6 +97,8 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
             macro = define(statement, parts.names, parts.vocabulary, parts.report)
             if fresh:
                 parts.vocabulary.blocks[name.text] = macro
+            elif name.text not in parts.vocabulary.blocks:
+                parts.vocabulary.unusable.add(name.text)
         case syntax.Layers(body, span):
             if _once("layers", span, parts):
                 parts.layers = resolve(
@@ -133,6 +117,8 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
 
 def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
     """Keep a statement with a syntax error from causing others."""
+    near = difflib.get_close_matches(word, STATEMENTS, n=1)
+    word = word if word in STATEMENTS else "".join(near)
     parts.first.setdefault(word, span)
     if word == "metric":
         parts.metrics_known = False
@@ -163,20 +149,23 @@ def _claim(name: syntax.Name, what: str, parts: Parts) -> bool:
         parts.report(error("E023", message, name.span, f"it is {owner} already"))
         return False
     parts.defined[name.text] = f"the {what} of line {name.span.line}"
-    fault = forbidden(name)
+    rules = {"input": forbidden_value, "target": forbidden_target}
+    fault = rules.get(what, forbidden)(name)
     if fault is not None:
         parts.report(fault)
     return fault is None
 
 
-_DIMENSION = Argument("size", int, Interval(low=1), None, False, True, None)
+_DIMENSION = Argument("size", int, Interval(low=1), None, True, None)
 
 
 def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
     shape = []
     for expr in feature.shape:
         try:
-            value = converted(_DIMENSION, evaluate(expr, parts.names), expr)
+            value = evaluate(expr, parts.names)
+            called = f"a size of `{feature.name.text}`"
+            value = converted(_DIMENSION, value, expr, called)
         except Invalid as invalid:
             parts.report(invalid.diagnostic)
             value = UNKNOWN
@@ -191,6 +180,11 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
         message = f"a sample of {len(shape)} axes"
         parts.report(error("E033", message, feature.span, "at most 8 can be compiled"))
         return None
+    if math.prod(shape) > LARGEST:
+        message = f"a sample of {math.prod(shape):,} numbers"
+        label = "at most 2^31 can be compiled"
+        parts.report(error("E033", message, feature.span, label))
+        return None
     name, dtype = feature.name.text, feature.dtype
     return Feature(name, dtype, tuple(shape), feature.span)
 
@@ -198,31 +192,13 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
 def _definition(definition: syntax.Definition, parts: Parts) -> None:
     """Check a `def` as far as names go, and refuse it: nothing lowers it yet."""
     _claim(definition.name, f"def {definition.kind}", parts)
-    inner: dict[str, Any] = dict(parts.names)
-    own: set[str] = set()
-    for parameter in definition.parameters:
-        name = parameter.name
-        if name.text in own:
-            message = f"`{name.text}` is defined twice"
-            label = "a parameter of this definition"
-            parts.report(error("E023", message, name.span, label))
-        own.add(name.text)
-        if parameter.default is not None:
-            _evaluated(parameter.default, parts.names, parts)
-        inner[name.text] = UNKNOWN
-    _evaluated(definition.value, inner, parts)
+    parameters = definition.parameters
+    inner = scope(parameters, parts.names, "this definition", parts.report)
+    evaluated(definition.value, inner, parts.report)
     start = definition.span.start
     head = Span(definition.span.source, start, definition.name.span.end)
     parts.report(not_yet(f"`def {definition.kind}`", head))
     parts.vocabulary.unusable.add(definition.name.text)
-
-
-def _evaluated(expr: syntax.Expr, names: Mapping[str, Value], parts: Parts) -> Value:
-    try:
-        return evaluate(expr, names)
-    except Invalid as invalid:
-        parts.report(invalid.diagnostic)
-        return UNKNOWN
 
 
 def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:

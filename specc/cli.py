@@ -7,20 +7,18 @@ leaves this file.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
 from specc import __version__
 from specc.compiler import STAGES, TARGETS
-from specc.source import Source, Unreadable
+from specc.source import Unreadable
+from specc.terminal import FORMATS, message, report_bug, show
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
-FORMATS = ("full", "concise", "json", "github")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,47 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report_bug(error)
         return BUG
     return USAGE
-
-
-def report_bug(error: Exception) -> None:
-    """Say that specc is at fault; the traceback with `SPECC_DEBUG=1` only."""
-    if os.environ.get("SPECC_DEBUG") == "1":
-        import traceback
-
-        traceback.print_exception(error)
-    message(
-        f"this is a bug in specc {__version__}: {type(error).__name__}: {error}\n"
-        "Please report it, with the spec and what `SPECC_DEBUG=1 specc ...` prints.",
-        "internal error",
-    )
-
-
-def message(text: str, severity: str = "") -> None:
-    """Say something to the person, on standard error."""
-    click.echo(f"{severity}: {text}" if severity else text, err=True)
-
-
-def show(diagnostics: Sequence[Any], output_format: str, stream: IO[str]) -> None:
-    """Print findings, in colour on a terminal that did not refuse it."""
-    from specc.diagnostics import render
-
-    color = (
-        stream.isatty()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
-    text = render(diagnostics, output_format, color).rstrip("\n")
-    if text:
-        click.echo(text, file=stream, color=color)
-
-
-def read_all(files: Sequence[str]) -> list[Source]:
-    """Read every spec before any work is done."""
-    from specc.source import read
-
-    if len(set(files)) < len(files):
-        raise click.UsageError("a file is given twice")
-    return [read(name) for name in files]
 
 
 def assignments(
@@ -138,6 +95,7 @@ def commands() -> None:
 @several_specs
 def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -> int:
     """Find what is wrong with specs; `-` reads standard input."""
+    from specc.compile_command import read_all
     from specc.compiler import analyse
 
     code = FINE
@@ -186,80 +144,20 @@ def compile_(
         raise click.UsageError("--stdout prints one module: give one file")
     if "-" in files and not printing and output is None:
         raise click.UsageError("standard input has no name: give -o PATH or --stdout")
-    modules = compiled(files, overrides, output_format, target, stage)
-    if modules is None:
-        return FINDINGS
-    if printing:
-        for _, text in modules.values():
-            click.echo(text, nl=not text.endswith("\n"))
-        return FINE
-    texts = placed(modules, output)
-    if only_check or diff:
-        return compare(texts, diff)
-    if output and output.endswith(("/", os.sep)):
-        Path(output).mkdir(parents=True, exist_ok=True)
-    put(texts, force)
-    return FINE
+    from specc.compile_command import compile_command
 
-
-def compiled(
-    files: Sequence[str],
-    overrides: Mapping[str, str],
-    output_format: str,
-    target: str,
-    stage: str,
-) -> dict[str, tuple[str, str]] | None:
-    """Give the name of each file's model and the text; None if a file has errors."""
-    from specc.compiler import compile_source
-    from specc.place import recorded_command
-
-    modules = {}
-    for file, source in zip(files, read_all(files), strict=True):
-        command = recorded_command(file, overrides, target)
-        result = compile_source(source, overrides, target, stage, command)
-        show(result.diagnostics, output_format, sys.stderr)
-        if result.text is not None:
-            name = result.model.name if result.model else ""
-            modules[file] = (name, result.text)
-    return modules if len(modules) == len(files) else None
-
-
-def placed(
-    modules: Mapping[str, tuple[str, str]], output: str | None
-) -> dict[Path, str]:
-    """Give each module its place, or say why it has none."""
-    from specc.place import destinations
-
-    try:
-        places = destinations({spec: m[0] for spec, m in modules.items()}, output)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    return {places[spec]: text for spec, (_, text) in modules.items()}
-
-
-def compare(texts: Mapping[Path, str], diff: bool) -> int:
-    """Say which files are not what would be written, and with `diff` how."""
-    from specc.output import difference
-
-    code = FINE
-    for path, text in texts.items():
-        changes = difference(path, text)
-        if changes:
-            code = FINDINGS
-            message(f"{path} is not what specc would write: compile it again")
-            if diff:
-                click.echo(changes, nl=False)
-    return code
-
-
-def put(texts: Mapping[Path, str], force: bool) -> None:
-    """Write each module to its place."""
-    from specc.output import write
-
-    for path, text in texts.items():
-        lines = f"({text.count(chr(10))} lines)"
-        what = "wrote" if write(path, text, force) == "written" else "unchanged"
-        message(f"{what} {path} {lines}")
+    return compile_command(
+        files,
+        overrides,
+        output_format,
+        target,
+        stage,
+        output,
+        printing,
+        only_check,
+        diff,
+        force,
+    )
 
 
 @commands.command()

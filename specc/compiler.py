@@ -1,7 +1,7 @@
 """The pipeline, from the text of a spec to the text of a module.
 
-    net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
-             -> differentiate -> passes -> print -> template -> black -> net.py
+net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
+         -> differentiate -> passes -> print -> template -> black -> net.py
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def analyse(
     from specc.parser import parse
 
     tree, syntax_errors = parse(source)
+    if syntax_errors and not tree.statements:
+        return None, arranged(syntax_errors, source)
     model, findings = check(tree, overrides)
     found = arranged((*syntax_errors, *findings), source)
     return None if syntax_errors else model, found
@@ -63,7 +65,7 @@ def compile_source(
 def text_of(model: Model, target: str, stage: str, command: str) -> str:
     """Give a stage of a checked model's compilation as text."""
     from specc.derive import derive
-    from specc.ir import show
+    from specc.listing import show
     from specc.lower import lower
 
     if stage == "model":
@@ -84,7 +86,7 @@ def text_of(model: Model, target: str, stage: str, command: str) -> str:
 
 def optimize(derived: Derived, target: str) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
-    from specc.ir import Program, verify
+    from specc.ir import Program, nameless, verify
     from specc.passes.buffers import buffers
     from specc.passes.expand import expand
     from specc.passes.fuse import fuse
@@ -93,9 +95,15 @@ def optimize(derived: Derived, target: str) -> Derived:
     from specc.targets.torch_text import TORCH
 
     primitive = {"torch": TORCH}[target].primitive
+    formulas = derived.formulas
+
+    def formula(program: Program) -> Program:
+        return nameless(program) if program.name in formulas else program
+
     passes = (
         ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns
         ("expand", lambda program: expand(program, primitive)),  # to what can be shared
+        ("formulas", formula),  # before buffers, which go to what has a name
         ("share", share),  # before fusion, which would make equal things different
         ("fuse", fuse),  # sees each expression once
         ("simplify", simplify),  # what fusion and expansion left behind

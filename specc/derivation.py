@@ -12,25 +12,26 @@ from specc.ir import BATCH, Value, is_constant
 ATOM, POWER, PRODUCT, SUM, RELATION = range(5)
 """How tightly an expression binds, tightest first."""
 
-INFIX = {
-    "add": ("{} + {}", SUM, SUM, SUM),
-    "sub": ("{} - {}", SUM, SUM, PRODUCT),
-    "mul": ("{} * {}", PRODUCT, PRODUCT, POWER),
-    "div": ("{} / {}", PRODUCT, PRODUCT, POWER),
-    "pow": ("{}^{}", POWER, ATOM, ATOM),
-    "neg": ("-{}", SUM, POWER),
-    "square": ("{}^2", POWER, ATOM),
-    "mm": ("{} {}", PRODUCT, ATOM, ATOM),
-    "transpose": ("{}^T", ATOM, ATOM),
-    "greater": ("[{} > {}]", ATOM, RELATION, RELATION),
-    "equal": ("[{} = {}]", ATOM, RELATION, RELATION),
-    "with_ones": ("[{}; 1]", ATOM, RELATION),
-    "weight_of": ("W", ATOM, RELATION),
-    "body": ("{} without its last row", RELATION, ATOM),
-    "count": ("n", ATOM, RELATION),
-    "spread": ("{}", ATOM, ATOM),
-    "minus_one_hot": ("{} - one_hot({})", SUM, SUM, RELATION),
-    "place": ("{} at {}", RELATION, ATOM, ATOM),
+INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
+    "add": ("{} + {}", SUM, (SUM, SUM)),
+    "sub": ("{} - {}", SUM, (SUM, PRODUCT)),
+    "mul": ("{} * {}", PRODUCT, (PRODUCT, POWER)),
+    "div": ("{} / {}", PRODUCT, (PRODUCT, POWER)),
+    "pow": ("{}^{}", POWER, (ATOM, ATOM)),
+    "neg": ("-{}", SUM, (POWER,)),
+    "square": ("{}^2", POWER, (ATOM,)),
+    "mm": ("{} {}", PRODUCT, (ATOM, ATOM)),
+    "transpose": ("{}^T", ATOM, (ATOM,)),
+    "greater": ("[{} > {}]", ATOM, (RELATION, RELATION)),
+    "equal": ("[{} = {}]", ATOM, (RELATION, RELATION)),
+    "with_ones": ("[{}; 1]", ATOM, (RELATION,)),
+    "weight_of": ("W", ATOM, (RELATION,)),
+    "body": ("{} without its last row", RELATION, (ATOM,)),
+    "count": ("n", ATOM, (RELATION,)),
+    "spread": ("{}", ATOM, (ATOM,)),
+    "minus_one_hot": ("{} - one_hot({})", SUM, (SUM, RELATION)),
+    "pick": ("{}[{}]", ATOM, (ATOM, RELATION)),
+    "place": ("{} at {}", RELATION, (ATOM, ATOM)),
 }
 """Pattern, how tightly the whole binds, how tightly each operand has to."""
 
@@ -58,8 +59,10 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
             return f"sum over samples of {_within(summed, POWER, names)}", PRODUCT
         return f"sum({_written(summed, names)[0]})", ATOM
     if value.op in INFIX:
-        pattern, binds, *needs = INFIX[value.op]
-        operands = [_within(a, n, names) for a, n in zip(value.args, needs, strict=False)]
+        pattern, binds, needs = INFIX[value.op]
+        operands = [
+            _within(a, n, names) for a, n in zip(value.args, needs, strict=False)
+        ]
         return pattern.format(*operands), binds
     inside = ", ".join(_written(arg, names)[0] for arg in value.args)
     return f"{value.op}({inside})", ATOM

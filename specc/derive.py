@@ -1,7 +1,7 @@
 """From the lowered network to every Program of a module: the derivatives, and the layout.
 
 `columns` decides how samples lie. Programs that one step runs (forward, loss gradient, backward)
-follow it; those that look at many samples at once (output, loss, metrics) always see rows.
+follow it; those that look along an axis of many samples (output, loss, metrics) see rows.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
+from specc.derivation import mathematics
 from specc.differentiate import differentiate, outside, saved
 from specc.ir import Program, Value, constant, verify
 from specc.lower import Lowered
+from specc.ops import OPS
+from specc.passes.expand import expand
 from specc.passes.layout import layout
 
 WIDE = 16_384
@@ -30,6 +34,8 @@ class Derived:
     metrics: tuple[Program, ...]
     loss_gradient: Program
     """the last layer's value and the target -> dL/d(that value)."""
+    step_loss: Program | None
+    """what loss_gradient kept -> L, where that is enough to compute it."""
     backward: Program
     """what forward kept and dL/d(the last layer's value) -> dL/d(every parameter)."""
     input_gradient: Program
@@ -41,20 +47,18 @@ class Derived:
 
     def map(self, change: Callable[[Program], Program]) -> Derived:
         """Change every Program."""
-        return Derived(
-            self.columns,
-            **{
-                name: change(program)
-                for name, program in vars(self).items()
-                if isinstance(program, Program)
-            },
-            **{
-                name: None
-                for name in ("output", "output_gradient")
-                if getattr(self, name) is None
-            },
-            metrics=tuple(change(metric) for metric in self.metrics),
-        )
+        changed: dict[str, Any] = {
+            name: change(part) if isinstance(part, Program) else part
+            for name, part in vars(self).items()
+        }
+        changed["metrics"] = tuple(change(metric) for metric in self.metrics)
+        return Derived(**changed)
+
+    @property
+    def formulas(self) -> frozenset[str]:
+        """The names of the Programs that are one expression in their arguments."""
+        found = (self.loss, self.output, self.output_gradient, self.learning_rate)
+        return frozenset(p.name for p in (*found, *self.metrics) if p is not None)
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -65,6 +69,7 @@ class Derived:
             self.output,
             self.loss,
             self.loss_gradient,
+            self.step_loss,
             self.backward,
             self.input_gradient,
             self.output_gradient,
@@ -88,6 +93,12 @@ def derive(lowered: Lowered) -> Derived:
     backward = _arguments(replace(everything, outputs=tuple(gradients)))
     whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
     last = loss.inputs[0]
+    loss_gradient = differentiate(
+        loss, (last,), f"{loss.name}_gradient", seed=constant(1)
+    )
+    step_loss = _step_loss(loss, loss_gradient)
+    if step_loss is not None:
+        loss_gradient = saved(loss_gradient, step_loss)
     output_gradient = None
     if lowered.output is not None:
         logits = lowered.output.inputs
@@ -96,19 +107,32 @@ def derive(lowered: Lowered) -> Derived:
         output_gradient = replace(output_gradient, inputs=tuple(ordered))
     return Derived(
         columns=columns,
-        forward=verify(saved(forward, backward), "differentiate"),
+        forward=verify(saved(forward, _arguments(everything)), "differentiate"),
         output=_expression(lowered.output),
         loss=lowered.loss,
         metrics=lowered.metrics,
-        loss_gradient=differentiate(
-            loss, (last,), f"{loss.name}_gradient", seed=constant(1)
-        ),
+        loss_gradient=loss_gradient,
+        step_loss=step_loss,
         backward=backward,
         input_gradient=verify(_keeping(whole, backward), "differentiate"),
         output_gradient=_expression(output_gradient),
         learning_rate=lowered.learning_rate,
         update=lowered.update,
     )
+
+
+def _step_loss(loss: Program, gradient: Program) -> Program | None:
+    """Compute the loss from what its gradient left behind, if it left enough."""
+    ((name, _),) = loss.outputs
+    composite = {v.op for v in loss.values if not v.shape and v.op in OPS}
+    composite = {op for op in composite if OPS[op].expansion is not None}
+    made = expand(loss, frozenset({"input", "const"} | OPS.keys() - composite))
+    kept = outside(replace(made, name="step_loss"), gradient)
+    if {value.name for value in loss.inputs} & {value.name for value in kept.inputs}:
+        return None
+    ((_, result),) = kept.outputs
+    line = f"L = {mathematics(result)}"
+    return replace(kept, outputs=((name, replace(result, name="", derivation=line)),))
 
 
 def _keeping(whole: Program, backward: Program) -> Program:

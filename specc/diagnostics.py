@@ -103,10 +103,27 @@ def warning(
     return Diagnostic(code, "warning", message, span, label, notes)
 
 
+ELSEWHERE = {
+    "bce": "binary_cross_entropy",
+    "crossentropy": "cross_entropy",
+    "dense": "linear",
+    "fc": "linear",
+    "glorot_normal": "xavier_normal",
+    "glorot_uniform": "xavier_uniform",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "learning_rate": "lr",
+    "logistic": "sigmoid",
+    "mean_squared_error": "mse",
+}
+"""What other frameworks call the same thing."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name nearest to `name`, or say nothing."""
+    """Suggest the known name that means `name` elsewhere or is nearest to it, or say nothing."""
     names = sorted(set(known))
-    same = [other for other in names if other.lower() == name.lower()]
+    word = ELSEWHERE.get(name.lower(), name.lower())
+    same = [other for other in names if other.lower() == word]
     near = same or difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else ""
 
@@ -135,13 +152,7 @@ def arranged(found: Iterable[Diagnostic], main: Source) -> tuple[Diagnostic, ...
     unique = dict.fromkeys(found)
     ordered = sorted(
         (d for d in unique if d.severity == "error" or not _allowed(d)),
-        key=lambda d: (
-            d.span.source is not main,
-            d.span.source.name,
-            d.span.start,
-            d.code,
-            d.message,
-        ),
+        key=lambda d: (d.span.source is not main, d.span.start),
     )
     errors = [d for d in ordered if d.severity == "error"][:LIMIT]
     return tuple(d for d in ordered if d.severity == "warning" or d in errors)
@@ -241,6 +252,8 @@ def _github(finding: Diagnostic) -> str:
 
 def _escaped(text: str, also: str = "") -> str:
     """Escape a text of a GitHub workflow command."""
-    for char in "%\r\n" + also:
+    lines = [printable(line) for line in text.split("\n")]
+    text = "\n".join(lines)
+    for char in "%\n" + also:
         text = text.replace(char, f"%{ord(char):02X}")
     return text

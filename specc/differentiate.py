@@ -40,7 +40,9 @@ def differentiate(
         for arg, part in zip(value.args, parts, strict=True):
             if part is None or arg not in active:
                 continue
-            part = replace(_unbroadcast(part, arg), origins=value.origins)
+            part = _unbroadcast(part, arg)
+            if part is not dy:  # a copy of what has a name would be a second one
+                part = replace(part, origins=value.origins or dy.origins)
             cotangent[arg] = cotangent[arg] + part if arg in cotangent else part
     outputs = tuple((f"d_{v.name}", cotangent[v]) for v in wanted if v in cotangent)
     return verify(outside(Program(name, (), outputs), program), name)

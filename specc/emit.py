@@ -1,7 +1,7 @@
 """Programs -> the text of a module: the view, the templates, black, and a last look at the result.
 
-Control flow is in the templates, formulas come from the Programs. Black formats only what varies in
-form; the templates are formatted as they stand, which a test checks on every golden.
+Control flow is in the templates, formulas come from the Programs. The templates are formatted as
+they stand, which a test checks on every golden.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import ast
 from typing import Any
 
 from specc.derive import Derived
+from specc.formatting import formatted
 from specc.model import Model
 from specc.view import Code
 
 STDLIB = frozenset(
     "__future__ argparse collections itertools json math os tempfile time typing".split()
 )
-WIDTH = 88
 ALLOWED_IMPORTS = STDLIB | {"torch", "safetensors"}
 
 
@@ -26,12 +26,7 @@ def emit(model: Model, derived: Derived, command: str) -> str:
     from specc.output import sealed
 
     view = module_view(model, derived, command)
-    functions = _formatted(_rendered("functions.py.j2", view))
-    constants = _formatted(_rendered("constants.py.j2", view))
-    parts = {"functions": Code(functions), "constants": Code(constants)}
-    text = _tidy(_rendered("module.py.j2", view | parts))
-    if any(len(line) > WIDTH for line in text.splitlines()):
-        text = _formatted(text) + "\n"  # long names: slower, and rare
+    text = formatted(_tidy(_rendered("module.py.j2", view)))
     _check(text)
     return sealed(text)
 
@@ -61,12 +56,6 @@ def _rendered(name: str, view: dict[str, Any]) -> str:
     return environment.get_template(name).render(view)
 
 
-def _formatted(text: str) -> str:
-    import black
-
-    return black.format_str(text, mode=black.Mode(line_length=88)).strip("\n")
-
-
 def _tidy(text: str) -> str:
     """Leave two blank lines at most, and one line end at the end."""
     while "\n\n\n\n" in text:
@@ -79,7 +68,7 @@ class UnsafeModule(Exception):
 
 
 def _check(text: str) -> None:
-    """Parse the module; refuse what no template writes."""
+    """Parse the module; refuse characters, imports and calls that no template writes."""
     if not text.isascii():
         raise UnsafeModule("the module is not plain ASCII")
     for node in ast.walk(ast.parse(text)):

@@ -1,7 +1,7 @@
 """Constant expressions: syntax -> a number, string, list, boolean or None.
 
-Takes an expression and the names in scope. Invariant: whatever the expression, evaluating it ends at
-once and without an exception other than Invalid, and every number that comes out is finite.
+Takes an expression and the names in scope. Invariant: evaluating ends at once whatever
+the expression is, raises nothing but Invalid, and gives finite numbers only.
 
 A whole number stays an int; `/` and the functions give a float. UNKNOWN stands for a value whose
 definition is at fault, or known only later: whatever depends on it is UNKNOWN and no error.
@@ -14,7 +14,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from specc.diagnostics import Invalid, did_you_mean, error, quoted
+from specc.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.functions import CONSTANTS, FUNCTIONS
 from specc.source import Span
 from specc.syntax import (
     Binary,
@@ -38,42 +39,9 @@ UNKNOWN: Final = _Unknown()
 Value = Any
 """int, float, bool, str, None, a tuple of these, or UNKNOWN."""
 
-CONSTANTS: dict[str, Value] = {
-    "true": True,
-    "false": False,
-    "none": None,
-    "pi": math.pi,
-}
-
 LARGEST = 2**63 - 1
 """The largest whole number."""
 
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
-
-
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "exp": (math.exp, 1),
-    "log": (math.log, 1),
-    "log1p": (math.log1p, 1),
-    "expm1": (math.expm1, 1),
-    "sqrt": (math.sqrt, 1),
-    "abs": (abs, 1),
-    "sign": (lambda x: (x > 0) - (x < 0), 1),
-    "sin": (math.sin, 1),
-    "cos": (math.cos, 1),
-    "tanh": (math.tanh, 1),
-    "sigmoid": (_sigmoid, 1),
-    "softplus": (lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))), 1),
-    "relu": (lambda x: max(x, 0), 1),
-    "erf": (math.erf, 1),
-    "min": (min, 2),
-    "max": (max, 2),
-    "floor": (math.floor, 1),
-    "where": (lambda condition, a, b: a if condition else b, 3),
-}
-"""Every function of the language, with its number of arguments."""
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -116,6 +84,17 @@ def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
             return _computed(compute, (a, b), span)
         case Entry():
             return _call(expr, names)
+
+
+def evaluated(
+    expr: Expr, names: Mapping[str, Value], report: Callable[[Diagnostic], None]
+) -> Value:
+    """Give the value of `expr`, or UNKNOWN with the reason told."""
+    try:
+        return evaluate(expr, names)
+    except Invalid as invalid:
+        report(invalid.diagnostic)
+        return UNKNOWN
 
 
 def kind_of(value: Value) -> str:
@@ -164,9 +143,8 @@ def _named(name: str, span: Span, names: Mapping[str, Value]) -> Value:
         message = f"`{name}` is a function"
         raise Invalid(error("E016", message, span, f"write `{name}({_form(name)})`"))
     label = did_you_mean(name, {*names, *CONSTANTS})
-    known = ", ".join(sorted(names))
-    note = "" if label else (f"defined here: {known}" if known else "")
-    raise Invalid(error("E011", f"unknown name {quoted(name)}", span, label, note))
+    label = label or "expected a value, or the name of a `param` above"
+    raise Invalid(error("E011", f"unknown name {quoted(name)}", span, label))
 
 
 def _call(call: Entry, names: Mapping[str, Value]) -> Value:
@@ -208,28 +186,34 @@ def _form(name: str) -> str:
 
 
 def _need_number(value: Value, span: Span, what: str) -> None:
-    if value is UNKNOWN or (isinstance(value, int | float) and value is not True):
-        if value is not False:
-            return
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if numeric or value is UNKNOWN:
+        return
     message = f"{what} needs a number, found {kind_of(value)}"
     raise Invalid(error("E016", message, span, f"this is {kind_of(value)}"))
 
 
-def _computed(compute: Callable[..., Any], values: tuple[Any, ...], span: Span) -> Value:
+def _computed(
+    compute: Callable[..., Any], values: tuple[Any, ...], span: Span
+) -> Value:
     try:
         result = compute(*values)
     except ZeroDivisionError:
-        raise Invalid(error("E027", "division by zero", span)) from None
+        raise Invalid(
+            error("E027", "division by zero", span, "its divisor is 0")
+        ) from None
     except OverflowError:
         raise _no_result("its result is too large", span) from None
     except ValueError:
         raise _no_result("it is not defined there", span) from None
     if isinstance(result, bool):
         return result
+    if isinstance(result, int):
+        if abs(result) > LARGEST:
+            raise _no_result("its result is too large", span)
+        return result
     if isinstance(result, complex) or not math.isfinite(result):
         raise _no_result("it is not defined there", span)
-    if isinstance(result, int) and abs(result) > LARGEST:
-        raise _no_result("its result is too large", span)
     return result
 
 

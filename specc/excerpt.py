@@ -40,13 +40,19 @@ def excerpt(span: Span) -> Excerpt:
     """Show the first line of a span; a long line is clipped around the carets."""
     source = span.source
     first = source.line_starts[span.line - 1]
-    line = source.text[first:].split("\n", 1)[0]
+    last = source.text.find("\n", first)
+    last = len(source.text) if last < 0 else last
+    # Of a very long line, what cannot be shown is not looked at.
+    first = max(first, span.start - 2 * WIDTH)
+    cut = span.start + 2 * WIDTH < last
+    line = source.text[first : span.start + 2 * WIDTH if cut else last]
+    line = line if cut else line.rstrip()
     start = span.start - first
-    end = max(min(span.end - first, len(line.rstrip())), start + 1)
+    end = max(min(span.end - first, len(line)), start + 1)
     shown = [TAB * " " if char == "\t" else _shown(char) for char in line]
     before = _columns("".join(shown[:start]))
     width = max(_columns("".join(shown[start:end])), 1)
-    return _clipped("".join(shown).rstrip(), before, width)
+    return _clipped("".join(shown), before, width)
 
 
 def _shown(char: str) -> str:
@@ -68,7 +74,8 @@ def _clipped(text: str, start: int, width: int) -> Excerpt:
         return Excerpt(text, start, width)
     width = min(width, WIDTH // 2)
     left = max(0, start - (WIDTH - width) // 2)
-    kept, column, indent = [], 0, 0
+    kept: list[str] = []
+    column = indent = 0
     for char in text:
         if left <= column < left + WIDTH:
             indent = column if not kept else indent

@@ -1,89 +1,48 @@
-"""Bodies -> a flat sequence of named layers: looks words up, calls blocks, writes repeats out.
+"""Bodies -> bound layers in groups: looks words up, calls blocks, counts repeats.
 
-Two steps. `resolve` binds every node once and counts what it would expand to; `placed` writes it out
-and names the layers. Invariant: nothing is written out before its count is known to be at most LIMIT.
+Takes a body and what it may use; gives a Group, in which every node is bound once and
+every repeat and call is counted, not yet written out. Invariant: the work is of the
+size of the spec, never of the network that it describes.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from specc import syntax
-from specc.bind import Bound, Report, bind, converted, find, match_arguments, not_yet
+from specc.arguments import Report, match_arguments
+from specc.bind import article, bind, find, not_yet
+from specc.convert import converted
 from specc.diagnostics import Invalid, did_you_mean, error, quoted
-from specc.evaluate import UNKNOWN, Value, evaluate
+from specc.evaluate import UNKNOWN, Value, evaluated
 from specc.fragments import NESTING
-from specc.library import LATER, VOCABULARY
+from specc.group import Element, Group, Macro, Vocabulary, grouped
+from specc.library import VOCABULARY
 from specc.library.entry import Argument, Interval
+from specc.library.later import kinds_of, words
 from specc.library.layers import Activation, Layer
+from specc.names import forbidden_layer
 from specc.source import Span
 
-LIMIT = 10_000
-"""How many layers a network may have."""
 
-
-@dataclass(frozen=True)
-class Element:
-    """One layer as the spec writes it; `layer` is None where it is at fault."""
-
-    word: str
-    name: syntax.Name | None
-    layer: Layer | None
-    bound: Bound | None
-    span: Span
-    size: int = 1
-    depth: int = 0
-
-
-@dataclass(frozen=True)
-class Group:
-    """Several in a row, `times` over."""
-
-    items: tuple[Element | Group, ...]
-    size: int
-    """How many layers it expands to."""
-    depth: int
-    times: int = 1
-    repeated: bool = False
-    """Whether names inside get a count."""
-    prefix: syntax.Name | None = None
-    """The name of the block's call, which goes before those inside."""
-
-
-@dataclass(frozen=True)
-class Macro:
-    """A block: its statement and the names that it can see; `usable` unless it is at fault."""
-
-    block: syntax.Block
-    names: Mapping[str, Value]
-    blocks: Mapping[str, Macro]
-    usable: bool
-
-
-@dataclass
-class Vocabulary:
-    """What a body may use, beside the library."""
-
-    blocks: dict[str, Macro] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    """Where each block of the file is defined, later ones too."""
-    unusable: set[str] = field(default_factory=set)
-    """Definitions that are at fault or not available, already told."""
-    inside: str | None = None
-    """The block that is being defined."""
-    called: dict[tuple[str, str], Group] = field(default_factory=dict)
-    """What each block gives for its arguments, so that blocks of blocks stay cheap."""
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A layer of the expanded network."""
-
-    name: str
-    element: Element
+def scope(
+    parameters: Iterable[syntax.Parameter],
+    names: Mapping[str, Value],
+    what: str,
+    report: Report,
+) -> dict[str, Value]:
+    """Give the names inside a definition, its parameters among them as UNKNOWN."""
+    own: dict[str, Value] = {}
+    for parameter in parameters:
+        name = parameter.name
+        if name.text in own:
+            message = f"`{name.text}` is defined twice"
+            report(error("E023", message, name.span, f"a parameter of {what}"))
+        if parameter.default is not None:
+            evaluated(parameter.default, names, report)
+        own[name.text] = UNKNOWN
+    return {**names, **own}
 
 
 def define(
@@ -93,17 +52,7 @@ def define(
     report: Report,
 ) -> Macro:
     """Check a block's body for whatever holds with any arguments."""
-    inner = dict(names)
-    own: dict[str, Span] = {}
-    for parameter in block.parameters:
-        name = parameter.name
-        if name.text in own:
-            message = f"`{name.text}` is defined twice"
-            report(error("E023", message, name.span, "a parameter of this block"))
-        own[name.text] = name.span
-        if parameter.default is not None:
-            _evaluated(parameter.default, names, report)
-        inner[name.text] = UNKNOWN
+    inner = scope(block.parameters, names, "this block", report)
     vocabulary.inside = block.name.text
     group = resolve(block.body, inner, vocabulary, report)
     vocabulary.inside = None
@@ -122,13 +71,7 @@ def resolve(
 ) -> Group:
     """Bind all nodes of a body."""
     items = [_resolved(node, names, vocabulary, report) for node in body.nodes]
-    return _group(items)
-
-
-def _group(items: list[Element | Group], times: int = 1, **marks: Any) -> Group:
-    size = times * sum(item.size for item in items)
-    depth = 1 + max((item.depth for item in items), default=0)
-    return Group(tuple(items), size, depth, times, **marks)
+    return grouped(items)
 
 
 def _resolved(
@@ -141,6 +84,9 @@ def _resolved(
     poison = Element(word, node.name, None, None, node.span)
     if word == "repeat":
         return _repeat(node, names, vocabulary, report)
+    fault = forbidden_layer(node.name) if node.name is not None else None
+    if fault is not None:
+        report(fault)
     if word in {"residual", "concat"}:
         report(not_yet(f"`{word}`", node.entry.name.span))
         for body in node.bodies:
@@ -154,8 +100,8 @@ def _resolved(
         return poison
     if word in vocabulary.blocks:
         return _call(node, names, vocabulary, report)
-    kind = "activation" if word in _words("activation") else "layer"
-    if word not in _words(kind):
+    kind = "activation" if word in words("activation") else "layer"
+    if word not in words(kind):
         _unknown(node.entry.name, vocabulary, report)
         return poison
     entry = find(kind, node.entry.name, report)
@@ -168,10 +114,6 @@ def _resolved(
     return Element(word, node.name, layer, bound, node.span)
 
 
-def _words(kind: str) -> set[str]:
-    return {*VOCABULARY[kind], *LATER.get(kind, ())}
-
-
 def _unknown(name: syntax.Name, vocabulary: Vocabulary, report: Report) -> None:
     word = name.text
     if word == vocabulary.inside:
@@ -181,23 +123,25 @@ def _unknown(name: syntax.Name, vocabulary: Vocabulary, report: Report) -> None:
     if word in vocabulary.lines:
         message = f"block `{word}` is used before its definition"
         label = f"it is defined on line {vocabulary.lines[word]}"
-        report(error("E026", message, name.span, label, "move the block up"))
+        note = "move the block up"
+        if vocabulary.inside is not None:
+            inside = vocabulary.inside
+            note = f"move it above `{inside}`; it may then not use `{inside}`"
+        report(error("E026", message, name.span, label, note))
         return
-    known = {*_words("layer"), *_words("activation"), *vocabulary.blocks, "repeat"}
+    known = {*words("layer"), *words("activation"), *vocabulary.blocks, "repeat"}
     label = did_you_mean(word, known)
-    other = [kind for kind, words in VOCABULARY.items() if word in words]
+    other = kinds_of(word)
     message = f"unknown layer {quoted(word)}"
     if other:
-        what = "a data source" if other[0] == "data" else f"the name of a(n) {other[0]}"
-        what = what.replace("a(n) i", "an i").replace("a(n) o", "an o")
-        message = f"`{word}` is {what.replace('a(n)', 'a')}, not a layer"
+        message = f"`{word}` is {article(other[0])}, not a layer"
         label = ""
     available = sorted({*VOCABULARY["layer"], *VOCABULARY["activation"], "repeat"})
     note = "" if label else f"available: {', '.join([*available, *vocabulary.blocks])}"
     report(error("E010", message, name.span, label, note))
 
 
-_TIMES = Argument("n", int, Interval(low=0), None, False, True, None)
+_TIMES = Argument("n", int, Interval(low=0), None, True, None)
 
 
 def _repeat(
@@ -216,7 +160,7 @@ def _repeat(
     given = match_arguments("repeat", [("n", True)], form, node.entry, report)
     times: Value = UNKNOWN
     if "n" in given:
-        value = _evaluated(given["n"], names, report)
+        value = evaluated(given["n"], names, report)
         try:
             times = converted(_TIMES, value, given["n"])
         except Invalid as invalid:
@@ -226,7 +170,7 @@ def _repeat(
     if times is UNKNOWN:
         items.append(Element("repeat", None, None, None, node.span))
         times = 1
-    return _group(items, times, repeated=True)
+    return grouped(items, times, repeated=True)
 
 
 def _call(
@@ -239,7 +183,10 @@ def _call(
     macro = vocabulary.blocks[node.entry.name.text]
     called = macro.block.name.text
     parameters = macro.block.parameters
-    shown = [p.name.text + (f"={p.default.span.text}" if p.default else "") for p in parameters]
+    shown = [
+        p.name.text + (f"={p.default.span.text}" if p.default else "")
+        for p in parameters
+    ]
     form = f"{called}({', '.join(shown)})" if shown else called
     given = match_arguments(
         called,
@@ -253,12 +200,12 @@ def _call(
         name, default = parameter.name.text, parameter.default
         value = UNKNOWN
         if name in given:
-            value = _evaluated(given[name], names, report)
+            value = evaluated(given[name], names, report)
         elif default is not None:
-            value = _evaluated(default, macro.names, report)
+            value = evaluated(default, macro.names, report)
         inner[name] = value
     if not macro.usable:
-        return _group([Element(called, None, None, None, node.span)])
+        return grouped([Element(called, None, None, None, node.span)])
     key = (called, repr([inner[p.name.text] for p in parameters]))
     if key not in vocabulary.called:
         seen = Vocabulary(
@@ -269,57 +216,5 @@ def _call(
             vocabulary.called,
         )
         vocabulary.called[key] = resolve(macro.block.body, inner, seen, report)
-    return _group([vocabulary.called[key]], prefix=node.name)
-
-
-def _evaluated(expr: syntax.Expr, names: Mapping[str, Value], report: Report) -> Value:
-    try:
-        return evaluate(expr, names)
-    except Invalid as invalid:
-        report(invalid.diagnostic)
-        return UNKNOWN
-
-
-@dataclass
-class _Counts:
-    """The names given so far in one scope: the whole network, or one named call of a block."""
-
-    prefix: str = ""
-    unnamed: Counter[str] = field(default_factory=Counter)
-    named: Counter[str] = field(default_factory=Counter)
-
-
-def placed(group: Group) -> list[Placed]:
-    """Write a group out; its size must be at most LIMIT."""
-    layers: list[Placed] = []
-    _place(group, _Counts(), False, layers)
-    return layers
-
-
-def _place(
-    group: Group, counts: _Counts, repeated: bool, layers: list[Placed]
-) -> None:
-    if not group.size:
-        return
-    if group.prefix is not None:
-        name = _numbered(group.prefix.text, counts, repeated)
-        counts, repeated = _Counts(f"{counts.prefix}{name}."), False
-    repeated = repeated or group.repeated
-    for _ in range(group.times):
-        for item in group.items:
-            if isinstance(item, Group):
-                _place(item, counts, repeated, layers)
-                continue
-            if item.name is not None:
-                name = _numbered(item.name.text, counts, repeated)
-            else:
-                counts.unnamed[item.word] += 1
-                name = f"{item.word}{counts.unnamed[item.word]}"
-            layers.append(Placed(counts.prefix + name, item))
-
-
-def _numbered(name: str, counts: _Counts, repeated: bool) -> str:
-    if not repeated:
-        return name
-    counts.named[name] += 1
-    return f"{name}{counts.named[name]}"
+    inside = vocabulary.called[key]
+    return replace(grouped([inside], prefix=node.name), depth=inside.depth)

@@ -1,12 +1,14 @@
 """Tokens -> fragments, one a statement; and what is wrong with their brackets.
 
-A statement begins at a reserved statement word outside brackets. Where a bracket stays open, it also
-begins at such a word that starts a line and goes on as a statement does: the one with the open
-bracket is then at fault alone. Invariant: the fragments hold every token once, in order.
+A statement begins at a reserved statement word outside brackets. Where a bracket stays
+open, it also begins at such a word that starts a line and goes on as a statement does:
+the one with the open bracket is then at fault alone. Invariant: the fragments hold
+every token once, in order.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from specc.diagnostics import Diagnostic, error
@@ -28,9 +30,7 @@ STATEMENTS = (
     "early_stopping",
     "train",
 )
-RESERVED = frozenset(
-    (*STATEMENTS, "in", "real", "int", "activation", "range", "log")
-)
+RESERVED = frozenset((*STATEMENTS, "in", "real", "int", "activation", "range", "log"))
 NESTING = 64
 """How deep brackets may nest; also how many operators may wait for each other."""
 
@@ -46,12 +46,6 @@ class Token:
     kind: str
     text: str
     span: Span
-
-    @property
-    def starts_line(self) -> bool:
-        """Tell whether only white space stands before it on its line."""
-        text, start = self.span.source.text, self.span.start
-        return not text[text.rfind("\n", 0, start) + 1 : start].strip()
 
 
 @dataclass(frozen=True)
@@ -70,16 +64,29 @@ class Fragment:
 def split(tokens: list[Token]) -> list[Fragment]:
     """Cut tokens into statements."""
     fragments: list[Fragment] = []
-    begin = depth = 0
+    begin = 0
+    waiting: list[str] = []
+    counts: Counter[str] = Counter()  # of those waiting: a search would take too long
     for i, token in enumerate(tokens):
-        if i > begin and _begins(tokens, begin, i, depth):
+        if i > begin and _begins(tokens, begin, i, len(waiting)):
             fragments.append(Fragment(tuple(tokens[begin:i])))
-            begin, depth = i, 0
-        depth += (token.text in _CLOSES.values()) - (token.text in _CLOSES)
-        depth = max(depth, 0)
+            begin, waiting, counts = i, [], Counter()
+        if token.text in _CLOSES.values():
+            waiting.append(token.text)
+            counts[token.text] += 1
+        elif token.text in _CLOSES:
+            opener = _CLOSES[token.text]
+            while counts[opener] and waiting[-1] != opener:
+                counts[waiting.pop()] -= 1  # one that is never closed
+            if waiting and (counts[opener] or waiting[-1] != "{"):
+                counts[waiting.pop()] -= 1  # or closed by the wrong bracket
     if tokens:
         fragments.append(Fragment(tuple(tokens[begin:])))
     return fragments
+
+
+def _starts_line(tokens: list[Token], i: int) -> bool:
+    return i == 0 or tokens[i - 1].span.line < tokens[i].span.line
 
 
 def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
@@ -87,19 +94,19 @@ def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
     token, before = tokens[i], tokens[i - 1]
     after = [t.text for t in tokens[i + 1 : i + 3]] + ["", ""]
     in_definition = tokens[begin].text == "def"
-    if before.text in _NAMING and i - 1 == begin and not token.starts_line:
+    if before.text in _NAMING and i - 1 == begin and not _starts_line(tokens, i):
         return False  # a reserved word where a name is expected
     if token.text not in STATEMENTS:
         # No statement goes on with a name after a whole operand: an unknown statement.
         whole = before.kind in {"NAME", "NUMBER", "STRING"} or before.text in _CLOSES
-        return token.kind == "NAME" and whole and depth == 0 and token.starts_line
+        return token.kind == "NAME" and whole and depth == 0 and _starts_line(tokens, i)
     if before.text == "def" and token.text in {"loss", "schedule"}:
         return False
     if token.text == "target" and in_definition:
         return after[1] == ":"  # elsewhere it is an operand of the definition
     if depth == 0:
         return True
-    return token.starts_line and _goes_on(token.text, after)
+    return _starts_line(tokens, i) and _goes_on(token.text, after)
 
 
 def _goes_on(word: str, after: list[str]) -> bool:
@@ -125,7 +132,8 @@ def bracket_fault(fragment: Fragment) -> Diagnostic | None:
                 message = f"brackets nest deeper than {NESTING}"
                 return error("E006", message, token.span, "one too many")
         elif token.text in _CLOSES:
-            if not waiting:
+            openers = [opener.text for opener, _ in waiting]
+            if _CLOSES[token.text] not in openers and openers[-1:] in ([], ["{"]):
                 message = f"`{token.text}` closes nothing"
                 return error("E005", message, token.span, "remove it")
             opener, operators = waiting.pop()
@@ -147,5 +155,3 @@ def _never_closed(opener: Token, found: Token | None) -> Diagnostic:
     note = "" if found is None else f"found `{found.text}` on line {found.span.line}"
     message = f"`{opener.text}` is never closed"
     return error("E005", message, opener.span, f"expected a `{closer}` for it", note)
-
-

@@ -160,28 +160,46 @@ Rule = Callable[[Value], Value]
 def rewrite(program: Program, rule: Rule) -> Program:
     """Rebuild a Program bottom-up, giving each Value, with its new arguments, to `rule`.
 
-    A name, an origin and a derivation that `rule` loses are put back on what takes its place.
+    A name, an origin and a derivation that `rule` loses are put back on what takes its place. A
+    Value that is there already takes the place as it is, unless the name is another.
     """
     new: dict[Value, Value] = {}
+    there: set[Value] = set()
     for value in program.values:
         args = tuple(new[arg] for arg in value.args)
         same = all(a is b for a, b in zip(args, value.args, strict=True))
         moved = value if same else replace(value, args=args)
         made = rule(moved)
-        if made is not moved and made.op not in ("const", "input"):
-            made = replace(
-                made,
-                name=made.name or value.name,
-                derivation=made.derivation or value.derivation,
-            )
-        if made is not moved and value.origins and not made.origins:
-            made = replace(made, origins=value.origins)
+        if made in there and made.op not in ("const", "input"):
+            if value.name not in ("", made.name):
+                made = replace(made, name=value.name, derivation=value.derivation)
+        elif made is not moved and made not in there:
+            if made.op not in ("const", "input"):
+                made = replace(
+                    made,
+                    name=made.name or value.name,
+                    derivation=made.derivation or value.derivation,
+                )
+            if value.origins and not made.origins:
+                made = replace(made, origins=value.origins)
         new[value] = made
+        there.add(made)
     return Program(
         program.name,
         tuple(new.get(value, value) for value in program.inputs),
         tuple((name, new[value]) for name, value in program.outputs),
     )
+
+
+def nameless(program: Program) -> Program:
+    """Take the names off all but the arguments: then nothing is kept, it is one formula."""
+    new: dict[Value, Value] = {}
+    for value in program.values:
+        args = tuple(new[arg] for arg in value.args)
+        is_argument = value.op == "input"
+        new[value] = value if is_argument else replace(value, args=args, name="")
+    outputs = tuple((name, new[value]) for name, value in program.outputs)
+    return replace(program, outputs=outputs)
 
 
 class InvalidProgram(Exception):
@@ -201,7 +219,9 @@ def verify(program: Program, stage: str) -> Program:
             shape, dtype = ops.result_type(value.op, value.args, dict(value.attrs))
             if (shape, dtype) != (value.shape, value.dtype):
                 found = f"{value.dtype}{list(value.shape)}"
-                _fail(program, stage, f"{value.op} is {dtype}{list(shape)}, says {found}")
+                _fail(
+                    program, stage, f"{value.op} is {dtype}{list(shape)}, says {found}"
+                )
         if value.name and names.setdefault(value.name, value) is not value:
             _fail(program, stage, f"two values are called `{value.name}`")
     return program
@@ -209,37 +229,3 @@ def verify(program: Program, stage: str) -> Program:
 
 def _fail(program: Program, stage: str, problem: str) -> None:
     raise InvalidProgram(f"after {stage}, program `{program.name}`: {problem}")
-
-
-def show(program: Program) -> str:
-    """Print a Program as code, with shapes and the lines of the spec."""
-    numbers: dict[Value, str] = {}
-    text = [f"program {program.name}:"]
-    for value in program.inputs:
-        numbers[value] = value.name
-        text.append(f"    {value.name}: {value.dtype}[{_dims(value.shape)}]")
-    for value in program.values:
-        if value in numbers:
-            continue
-        if value.op == "const":
-            numbers[value] = f"{value.attribute('value'):g}"
-            continue
-        numbers[value] = value.name or f"%{len(numbers)}"
-        args = [numbers[arg] for arg in value.args]
-        args += [f"{name}={item}" for name, item in value.attrs]
-        line = f"    {numbers[value]} = {value.op}({', '.join(args)})"
-        notes = [f"[{_dims(value.shape)}]"]
-        if value.slot:
-            notes.append(f"in {value.slot}")
-        if value.origins:
-            notes.append(f"line {value.origins[0].line}")
-        if value.derivation:
-            notes.append(value.derivation)
-        text.append(f"{line:<56}  # {', '.join(notes)}")
-    results = ", ".join(f"{name}={numbers[value]}" for name, value in program.outputs)
-    text.append(f"    return {results}")
-    return "\n".join(text) + "\n"
-
-
-def _dims(shape: Shape) -> str:
-    return ", ".join(str(dim) for dim in shape)

@@ -1,27 +1,28 @@
 """The statements of a file -> one Model: what holds only between them.
 
-Takes what each statement says alone, gives the Model. Invariant: a statement at fault is left out of
-what is checked here, so that nothing is told twice.
+Takes what each statement says alone, gives the Model. Invariant: a statement at fault
+is left out of what is checked here, so that nothing is told twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from specc.advice import Written, advice
 from specc.bind import Bound
-from specc.diagnostics import did_you_mean, error, quoted
-from specc.expand import LIMIT, Placed, placed
-from specc.infer import LARGEST, check_loss, check_metric, claim_names, infer
-from specc.library.entry import use
+from specc.claims import claim_names
+from specc.convert import LARGEST
+from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc.infer import check_clause, infer
+from specc.library.entry import VOCABULARY, use
 from specc.library.initializers import NEEDS_WEIGHT
 from specc.library.settings import EarlyStopping, Train
+from specc.lower import rate_after
 from specc.model import Clause, Feature, Model, Node
-from specc.names import forbidden
-
-if TYPE_CHECKING:
-    from specc.check import Parts
+from specc.naming import LIMIT, Placed, placed
+from specc.parts import Parts
 
 
 def link(parts: Parts) -> Model | None:
@@ -30,9 +31,8 @@ def link(parts: Parts) -> Model | None:
     source = parts.features.get("input")
     target = parts.features.get("target")
     nodes = infer(layers, source, parts.report) if layers and source else None
-    taken = {n: owner for n, owner in parts.defined.items() if "param" not in owner}
     if layers:
-        claim_names(layers, nodes, taken, parts.report)
+        claim_names(layers, nodes, parts.features, parts.report)
     if nodes and not any(node.parameters for node in nodes):
         _nothing_to_train(parts)
     if nodes and target:
@@ -40,12 +40,18 @@ def link(parts: Parts) -> Model | None:
     data = _data(parts, source, target, nodes)
     _monitor(parts, data)
     model = _model(parts, source, target, nodes)
-    if model is not None and layers:
-        stopping = parts.clauses.get("early_stopping")
-        written = Written(stopping.bound.spans if stopping else {}, data)
-        for finding in advice(model, layers, written):
-            parts.report(finding)
+    if model is not None:
+        _rate_in_range(model, parts)
     return model
+
+
+def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
+    """Warn of what is probably wrong in a model without errors."""
+    assert parts.layers is not None  # else there were no model
+    stopping = parts.clauses.get("early_stopping")
+    spans = stopping.bound.spans if stopping else {}
+    data = model.data.use() if model.data else None
+    yield from advice(model, placed(parts.layers), Written(spans, data))
 
 
 def _layers(parts: Parts) -> list[Placed] | None:
@@ -71,19 +77,30 @@ def _layers(parts: Parts) -> list[Placed] | None:
 
 
 def _check_layer(layer: Placed, parts: Parts) -> None:
-    name, bound = layer.element.name, layer.element.bound
-    if name is not None:
-        fault = forbidden(name)
-        if fault is not None:
-            parts.report(fault)
+    bound = layer.element.bound
     if bound is None or bound.use is None:
         return
     bias = dict(bound.use.arguments).get("bias")
     if bias is not None and bias.entry.name in NEEDS_WEIGHT:
         message = f"`{bias.entry.name}` on a bias, which has no fans"
         span = bound.spans.get("bias", layer.element.span)
-        label = "expected `zeros`, `ones`, `constant`, `uniform`, `normal` or `none`"
+        free = sorted(VOCABULARY["initializer"].keys() - NEEDS_WEIGHT)
+        label = f"expected {either([f'`{word}`' for word in free])}"
         parts.report(error("E019", message, span, label))
+
+
+def _rate_in_range(model: Model, parts: Parts) -> None:
+    """Report a schedule whose rate grows beyond every number; it does so towards the end."""
+    last = model.train.epochs - 1
+    try:
+        fits = rate_after(model, last) <= LARGEST
+    except OverflowError:
+        fits = False
+    if not fits and model.schedule.span is not None:
+        message = f"the learning rate grows beyond float32 by epoch {last}"
+        parts.report(
+            error("E017", message, model.schedule.span, "expected 3.4e38 at most")
+        )
 
 
 def _nothing_to_train(parts: Parts) -> None:
@@ -96,10 +113,10 @@ def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
     """Check loss and metrics against the output and the target."""
     loss = parts.clauses.get("loss")
     if loss is not None:
-        check_loss(loss.bound, loss.span, nodes, target, parts.report)
+        check_clause(loss.bound, loss.span, nodes, target, parts.report)
     seen: dict[str, int] = {}
     for metric in parts.metrics:
-        check_metric(metric.bound, metric.span, nodes, target, parts.report)
+        check_clause(metric.bound, metric.span, nodes, target, parts.report)
         if metric.bound.use is None:
             continue
         word = metric.bound.use.entry.name
@@ -125,12 +142,12 @@ def _data(
     name = parts.tree.source.name
     folder = None if name == "<stdin>" else Path(name).parent
     classes = nodes[-1].output_shape[-1] if nodes and target.dtype == "int" else None
-    problems = data.problems(
-        folder, source.shape, target.shape, target.dtype, classes
-    )
+    problems = data.problems(folder, source.shape, target.shape, target.dtype, classes)
     signature = clause.bound.use.entry.signature
     for problem in problems:
-        span = clause.bound.spans.get(problem.argument, clause.span)
+        spans = clause.bound.spans
+        item = spans.get(f"{problem.argument}[{problem.item}]")
+        span = item or spans.get(problem.argument, clause.span)
         note = signature if problem.argument else ""
         parts.report(error("E037", problem.message, span, problem.hint, note))
     return data

@@ -1,8 +1,8 @@
 """Model -> Programs: what the spec says, as Values.
 
-A sample's leading axes join the batch, so every Program sees matrices: samples are rows, the last
-axis is the other one. A loss that swallows the last activation (`losses.FUSED`) is given the logits,
-and that activation becomes a Program of its own, `output`.
+A sample's leading axes join the batch, so every Program sees matrices: samples are rows, the
+last axis is the other one. A loss that swallows the last activation (`losses.FUSED`) is given
+the logits, and that activation becomes a Program of its own, `output`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from specc.ir import (
 from specc.library.entry import Use
 from specc.library.losses import FUSED
 from specc.model import Model, Node
+from specc.passes.simplify import simplify
 
 SYMBOLS = {"weight": "W", "bias": "b"}
 """What formulas call a parameter."""
@@ -66,7 +67,8 @@ def lower(model: Model) -> Lowered:
         forward=verify(forward, "lower"),
         output=_output(model.nodes[-1], last) if fused else None,
         loss=verify(
-            Program(model.loss.use.entry.name, (last, target), (("loss", loss),)), "lower"
+            Program(model.loss.use.entry.name, (last, target), (("loss", loss),)),
+            "lower",
         ),
         metrics=tuple(
             verify(
@@ -79,7 +81,7 @@ def lower(model: Model) -> Lowered:
             )
             for metric in model.metrics
         ),
-        learning_rate=_learning_rate(model),
+        learning_rate=_learning_rate(model, argument("t")),
         update=_update(model),
     )
 
@@ -141,12 +143,19 @@ def _output(node: Node, logits: Value) -> Program:
     return verify(Program("output", (logits,), outputs), "lower")
 
 
-def _learning_rate(model: Model) -> Program:
-    t = argument("t")
+def _learning_rate(model: Model, t: Value) -> Program:
     lr = constant(_rate(model.optimizer.use))
     total = constant(model.train.epochs)
     rate = model.schedule.use(lr, t, total)
-    return verify(Program("learning_rate", (t,), (("rate", rate),)), "lower")
+    inputs = (t,) if t.op == "input" else ()
+    return verify(Program("learning_rate", inputs, (("rate", rate),)), "lower")
+
+
+def rate_after(model: Model, epochs: int) -> float:
+    """Give the learning rate after so many epochs; OverflowError where it is no number."""
+    program = _learning_rate(model, constant(epochs))
+    rate: float = simplify(program).output("rate").attribute("value")
+    return rate
 
 
 def _rate(optimizer: Use) -> float:
@@ -191,5 +200,3 @@ def _elements(shape: tuple[int, ...]) -> int:
     for dim in shape:
         size *= dim
     return size
-
-

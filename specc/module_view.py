@@ -1,6 +1,6 @@
 """A model and its Programs -> everything that the torch templates print, by name.
 
-Where a function finds its arguments, how samples lie, what is kept between steps: decided here, once.
+The facts of the spec and of its training; `functions_view` and `step_view` add the arithmetic.
 """
 
 from __future__ import annotations
@@ -11,51 +11,54 @@ import textwrap
 from typing import Any
 
 from specc import __version__
-from specc.derivation import mathematics
 from specc.derive import Derived
-from specc.ir import BATCH, Program
-from specc.model import Clause, Model
-from specc.ops import OPS
-from specc.passes.expand import expand
-from specc.printing import Statement
+from specc.formatting import literal
+from specc.functions_view import file_name, functions_view
+from specc.model import Model
 from specc.starts import starts_view
 from specc.step_view import step_view
-from specc.targets.torch_text import TORCH
-from specc.view import Code, Function, Places, function
+from specc.view import Code
 
-
-BASIC = frozenset({"input", "const"} | {n for n, op in OPS.items() if not op.expansion})
-"""The operations that formulas are made of."""
+MOST_WIDTHS = 8
+"""Of how many layers the title tells the width; of a deeper network it tells the ends."""
+LITERAL = 84
+"""How long a string literal may be."""
 
 
 def module_view(model: Model, derived: Derived, command: str) -> dict[str, Any]:
-    """Give the view: every leaf is Code or a boolean."""
+    """Give the view: every leaf that a template prints is Code."""
     view = _facts(model, command)
     view |= starts_view(model)
-    view |= _functions(model, derived)
+    view |= functions_view(model, derived)
     view |= step_view(model, derived, view)
     view |= _training(model)
+    view["random"] = model.train.shuffle or view["draws_uniform"]
     return view
 
 
 def _facts(model: Model, command: str) -> dict[str, Any]:
     text = model.source.text
-    widths = [model.input.shape, *(n.output_shape for n in _weighted(model))]
-    path = " -> ".join("x".join(map(str, shape)) or "1" for shape in widths)
+    shapes = [model.input.shape, *(n.output_shape for n in _weighted(model))]
+    widths = ["x".join(map(str, shape)) or "1" for shape in shapes]
+    if len(widths) > MOST_WIDTHS:
+        widths = [*widths[:2], "...", *widths[-2:]]
+    path = " -> ".join(widths)
     loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
     origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."
     promise = (
         "It needs torch alone (and safetensors to save and load), no autograd: every"
         " derivative is written out below, beside its derivation."
     )
+    overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
     size = sum(_size(p.shape) for p in model.parameters.values())
     return {
         "title": Code(f"{model.name}: {path}, {optimizer} on {loss}."),
         "provenance": [Code(s) for s in textwrap.wrap(f"{origin} {promise}", 86)],
         "module": Code(model.name),
-        "spec_lines": [Code(ascii(s)) for s in text.splitlines(keepends=True)],
-        "spec_sha256": Code(repr(hashlib.sha256(text.encode()).hexdigest())),
-        "version": Code(repr(__version__)),
+        "spec_lines": [Code(piece) for piece in _pieces(text)],
+        "spec_sha256": Code(literal(hashlib.sha256(text.encode()).hexdigest())),
+        "version": Code(literal(__version__)),
+        "overrides": Code(f"{{{overrides}}}"),
         "input_shape": Code(repr(model.input.shape)),
         "target_shape": Code(repr(model.target.shape)),
         "output_shape": Code(repr(model.output_shape)),
@@ -74,6 +77,20 @@ def _facts(model: Model, command: str) -> dict[str, Any]:
     }
 
 
+def _pieces(text: str) -> list[str]:
+    """Write a text as string literals one below the other, each line in one or several."""
+    literals = []
+    for line in text.splitlines(keepends=True):
+        piece = ""
+        for word in re.findall(r"\s{1,8}|\S{1,8}", line):
+            if len(literal(piece + word)) > LITERAL and piece:
+                literals.append(literal(piece))
+                piece = ""
+            piece += word
+        literals.append(literal(piece))
+    return literals
+
+
 def _weighted(model: Model) -> list[Any]:
     return [node for node in model.nodes if node.parameters]
 
@@ -83,192 +100,6 @@ def _size(shape: tuple[int, ...]) -> int:
     for dim in shape:
         size *= dim
     return size
-
-
-def file_name(model: Model) -> str:
-    """Name the spec in a comment: its file, or its model where the name is not plain."""
-    name = re.split(r"[/\\]", model.source.name)[-1]
-    plain = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
-    return name if plain else f"{model.name}.spec"
-
-
-def _functions(model: Model, derived: Derived) -> dict[str, Any]:
-    last = derived.loss.inputs[0].name
-    label = model.target.name
-    d_last = f"d_{last}"
-    x = derived.forward.inputs[0].name
-    parameters = frozenset(v.name for v in derived.forward.inputs[1:])
-    carries = any(
-        v.op == "with_ones" and v.args[0].name == x for v in derived.forward.values
-    )
-    x_name = f"{x}_1" if carries else x
-    arguments = {x: x, f"{x}_1": f"{x}_1", BATCH: "s.batch"}
-    if carries:
-        arguments[x] = f"{x}_1[:-1]"
-    step = Places(arguments | {last: last, label: label}, parameters)
-    seeded = Places(arguments | {last: last, d_last: d_last}, parameters)
-    tensor = {"p": "Parameters", "s": "Workspace"}
-    said = "logits" if derived.output else "prediction"
-    view: dict[str, Any] = {}
-
-    view["forward"] = function(
-        derived.forward,
-        TORCH,
-        step,
-        tensor | {x_name: "Tensor", last: "Tensor"},
-        f"Write the {said} for a batch into {last}; s keeps what backward reads.",
-        _forward_heading(model),
-    )
-    formula = mathematics(_result(expand(derived.loss, BASIC)))
-    view["loss"] = _whole(derived.loss, f"L = {formula}.")
-    view["loss_gradient"] = function(
-        derived.loss_gradient,
-        TORCH,
-        step,
-        {"s": "Workspace", last: "Tensor", label: "Tensor"},
-        f"Write dL/d{last} into s.{d_last}; n is the number of its elements."
-        if model.target.dtype == "real"
-        else f"Write dL/d{last} into s.{d_last}; n is the number of samples.",
-        _derivation,
-    )
-    mentioned = {value.name for value in derived.backward.inputs}
-    ends = {x_name: "Tensor"} | ({last: "Tensor"} if last in mentioned else {})
-    signature = {"p": "Parameters", "g": "Parameters", "s": "Workspace"}
-    view["backward"] = function(
-        derived.backward,
-        TORCH,
-        seeded,
-        signature | ends | {d_last: "Tensor"},
-        "Write dL/d(every parameter) into g, from the last layer to the first.",
-        _backward_heading(),
-    )
-    view["backward_takes_last"] = last in mentioned
-    view["input_gradient"] = function(
-        derived.input_gradient,
-        TORCH,
-        seeded,
-        _mentioned(derived.input_gradient, parameters, seeded),
-        _sentence(derived.input_gradient, x),
-        _derivation,
-    )
-    view["output"] = None
-    view["output_gradient"] = None
-    if derived.output is not None and derived.output_gradient is not None:
-        view["output"] = _whole(derived.output, f"Predict, from {last}.")
-        view["output_gradient"] = _whole(
-            derived.output_gradient, _sentence(derived.output_gradient, last)
-        )
-    view["metrics"] = [
-        _whole(program, _metric_says(clause))
-        for program, clause in zip(derived.metrics, model.metrics, strict=True)
-    ]
-    takes = "prediction" if derived.output else last
-    view["last"] = Code(last)
-    view["figures_arguments"] = Code(f"{last}: Tensor, {label}: Tensor")
-    names = ["loss", *(program.name for program in derived.metrics)]
-    calls = [f"{derived.loss.name}({last}, {label})"]
-    calls += [f"{program.name}({takes}, {label})" for program in derived.metrics]
-    view["figures"] = [
-        Code(f'"{name}": float({call})')
-        for name, call in zip(names, calls, strict=True)
-    ]
-    view["figure_names"] = Code(", ".join(f'"{name}"' for name in names))
-    view["learning_rate"] = _whole(derived.learning_rate, "").result
-    view["schedule_says"] = Code(_says(model, model.schedule))
-    return view | _update(model, derived)
-
-
-def _result(program: Program) -> Any:
-    return program.outputs[0][1]
-
-
-def _whole(program: Program, doc: str) -> Function:
-    """Print a Program that is one expression in its arguments."""
-    place = Places({value.name: value.name for value in program.inputs})
-    signature = {value.name: "Tensor" for value in program.inputs}
-    return function(program, TORCH, place, signature, doc, _derivation)
-
-
-def _sentence(program: Program, name: str) -> str:
-    derivation = _result(program).derivation
-    return f"{derivation}." if derivation else f"dL/d{name}."
-
-
-def _metric_says(clause: Clause) -> str:
-    summary = (clause.use.entry.make.__doc__ or "").split("\n")[0]
-    return f"{clause.use}: {summary[0].lower()}{summary[1:]}"
-
-
-def _says(model: Model, clause: Clause) -> str:
-    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
-    return f"{clause.use}{where}"
-
-
-def _mentioned(
-    program: Program, parameters: frozenset[str], place: Places
-) -> dict[str, str]:
-    """Give the parameters that a function of this Program needs, in the usual order."""
-    names = [value.name for value in program.inputs]
-    found = {"p": "Parameters"} if parameters.intersection(names) else {}
-    texts = {name: place(name) for name in names if name not in parameters}
-    if any(text.startswith("s.") for text in texts.values()):
-        found["s"] = "Workspace"
-    return found | {t: "Tensor" for t in texts.values() if not t.startswith("s.")}
-
-
-def _forward_heading(model: Model) -> Any:
-    def heading(statement: Statement) -> str:
-        first, *_ = statement.origins
-        says = ", ".join(origin.says for origin in statement.origins)
-        lines = sorted({origin.line for origin in statement.origins})
-        where = "-".join(str(line) for line in (lines[0], lines[-1])[: len(lines)])
-        return f"{first.layer}: {says}  ({file_name(model)}:{where})"
-
-    return heading
-
-
-def _derivation(statement: Statement) -> str:
-    return ";  ".join(statement.derivations)
-
-
-def _backward_heading() -> Any:
-    seen: list[str] = [""]
-
-    def heading(statement: Statement) -> str:
-        layer = statement.origins[0].layer
-        text = _derivation(statement)
-        if layer == seen[-1]:
-            return text
-        seen.append(layer)
-        return f"{layer}: {text}"
-
-    return heading
-
-
-def _update(model: Model, derived: Derived) -> dict[str, Any]:
-    optimizer = model.optimizer.use()
-    program = derived.update
-    state = optimizer.state()
-    slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
-    kept = [name for name in slots if name != "theta"]
-    place = Places({n: n for n in ("theta", "gradient", "lr")}, kept="o")
-    signature = {"theta": "Tensor", "gradient": "Tensor", "lr": "float"}
-    if kept:
-        signature["o"] = "Optimizer"
-    says = _says(model, model.optimizer)
-    lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
-    if state:
-        named = ", ".join(f'"{name}": self.{name}' for name in state)
-        lines.append(f"self.state = {{{named}}}")
-    update = function(
-        program, TORCH, place, signature, f"{says}.", _derivation
-    )
-    return {
-        "update": update,
-        "optimizer_lines": [Code(line) for line in lines],
-        "has_optimizer": bool(kept),
-        "has_state": bool(state),
-    }
 
 
 def _training(model: Model) -> dict[str, Any]:
@@ -282,7 +113,7 @@ def _training(model: Model) -> dict[str, Any]:
         "early_stopping": stopping is not None,
         "monitors_validation": False,
         "restores": False,
-        "best_epoch_doc": Code("The last epoch, whose parameters the model has"),
+        "best_epoch_doc": Code("The last whole epoch"),
     }
     if stopping is None:
         return view
@@ -303,5 +134,3 @@ def _training(model: Model) -> dict[str, Any]:
         "by_delta": Code(delta),
         "best_epoch_doc": Code(f"The epoch with the best {stopping.monitor}"),
     }
-
-

@@ -8,78 +8,111 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import sys
 
 from specc.diagnostics import Diagnostic, error
-from specc.evaluate import CONSTANTS, FUNCTIONS
-from specc.library import LATER, VOCABULARY
+from specc.functions import CONSTANTS, FUNCTIONS
+from specc.library.later import kinds_of
 from specc.syntax import Name
 
-RESERVED = frozenset(
-    {
-        "_",
-        "annotations",
-        "argparse",
-        "backward",
-        "dataclass",
-        "forward",
-        "fit",
-        "gradients",
-        "History",
-        "INPUT_SHAPE",
-        "learning_rate",
-        "math",
-        "metrics",
-        "Model",
-        "np",
-        "numpy",
-        "OUTPUT_SHAPE",
-        "PARAMETERS",
-        "Parameters",
-        "prediction",
-        "safetensors",
-        "self",
-        "SPEC",
-        "SPECC_VERSION",
-        "SPEC_SHA256",
-        "sys",
-        "t",
-        "TARGET_SHAPE",
-        "Tensor",
-        "theta",
-        "torch",
-        "update",
-        "Workspace",
-    }
-)
-"""The names that emitted modules use themselves."""
+RESERVED = frozenset("""
+    backward batch BATCH_SIZE batches dense epoch forward g
+    input_backward itertools last learning_rate lr one_over_n order output
+    output_gradient p Parameters part_over_n permutation prediction residual
+    residual_flat s self step_loss Tensor torch two_over_n update updates
+    whole Workspace y
+    """.split())
+"""What emitted functions use beside the names of layers, input and target."""
+
+_ENDINGS = ("_backward", "_gradient")
+"""How functions of emitted modules end: `mse_gradient`, `relu_backward`."""
+
+MODULE_ATTRIBUTES = frozenset("""
+    add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict T_destination to to_empty train
+    training type xpu zero_grad
+    """.split())
+"""What torch lets no layer be called: an attribute of the module that has the layers."""
+
+_PACKAGES = frozenset({"numpy", "safetensors", "specc", "torch"})
 
 
 def builtin_kind(name: str) -> str | None:
     """Say what a word of the language is, where it is one."""
     if name == "repeat":
         return "layer"
-    for kind, words in VOCABULARY.items():
-        if kind != "setting" and (name in words or name in LATER.get(kind, ())):
-            return kind
+    for kind in kinds_of(name):
+        if kind != "setting":
+            return "data source" if kind == "data" else kind
     if name in FUNCTIONS:
         return "function"
     return "constant" if name in CONSTANTS else None
 
 
-def forbidden(name: Name, *, vocabulary: bool = True) -> Diagnostic | None:
-    """Say why `name` may not be given to something; `vocabulary`: nor may a built-in's be."""
-    text = name.text
-    shown = f"`{text}`"
-    label = "choose another name"
-    kind = builtin_kind(text)
-    if vocabulary and kind is not None:
-        what = "data source" if kind == "data" else kind
-        return error("E024", f"{shown} is the name of a built-in {what}", name.span, label)
-    if keyword.iskeyword(text):
-        return error("E025", f"{shown} is a Python keyword", name.span, label)
-    if text in vars(builtins):
-        return error("E025", f"{shown} is a Python built-in", name.span, label)
-    if text in RESERVED or text.startswith("__"):
-        message = f"{shown} is a name that the emitted module uses itself"
-        return error("E025", message, name.span, label)
+def hides_module(name: str) -> bool:
+    """Tell whether a file `<name>.py` would stand before a module that others import."""
+    return name in sys.stdlib_module_names or name in _PACKAGES
+
+
+def forbidden_model(name: Name) -> Diagnostic | None:
+    """Say why a model, and so a module, may not be called `name`."""
+    if hides_module(name.text):
+        message = f"a module `{name.text}` would hide the one that Python imports"
+        return error("E025", message, name.span, "choose another name")
+    return _of_python(name)
+
+
+def forbidden(name: Name) -> Diagnostic | None:
+    """Say why nothing in a spec may be called `name`."""
+    kind = builtin_kind(name.text)
+    if kind is not None:
+        message = f"`{name.text}` is the name of a built-in {kind}"
+        return error("E024", message, name.span, "choose another name")
+    return _of_python(name)
+
+
+def forbidden_value(name: Name) -> Diagnostic | None:
+    """Say why a layer or the input may not be called `name`, nor the target, but for `y`.
+
+    Emitted functions have them as arguments, which params and blocks never are.
+    """
+    if used_by_module(name.text):
+        message = f"`{name.text}` is a name that the emitted module uses itself"
+        return error("E025", message, name.span, "choose another name")
+    return forbidden(name)
+
+
+def forbidden_target(name: Name) -> Diagnostic | None:
+    """Say why the target may not be called `name`; what methods call `y` is the target."""
+    return forbidden(name) if name.text == "y" else forbidden_value(name)
+
+
+def forbidden_layer(name: Name) -> Diagnostic | None:
+    """Say why a layer, or a call of a block, may not be called `name`."""
+    if name.text in MODULE_ATTRIBUTES:
+        message = f"`{name.text}` is an attribute of every `torch.nn.Module`"
+        return error("E025", message, name.span, "choose another name")
+    return forbidden_value(name)
+
+
+def used_by_module(name: str) -> bool:
+    """Tell whether emitted functions use a name, beside those of the network."""
+    return name in RESERVED or name.endswith(_ENDINGS) or name.startswith("_")
+
+
+def _of_python(name: Name) -> Diagnostic | None:
+    for what, names in (
+        ("a Python keyword", keyword.kwlist),
+        ("a Python built-in", vars(builtins)),
+    ):
+        if name.text in names:
+            message = f"`{name.text}` is {what}"
+            return error("E025", message, name.span, "choose another name")
     return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from specc.ir import DType, Shape, Value, constant
+from specc.ir import DType, Shape, Value, constant, named
 
 Type = tuple[Shape, DType]
 
@@ -56,9 +56,7 @@ def _broadcast(*args: Value) -> Type:
         for a, b in zip(padded, large, strict=True):
             if a != b and a != 1 and b != 1:
                 raise TypeMismatch(f"{[list(a.shape) for a in args]} do not broadcast")
-        shape = tuple(
-            b if a == 1 else a for a, b in zip(padded, large, strict=True)
-        )
+        shape = tuple(b if a == 1 else a for a, b in zip(padded, large, strict=True))
     return shape, "real"
 
 
@@ -132,7 +130,16 @@ def _compared(prediction: Value, target: Value, **attrs: Any) -> Type:
     return (), "real"
 
 
-# Expansions that do not fit on a line.
+def _flat(x: Value) -> Type:
+    dims = [str(dim) for dim in x.shape if dim != 1]
+    return (" * ".join(dims) or 1,), x.dtype
+
+
+# Parts of formulas that have a name, under which a step keeps them, or do not fit on a line.
+
+
+def _residual(prediction: Value, target: Value) -> Value:
+    return named(prediction - target, "residual")
 
 
 def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
@@ -173,7 +180,9 @@ OPS: dict[str, Op] = {
     ),
     "logsumexp": Op(
         _reduced,
-        lambda dy, y, x, axis, keep: (dy * softmax(x, axis=axis),),
+        lambda dy, y, x, axis, keep: (
+            apply("spread", dy, x, axis=axis, keep=keep) * softmax(x, axis=axis),
+        ),
     ),
     # Comparisons and indices.
     "greater": Op(_truth),
@@ -229,8 +238,8 @@ OPS: dict[str, Op] = {
     # Losses, each a mean; the target takes no derivative.
     "mse": Op(
         _compared,
-        lambda dy, y, p, t: ((p - t) * (dy * 2 / count(p)), None),
-        lambda p, t: mean((p - t) ** 2),
+        lambda dy, y, p, t: (_residual(p, t) * (dy * 2 / count(p)), None),
+        lambda p, t: mean(_residual(p, t) ** 2),
     ),
     "binary_cross_entropy": Op(
         _compared,
@@ -240,7 +249,8 @@ OPS: dict[str, Op] = {
     "cross_entropy": Op(
         lambda z, t, axis: ((), _picked(z, t, axis)[1]),
         lambda dy, y, z, t, axis: (
-            apply("minus_one_hot", softmax(z, axis=axis), t, axis=axis) * (dy / count(t)),
+            apply("minus_one_hot", softmax(z, axis=axis), t, axis=axis)
+            * (dy / count(t)),
             None,
         ),
         _cross_entropy,
@@ -251,6 +261,8 @@ OPS: dict[str, Op] = {
     "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
     "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
     "square": Op(_same, expansion=lambda x: x**2),
+    "flat": Op(_flat),
+    "dot": Op(_scalar),
     "dense": Op(
         lambda x, w, b, activation: _linear(x, w, b),
         expansion=lambda x, w, b, activation: apply(activation, linear(x, w, b)),
@@ -346,7 +358,12 @@ def mm(a: Value, b: Value) -> Value:
 
 
 def transpose(a: Value) -> Value:
-    """The transpose of a matrix."""
+    """The transpose of a matrix; of a transpose or a product, without turning it twice."""
+    if a.op == "transpose" and not a.name:
+        return a.args[0]
+    if a.op == "mm" and not a.name:
+        first, second = a.args
+        return mm(transpose(second), transpose(first))
     return apply("transpose", a)
 
 
@@ -373,5 +390,3 @@ def cross_entropy(logits: Value, target: Value) -> Value:
 def scalar(name: str) -> Value:
     """A scalar argument, such as the learning rate."""
     return Value("input", name=name)
-
-

@@ -73,7 +73,7 @@ def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]
     if on_disk and not force and not is_ours(on_disk):
         raise EditedByHand(path, once_ours=on_disk.startswith(HEADER[0]))
     try:
-        _replace(place, text.encode())
+        replace_whole(place, text.encode())
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror or error}") from error
     return "written"
@@ -93,8 +93,11 @@ def _read(path: Path) -> str | None:
         return file.read()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a new file beside `path`, sync it and rename it over `path`."""
+def replace_whole(path: Path, content: bytes) -> None:
+    """Write a new file beside `path`, sync it and rename it over `path`.
+
+    Raises `OSError`, and then what was at `path` is as it was.
+    """
     with _temporary(path) as temporary:
         # 0o666 less the umask; a file that exists keeps the permissions that it has.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

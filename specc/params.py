@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from specc.bind import Report
-from specc.diagnostics import Diagnostic, Invalid, either, error, quoted
-from specc.evaluate import UNKNOWN, Value, evaluate, kind_of
+from specc.arguments import Report
+from specc.diagnostics import Diagnostic, either, error, quoted
+from specc.evaluate import UNKNOWN, Value, evaluated, kind_of
 from specc.library.entry import spelled
 from specc.parser import parse_expression
 from specc.source import Source, Span
@@ -21,7 +21,7 @@ def value_of(
     param: Param, override: str | None, names: Mapping[str, Value], report: Report
 ) -> Value:
     """Give a param's value, or UNKNOWN with the reason told."""
-    default = _evaluated(param.value, names, report)
+    default = evaluated(param.value, names, report)
     allowed = _domain(param, names, report)
     value, span = default, param.value.span
     if override is not None:
@@ -30,9 +30,11 @@ def value_of(
         if isinstance(parsed, Diagnostic):
             report(parsed)
             return UNKNOWN
-        value, span = _evaluated(parsed, names, report), parsed.span
+        value, span = evaluated(parsed, names, report), parsed.span
         if UNKNOWN not in (value, default) and _sort(value) != _sort(default):
-            message = f"`{param.name.text}` is {kind_of(default)}, found {kind_of(value)}"
+            message = (
+                f"`{param.name.text}` is {kind_of(default)}, found {kind_of(value)}"
+            )
             note = f"the spec says {quoted(param.span.text)}"
             report(error("E016", message, span, "", note))
             return UNKNOWN
@@ -45,14 +47,6 @@ def value_of(
             report(error("E029", message, place, label, note))
             return UNKNOWN
     return value
-
-
-def _evaluated(expr: Expr, names: Mapping[str, Value], report: Report) -> Value:
-    try:
-        return evaluate(expr, names)
-    except Invalid as invalid:
-        report(invalid.diagnostic)
-        return UNKNOWN
 
 
 def _sort(value: Value) -> str:
@@ -71,7 +65,7 @@ def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
         case None:
             return None
         case Choices(items):
-            values = tuple(_evaluated(item, names, report) for item in items)
+            values = tuple(evaluated(item, names, report) for item in items)
             return UNKNOWN if UNKNOWN in values else ("in", *values)
         case Range(scale, low_expr, high_expr, span):
             low = _bound(low_expr, names, report)
@@ -91,7 +85,7 @@ def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
 
 
 def _bound(expr: Expr, names: Mapping[str, Value], report: Report) -> Value:
-    value = _evaluated(expr, names, report)
+    value = evaluated(expr, names, report)
     if value is UNKNOWN or _sort(value) == "a number":
         return value
     message = f"an end of a domain is a number, found {kind_of(value)}"
@@ -127,7 +121,9 @@ def unknown_overrides(
     for name in overrides:
         if name not in params:
             source = Source("-D", f"{name}={overrides[name]}")
-            known = f"params: {', '.join(params)}" if params else "the spec has no param"
+            known = (
+                f"params: {', '.join(params)}" if params else "the spec has no param"
+            )
             label = did_you_mean(name, params)
             message = f"the spec has no param {quoted(name)}"
             span = Span(source, 0, len(name))

@@ -1,18 +1,20 @@
 """Source -> syntax tree, with every syntax error of the file.
 
-The one file that imports lark. The tokens are cut into statements (`fragments.py`), and each is parsed
-on its own, so that an error in one leaves the others readable. Invariant: `parse` returns for any
-text, and a tree is never deeper than `fragments.NESTING` allows.
+The one file that imports lark. The tokens are cut into statements (`fragments.py`), and
+each is parsed on its own, so that an error in one leaves the others readable.
+Invariant: `parse` returns for any text, and a tree is never deeper than
+`fragments.NESTING` allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from functools import cache
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import lark
+import lark.lexer
 
 from specc.build import build
 from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
@@ -36,12 +38,16 @@ def parse(source: Source) -> tuple[Tree, tuple[Diagnostic, ...]]:
     damage = [fault.span.start for fault in faults]
     statements: list[Statement] = []
     fragments = split(tokens)
+    unbalanced = False
     for fragment, after in zip_longest(fragments, fragments[1:]):
         end = after.span.start if after else len(source.text)
         parsed = _parsed(fragment, "fragment")
         damaged = any(fragment.span.start <= at < end for at in damage)
-        if isinstance(parsed, Diagnostic) and not damaged:
+        starts = fragment.tokens[0].text in STATEMENTS
+        unbalanced = unbalanced and not starts  # the rest of a statement cut short
+        if isinstance(parsed, Diagnostic) and not damaged and not unbalanced:
             faults.append(parsed)
+            unbalanced = parsed.code == "E005"
         if isinstance(parsed, Diagnostic) or damaged:
             statements.append(_broken(fragment))
         else:
@@ -77,25 +83,35 @@ def grammar_text() -> str:
     return (folder("grammar") / "specc.lark").read_text(encoding="utf-8")
 
 
+_FAULTS = 50
+"""How many characters that are none of the language's make a text no text."""
+
+
 @cache
 def _grammar() -> lark.Lark:
-    return lark.Lark(
-        grammar_text(),
-        parser="lalr",
-        lexer="basic",
-        start=["fragment", "expr"],
-        propagate_positions=True,
-        maybe_placeholders=True,
-    )
+    # Where interegular is installed, lark compares all terminals at every start, which
+    # takes 0.2 s; a test does that with `strict=True`, once.
+    compares, lark.lexer.has_interegular = lark.lexer.has_interegular, False
+    try:
+        return lark.Lark(
+            grammar_text(),
+            parser="lalr",
+            lexer="basic",
+            start=["fragment", "expr"],
+            propagate_positions=True,
+            maybe_placeholders=True,
+        )
+    finally:
+        lark.lexer.has_interegular = compares
 
 
 def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
     """Cut a text into tokens; what is none is told, and passed over as white space is."""
-    faults = invisible(source)
+    faults = list(islice(invisible(source), _FAULTS + 1))
     text = source.text
     for fault in faults:
         text = _without(text, fault.span)
-    while True:
+    while len(faults) <= _FAULTS:
         try:
             found = list(_grammar().lex(text))
             break
@@ -103,8 +119,8 @@ def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
             fault = unexpected(source, stop.pos_in_stream or 0)
             faults.append(fault)
             text = _without(text, fault.span)
-            if len(faults) > 50:  # no text, but a binary file
-                return [], faults
+    else:
+        return [], faults  # no text, but a binary file
     tokens = [_token(source, token) for token in found]
     for token, after in zip(tokens, tokens[1:], strict=False):
         glued = token.span.end == after.span.start
@@ -128,7 +144,7 @@ def _parsed(fragment: Fragment, start: str) -> Any:
     fault = bracket_fault(fragment)
     if fault is not None:
         return fault
-    parser = _grammar().parse_interactive(start=start)
+    parser: Any = _grammar().parse_interactive(start=start)  # untyped in lark
     for token in fragment.tokens:
         given = lark.Token(
             token.kind, token.text, token.span.start, end_pos=token.span.end
@@ -143,9 +159,7 @@ def _parsed(fragment: Fragment, start: str) -> Any:
         return _ended(fragment, parser.accepts())
 
 
-def _unexpected(
-    token: Token, accepted: Collection[str], fragment: Fragment
-) -> Diagnostic:
+def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnostic:
     """Say what a token stands in the place of."""
     if token is fragment.tokens[0] and accepted & _STATEMENT_KINDS:
         label = did_you_mean(token.text, STATEMENTS)
@@ -164,7 +178,7 @@ def _unexpected(
     return error("E004", message, token.span)
 
 
-def _ended(fragment: Fragment, accepted: Collection[str]) -> Diagnostic:
+def _ended(fragment: Fragment, accepted: Set[str]) -> Diagnostic:
     """Say what is missing behind the last token."""
     end = fragment.span.end
     span = Span(fragment.span.source, end, end)
@@ -196,7 +210,7 @@ _NAMES = {
 }
 
 
-def _friendly(accepted: Collection[str]) -> str:
+def _friendly(accepted: Set[str]) -> str:
     """List what may stand somewhere as a person would."""
     kinds = set(accepted)
     listed = []

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from pathlib import Path
 
+from specc.names import hides_module
+
 
 def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path]:
     """Give each spec its module's path; `models` maps a spec to the name of its model.
@@ -32,10 +34,10 @@ def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path
 
 
 def _destination(spec: str, model: str, given: str | None) -> Path:
-    """Name the module like the spec, or like the model where Python forbids that."""
+    """Name the module like the spec, or like the model where that makes no good module."""
     stem = "" if spec == "-" else Path(spec).stem
     importable = stem.isidentifier() and stem.isascii() and not iskeyword(stem)
-    name = f"{stem if importable else model}.py"
+    name = f"{stem if importable and not hides_module(stem) else model}.py"
     if given is None:
         return Path(spec).with_name(name)
     if is_folder(given):

@@ -182,7 +182,7 @@ def _points(
     told: NDArray[Any],
     labels: Sequence[str],
 ) -> None:
-    """Draw each sample in the colour of its class, and a cross where it is told wrong."""
+    """Draw each sample in the colour of its class, and a cross where it is misclassified."""
     size = 16 if len(x) <= 400 else 7
     for k, label in enumerate(labels):
         mine = x[truth == k]
@@ -194,7 +194,7 @@ def _points(
         if len(mine):
             axes.scatter(mine[:, 0], mine[:, 1], label=label, alpha=0.75, **style)
     wrong = x[truth != told]
-    label = f"told wrong: {len(wrong):,} of {len(x):,}"
+    label = f"misclassified: {len(wrong):,} of {len(x):,}"
     axes.scatter(
         wrong[:, 0],
         wrong[:, 1],

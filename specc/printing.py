@@ -13,7 +13,6 @@ from specc.ir import BATCH, Origin, Program, Value
 from specc.passes.buffers import VIEWS
 from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
 
-
 WIDTH = 88
 """How long a line may be."""
 
@@ -51,6 +50,8 @@ class Printed:
     """The slots and arguments that are read with a row of ones below them."""
     called: set[str]
     """The operations that the text calls."""
+    scalars: dict[str, str]
+    """Kept numbers that depend on the batch alone: name -> how they are computed."""
     fresh: set[str]
     """The slots that are not allocated ahead."""
 
@@ -72,6 +73,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
         printer.views,
         printer.carrying_ones,
         printer.called,
+        printer.scalars,
         printer.fresh,
     )
 
@@ -82,9 +84,7 @@ def _chained(program: Program) -> list[Value]:
     chained = {
         value.args[0]: value
         for value in program.values
-        if value.slot
-        and value.args[0].slot == value.slot
-        and uses[value.args[0]] == 1
+        if value.slot and value.args[0].slot == value.slot and uses[value.args[0]] == 1
     }
     ordered: list[Value] = []
     for value in program.values:
@@ -97,9 +97,7 @@ def _chained(program: Program) -> list[Value]:
 
 
 class _Printer:
-    def __init__(
-        self, target: Target, place: Place, uses: Mapping[Value, int]
-    ) -> None:
+    def __init__(self, target: Target, place: Place, uses: Mapping[Value, int]) -> None:
         self.target = target
         self.place = place
         self.uses = uses
@@ -107,6 +105,7 @@ class _Printer:
         self.views: dict[str, tuple[str, str]] = {}
         self.carrying_ones: set[str] = set()
         self.called: set[str] = set()
+        self.scalars: dict[str, str] = {}
         self.fresh: set[str] = set()
 
     def state(self, value: Value) -> None:
@@ -119,7 +118,11 @@ class _Printer:
         over = rule.over and value.slot == (first.slot or first.name)
         free = [self.text(arg)[0] for arg in value.args]
         joined = over and before and before.value is first and self.uses[first] == 1
-        if before and joined and before.fits(method := rule.over.format(*free, **words)):
+        if (
+            before
+            and joined
+            and before.fits(method := rule.over.format(*free, **words))
+        ):
             before.code += method
             statement = before
             statement.value = value
@@ -127,7 +130,7 @@ class _Printer:
             operands = self._operands(value, rule)
             if over:
                 code = out + rule.over.format(*free, **words)
-            elif rule.fresh:
+            elif rule.fresh and BATCH in value.shape and "." in out:  # no argument
                 code = f"{out} = {rule.plain.format(*operands, **words)}"
                 self.fresh.add(value.slot)
             elif rule.into:
@@ -154,6 +157,8 @@ class _Printer:
             return repr(number), ATOM if number >= 0 else NEGATION
         if value.op == "count":
             return self._count(value.args[0])
+        if value.op == "div" and value.args[1].op == "count":
+            return self._share(*value.args), ATOM
         if value.op in VIEWS:
             return self._view(value), ATOM
         table = self.target.tensor if value.args[0].shape else self.target.scalar
@@ -186,6 +191,16 @@ class _Printer:
             return batch, ATOM
         return f"{fixed} * {batch}", PRODUCT
 
+    def _share(self, part: Value, count: Value) -> str:
+        """Name part / n, a kept number: of a number in Python torch makes a tensor each time."""
+        number = part.attribute("value")
+        word = {1: "one", 2: "two"}.get(number, "part")
+        name = f"{word}_over_n"
+        divisor, binds = self._count(count.args[0])
+        whole = divisor if binds == ATOM else f"({divisor})"
+        self.scalars[name] = f"{number!r} / {whole}"
+        return self.place(name)
+
     def _view(self, value: Value) -> str:
         """Name a view: of a kept array it is kept too, of an argument it is taken in place."""
         operand = value.args[0]
@@ -197,9 +212,11 @@ class _Printer:
         pattern = self.target.tensor[value.op].plain
         if "." not in seen or operand.slot in self.fresh:
             return str(pattern.format(seen))
-        suffix = {"transpose": "t" if seen.endswith("_1") else "_t"}
-        name = seen.removesuffix("_matrix") + (
-            "_weight" if value.op == "weight_of" else suffix.get(value.op, "_body")
-        )
+        if operand.op == "with_ones" and value.op == "transpose":
+            name = f"{seen}t"
+        elif value.op == "weight_of":
+            name = f"{seen.removesuffix('_matrix')}_weight"
+        else:
+            name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
         self.views[name] = (seen, pattern)
         return name

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from specc.output import HEADER
+from specc.output import HEADER, replace_whole
 
 HISTORY, WEIGHTS = "history.csv", "model.safetensors"
 CURVES, REGION = "curves.png", "region.png"
@@ -60,20 +59,7 @@ def _is_run(folder: Path) -> bool:
 def begin(folder: Path) -> None:
     """Mark the folder as a run's, so that a run cut short can be started again in it."""
     if not (folder / HISTORY).exists():
-        write(folder / HISTORY, b"")
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        replace_whole(folder / HISTORY, b"")
 
 
 def history_csv(history: Sequence[Mapping[str, Any]]) -> bytes:

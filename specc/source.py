@@ -11,7 +11,6 @@ import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,10 @@ class Span:
         return self.source.text[self.start : self.end]
 
 
+LARGEST = 1_000_000
+"""How many bytes a spec may have: a thousand times what a long one has."""
+
+
 class Unreadable(Exception):
     """A spec that cannot be read; the message names the file and says why."""
 
@@ -64,9 +67,15 @@ def read(path: str) -> Source:
     """
     name = "<stdin>" if path == "-" else path
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            data = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise Unreadable(f"cannot read {name}: {_reason(error)}") from None
+    if len(data) > LARGEST:
+        raise Unreadable(f"{name} is no spec: it is larger than {LARGEST:,} bytes")
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode("utf-8")

@@ -37,7 +37,9 @@ def _statement(name: str, parameter: Parameter, draw: Draw) -> str:
         case "constant":
             return f"{target}.fill_({draw.a!r})"
         case "uniform" if draw.a == -draw.b:
-            return f"{target}.copy_((2 * uniform{drawn} - 1) * {draw.b!r})"
+            a = f" * {draw.b!r}" if draw.b != 1 else ""
+            drawn = f"2 * uniform{drawn} - 1"
+            return f"{target}.copy_({f'({drawn}){a}' if a else drawn})"
         case "uniform":
             width = f"({draw.b!r} - {draw.a!r})".replace("- -", "+ ")
             return f"{target}.copy_({draw.a!r} + {width} * uniform{drawn})"
@@ -46,4 +48,5 @@ def _statement(name: str, parameter: Parameter, draw: Draw) -> str:
             return f"{target}.copy_(orthogonal{drawn}{factor})"
     kind = "normal" if draw.distribution == "normal" else "truncated_normal"
     mean = f"{draw.a!r} + " if draw.a else ""
-    return f"{target}.copy_({mean}{kind}{drawn} * {draw.b!r})"
+    std = f" * {draw.b!r}" if draw.b != 1 else ""
+    return f"{target}.copy_({mean}{kind}{drawn}{std})"

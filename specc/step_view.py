@@ -1,16 +1,17 @@
-"""How a batch flows through the functions of a module: buffers, views, and the calls between them.
+"""How a batch flows through the functions of a module: buffers, views, the calls between them.
 
-With samples as columns, an array of samples keeps its rows in memory and is looked at transposed, so
-that one gathered epoch and one long output serve every batch as slices.
+With samples as columns, an array of samples keeps its rows in memory and is looked at transposed,
+so that one gathered epoch and one long output serve every batch as slices.
 """
 
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
+from specc.arrays_view import arrays_view
 from specc.derive import Derived
-from specc.ir import BATCH, Shape
 from specc.model import Model
 from specc.view import Code, Function, indented
 
@@ -34,7 +35,7 @@ def step_view(
     rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
     fill = [f"s.{x}.copy_(x)"] if ones else []
     last_rows = f"s.{last}{turned}"
-    made_input = _input_gradient(view["input_gradient"], last)
+    made_input = _input_gradient(view["input_gradient"], last, f"s.{d_last}", "self")
     state = ", self._o" if view["has_optimizer"] else ""
     update = f"update(self.flat_parameters, self.flat_gradients, lr{state})"
     x_rows = _rows("x", model.input.shape)
@@ -46,8 +47,11 @@ def step_view(
         return _rows(name, label_shape)
 
     run_forward = [*fill, f"forward(self._p, s, {given}, s.{last})"]
+    target = "target" if columns else "y"
     run_backward = [
-        f"{gradient}(s, s.{last}, y{turned})",
+        *(["target = y.t()"] if columns else []),
+        f"{gradient}(s, s.{last}, {target})",
+        f"loss = {_loss_call(derived, last, target, last_rows)}",
         f"backward(self._p, self._g, s, {given}, {takes_last}s.{d_last})",
     ]
     d_prediction = _rows("d_prediction", model.output_shape)
@@ -55,17 +59,11 @@ def step_view(
         prediction = _rows("prediction", model.output_shape)
         d_prediction = f"output_gradient({prediction}, {d_prediction})"
     given_again = given if ones else f"{x_rows}{turned}"
-    return {
-        "columns": columns,
-        "samples": Code("samples" if positions == 1 else "samples' positions"),
-        "layout_doc": Code(_layout_doc(columns, ones)),
-        "parameter_lines": [Code(line) for line in _parameter_lines(derived, view)],
-        "named": [Code(line) for line in _named(model)],
-        "workspace_lines": [
-            Code(line) for line in _workspace_lines(derived, view, x, ones, last)
-        ],
-        "imported_operations": _imported(view),
-        "dense": any("dense(" in line.text for line in view["forward"].lines),
+    arrays = arrays_view(model, derived, view, ones)
+    return arrays | {
+        "samples": Code("samples" if positions == 1 else "positions"),
+        "layout_doc": Code(textwrap.fill(_layout_doc(columns, ones), 88)),
+        "dense": any("dense(" in text for text in _texts(view)),
         "rows_of_x": Code(x_rows),
         "rows_of_y": Code(label_rows("y")),
         "rows_of_x_val": Code(_rows("x_val", model.input.shape)),
@@ -76,12 +74,11 @@ def step_view(
             ".view(-1, *OUTPUT_SHAPE)" if len(model.output_shape) > 1 else ""
         ),
         "input_quoted": Code(f'"{model.input.name}"'),
-        "input_gradient_call": Code(
-            f"{made_input}{turned}.reshape(x.shape)"
-        ),
+        "input_gradient_call": Code(f"{made_input}{turned}.reshape(x.shape)"),
         "input_gradient_needs_s": ", s" in made_input or "(s" in made_input,
         "autograd_input_gradient_call": Code(
-            f"{made_input.replace('self.', 'model.')}{turned}.reshape(x.shape)"
+            f"{_input_gradient(view['input_gradient'], last, f'd_{last}', 'model')}"
+            f"{turned}.reshape(x.shape)"
         ),
         "update_call": Code(update),
         "predicted_last": Code(predicted.format("last")),
@@ -95,14 +92,16 @@ def step_view(
             ],
             16,
         ),
-        "epoch_arrays": indented(_epoch_arrays(model, derived, ones, x_rows, label_rows("y")), 8),
+        "epoch_arrays": indented(
+            _epoch_arrays(model, derived, ones, x_rows, label_rows("y")), 8
+        ),
         "epoch_splits": _epoch_splits(columns, rows),
-        "batch_names": Code(f"{x_name}, {last}, {model.target.name}"),
+        "batch_names": Code(f"{x_name}, {last}, target"),
         "batch_count": Code(f"{last}.shape[1]" if columns else f"len({last})"),
         "batch_step": indented(
             [
                 f"forward(p, s, {x_name}, {last})",
-                f"{gradient}(s, {last}, {model.target.name})",
+                f"{gradient}(s, {last}, target)",
                 f"backward(p, g, s, {x_name}, "
                 f"{last + ', ' if takes_last else ''}s.{d_last})",
                 update,
@@ -111,6 +110,15 @@ def step_view(
         ),
         "loss_name": Code(loss),
     }
+
+
+def _loss_call(derived: Derived, last: str, target: str, last_rows: str) -> str:
+    """Call the loss of a step; one that looks along an axis looks at rows."""
+    if derived.step_loss is not None:
+        return f"{derived.step_loss.name}(s)"
+    if any("axis" in dict(value.attrs) for value in derived.loss.values):
+        return f"{derived.loss.name}({last_rows}, y)"
+    return f"{derived.loss.name}(s.{last}, {target})"
 
 
 def _names(made: Function) -> list[str]:
@@ -126,108 +134,30 @@ def _layout_doc(columns: bool, ones: bool) -> str:
     if not columns:
         return (
             "Samples are rows. The layers are wide, so that the products take the time:"
-            " every\nresult is written to a buffer that is kept for its batch size."
+            " every result is written to a buffer that is kept for its batch size."
         )
     if not ones:
         return "Samples are columns, so that every block of activations is contiguous."
     return (
         "Samples are columns. A linear layer keeps weight and bias as one matrix [W b]"
-        " and its\ninput carries a last row of ones, so z = [W b] [x; 1] is one product,"
-        " and so is its\nderivative: dL/d[W b] = dL/dz [x; 1]^T."
+        " and its input has a last row of ones, so z = [W b] [x; 1] is one product,"
+        " and so is its derivative: dL/d[W b] = dL/dz [x; 1]^T. A name that ends in _1"
+        " has that row, in t it is a transpose."
     )
 
 
-def _input_gradient(made: Function, last: str) -> str:
-    """Call the emitted `input_gradient` from a method of the model."""
-    known = {"p": "self._p", "s": "s", last: f"s.{last}", f"d_{last}": f"s.d_{last}"}
+def _input_gradient(made: Function, last: str, d_last: str, model: str) -> str:
+    """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands."""
+    known = {"p": f"{model}._p", last: f"s.{last}", f"d_{last}": d_last}
     arguments = [known.get(name, name) for name in _names(made)]
     return f"input_backward({', '.join(arguments)})"
 
 
-def _parameter_lines(derived: Derived, view: dict[str, Function]) -> list[str]:
-    lines = ["self.flat = flat"]
-    start = 0
-    views = _views(view, "p.")
-    for value in derived.forward.inputs[1:]:
-        sizes = [dim for dim in value.shape if isinstance(dim, int)]
-        end = start + math.prod(sizes)
-        shape = ", ".join(str(size) for size in sizes)
-        lines.append(f"self.{value.name} = flat[{start}:{end}].view({shape})")
-        start = end
-        if value.name.endswith("_matrix"):
-            base = f"self.{value.name.removesuffix('_matrix')}"
-            lines.append(f"{base}_weight = self.{value.name}[:, :-1]")
-            lines.append(f"{base}_bias = self.{value.name}[:, -1]")
-    return lines + [line for line in views if line not in lines]
-
-
-def _views(view: dict[str, Any], owner: str) -> list[str]:
-    lines: dict[str, None] = {}
-    for made in view.values():
-        if not isinstance(made, Function):
-            continue
-        for name, (seen, how) in made.printed.views.items():
-            if name.startswith(owner):
-                of, to = seen.removeprefix(owner), name.removeprefix(owner)
-                lines[f"self.{to} = {how.format(f'self.{of}')}"] = None
-    return list(lines)
-
-
-def _named(model: Model) -> list[str]:
-    """Name every parameter in torch's layout, as a view of what `Parameters` holds."""
-    entries = []
-    for node in model.nodes:
-        base = node.name.replace(".", "_")
-        for short in node.parameters:
-            entries.append(f'"{node.name}.{short}": self.{base}_{short}')
-    return entries
-
-
-def _workspace_lines(
-    derived: Derived, view: dict[str, Any], x: str, ones: bool, last: str
-) -> list[str]:
-    """Allocate every slot once; what is read with a row of ones carries that row."""
+def _texts(view: dict[str, Any]) -> list[str]:
+    """Give every line and result of the functions."""
     functions = [made for made in view.values() if isinstance(made, Function)]
-    carrying = {name for made in functions for name in made.printed.carrying_ones}
-    slots: dict[str, Shape] = {x: derived.forward.inputs[0].shape} if ones else {}
-    for key in ("forward", "loss_gradient", "backward", "input_gradient"):
-        for statement in view[key].printed.statements:
-            slots.setdefault(statement.value.slot, statement.value.shape)
-    fresh = {name for made in functions for name in made.printed.fresh}
-    outer = {last, f"d_{last}"} if derived.columns else set()
-    lines = []
-    for slot, shape in slots.items():
-        if slot in fresh:
-            lines.append(f"self.{slot} = like  # each step makes its own")
-            continue
-        if BATCH not in shape:
-            continue
-        sizes = ["batch" if dim == BATCH else str(dim) for dim in shape]
-        if slot in carrying and derived.columns:
-            sizes[0] = str(int(sizes[0]) + 1)
-            lines.append(f"self.{slot}_1 = like.new_ones({', '.join(sizes)})")
-            rows = ".t()  # rows, to be filled" if slot == x else ""
-            lines.append(f"self.{slot} = self.{slot}_1[:-1]{rows}")
-        elif slot in outer and sizes[0] != "1":
-            lines.append(f"self.{slot} = like.new_empty({', '.join(sizes[::-1])}).t()")
-        else:
-            lines.append(f"self.{slot} = like.new_empty({', '.join(sizes)})")
-    return lines + _views(view, "s.")
-
-
-def _imported(view: dict[str, Any]) -> list[Code]:
-    kernels = {"relu_backward": "threshold_backward"}
-    called: set[str] = set()
-    for made in view.values():
-        if isinstance(made, Function):
-            called |= made.printed.called
-    lines = [
-        Code(f"{op} = torch.ops.aten.{kernels.get(op, op)}.grad_input")
-        for op in ("relu_backward", "tanh_backward", "sigmoid_backward")
-        if op in called
-    ]
-    heading = Code("# Torch's kernels for an activation's derivative, which write to a buffer.")
-    return [heading, *lines] if lines else []
+    lines = [line.text for made in functions for line in made.lines]
+    return lines + [made.result.text for made in functions]
 
 
 def _epoch_arrays(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from specc.diagnostics import Diagnostic, error
 from specc.excerpt import suspicious
@@ -33,9 +34,9 @@ _LOOKALIKES = {
 }
 
 
-def invisible(source: Source) -> list[Diagnostic]:
+def invisible(source: Source) -> Iterator[Diagnostic]:
     """Find the characters that make a text look different from what it is, comments included."""
-    return [
+    return (
         error(
             "E009",
             f"invisible character {_named(char)}",
@@ -45,7 +46,7 @@ def invisible(source: Source) -> list[Diagnostic]:
         )
         for at, char in enumerate(source.text)
         if char not in _WHITE and suspicious(char)
-    ]
+    )
 
 
 def unexpected(source: Source, at: int) -> Diagnostic:
@@ -59,7 +60,9 @@ def unexpected(source: Source, at: int) -> Diagnostic:
         span = Span(source, at, run.end() if run else at + 1)
         message = f"{_named(char)} cannot be in a name"
         return error("E001", message, span, "names are of `A-Z a-z 0-9 _`")
-    if char in _LOOKALIKES:
+    if unicodedata.category(char) == "Zs":
+        label = "write a plain space"
+    elif char in _LOOKALIKES:
         label = f"write `{_LOOKALIKES[char]}`"
     else:
         label = _SUGGESTED.get(char, "no part of the language")
@@ -72,7 +75,9 @@ def malformed_number(source: Source, start: int, end: int) -> Diagnostic:
     label = "a name cannot begin with a digit"
     if re.fullmatch(r"[0-9_.]+[eE]?_*", text):
         label = "digits are missing"
-    return error("E003", f"`{text[:40]}` is not a number", Span(source, start, end), label)
+    return error(
+        "E003", f"`{text[:40]}` is not a number", Span(source, start, end), label
+    )
 
 
 def _string(source: Source, at: int) -> Diagnostic:
@@ -92,6 +97,6 @@ def _string(source: Source, at: int) -> Diagnostic:
 def _named(char: str) -> str:
     """Spell a character so that nobody mistakes it for another."""
     number = f"U+{ord(char):04X}"
-    if suspicious(char):
+    if suspicious(char) or char.isspace():
         return f"{number} {unicodedata.name(char, '')}".strip()
     return f"`{char}`" if char.isascii() else f"`{char}` ({number})"

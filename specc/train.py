@@ -9,7 +9,6 @@ would do it.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from specc import output, run_folder
 from specc.library.split import DataError, Split
 from specc.model import Clause, Model
+from specc.terminal import message, show
 
 FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,28 +64,22 @@ def train_command(
     try:
         run = prepare(path, overrides, out)
         if not quiet:
-            say(f"data: {run.split.describe()}")
-            say(f"run: {run.folder}")
+            message(f"data: {run.split.describe()}")
+            message(f"run: {run.folder}")
         return execute(run, seed, epochs, device, dtype, quiet)
     except Refused as error:
-        say(f"error: {error}")
+        message(str(error), "error")
         return error.code
     except OSError as error:
         reason = error.strerror or str(error)
         place = f"{error.filename}: " if error.filename else ""
-        say(f"error: {place}{reason}")
+        message(f"{place}{reason}", "error")
         return USAGE
-
-
-def say(text: str) -> None:
-    """Tell the person something, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def prepare(path: str, overrides: Mapping[str, str], out: str | None) -> Run:
     """Compile the spec, load its data, make the folder and write spec and module into it."""
     from specc.compiler import compile_source
-    from specc.diagnostics import render
     from specc.place import recorded_command
     from specc.source import Unreadable, read
 
@@ -95,9 +89,7 @@ def prepare(path: str, overrides: Mapping[str, str], out: str | None) -> Run:
         raise Refused(str(error)) from None
     command = recorded_command(path, overrides, "torch")
     result = compile_source(source, overrides, "torch", "code", command)
-    if result.diagnostics:
-        color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        say(render(result.diagnostics, "full", color).rstrip("\n"))
+    show(result.diagnostics, "full", sys.stderr)
     model, text = result.model, result.text
     if model is None or text is None:
         raise Refused(f"{source.name} does not compile", FINDINGS)
@@ -114,9 +106,9 @@ def prepare(path: str, overrides: Mapping[str, str], out: str | None) -> Run:
     try:
         output.write(run.module_path, text, force=False)
     except output.EditedByHand as error:
-        message = f"{error.path} was edited by hand: choose another --out"
-        raise Refused(message) from None
-    run_folder.write(folder / f"{stem}.spec", source.text.encode())
+        text = f"{error.path} was edited by hand: choose another --out"
+        raise Refused(text) from None
+    output.replace_whole(folder / f"{stem}.spec", source.text.encode())
     run_folder.begin(folder)
     return run
 
@@ -136,8 +128,8 @@ def load(model: Model, data: Clause, folder: Path | None) -> Split:
         raise Refused(f"{place}the samples do not fit into memory") from None
     stopping = model.early_stopping
     if stopping and stopping.monitor.startswith("val_") and split.validation is None:
-        message = f"early stopping monitors `{stopping.monitor}`, and the data have no"
-        raise Refused(f"{place}{message} validation samples", FINDINGS)
+        text = f"early stopping monitors `{stopping.monitor}`, and the data have no"
+        raise Refused(f"{place}{text} validation samples", FINDINGS)
     return split
 
 
@@ -182,7 +174,7 @@ def execute(
     out.print(endings(history, most))
     out.print("\n".join(f"  {path}" for path in written))
     if history.note:
-        say(f"error: {history.note}")
+        message(history.note, "error")
     codes = {"interrupted": INTERRUPTED, "non_finite": FINDINGS}
     return codes.get(history.stopped_by, FINE)
 
@@ -194,13 +186,13 @@ def keep(run: Run, network: Any, history: Any) -> list[Path]:
     weights = run.folder / run_folder.WEIGHTS
     network.save(weights)
     record = run.folder / run_folder.HISTORY
-    run_folder.write(record, run_folder.history_csv(history))
+    output.replace_whole(record, run_folder.history_csv(history))
     pictures = drawn(run.model, run.data, run.split, network, history)
     written = [weights, record]
     for name in (run_folder.CURVES, run_folder.REGION):
         picture = run.folder / name
         if name in pictures:
-            run_folder.write(picture, pictures[name])
+            output.replace_whole(picture, pictures[name])
             written.append(picture)
         else:
             # One of an earlier run would belong to other parameters.

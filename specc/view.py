@@ -75,7 +75,9 @@ def function(
         lines.append(Code(statement.code + shape))
     return Function(
         name=Code(program.name),
-        arguments=Code(", ".join(f"{name}: {kind}" for name, kind in signature.items())),
+        arguments=Code(
+            ", ".join(f"{name}: {kind}" for name, kind in signature.items())
+        ),
         doc=Code(docstring(doc)),
         lines=tuple(lines),
         result=Code(body.result),
@@ -93,7 +95,7 @@ def docstring(text: str) -> str:
     """Wrap the text of a function's docstring."""
     if len(text) <= WIDTH - 4:
         return text
-    lines = textwrap.wrap(text, WIDTH - 2, subsequent_indent="    ")
+    lines = textwrap.wrap(text, WIDTH - 4, subsequent_indent="    ")
     return "\n".join([*lines, "    "])
 
 

@@ -12,35 +12,4 @@ from specc.library import (  # noqa: F401  (importing registers the words)
     settings,
 )
 from specc.library.entry import VOCABULARY as VOCABULARY
-
-LATER: dict[str, tuple[str, ...]] = {
-    "layer": (
-        "layer_norm",
-        "batch_norm",
-        "dropout",
-        "standardize",
-        "flatten",
-        "reshape",
-        "residual",
-        "concat",
-    ),
-    "activation": (
-        "leaky_relu",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "mish",
-        "softplus",
-        "hard_tanh",
-        "hard_sigmoid",
-        "softsign",
-        "log_softmax",
-    ),
-    "loss": ("mae", "huber"),
-    "optimizer": ("adam", "adamw", "rmsprop", "adagrad"),
-    "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
-    "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
-    "data": ("xor", "spiral", "moons", "digits", "iris", "wine", "breast_cancer", "diabetes"),
-}
-"""Words of the language that this version refuses as not available yet, by kind."""
+from specc.library.later import LATER as LATER

@@ -177,15 +177,14 @@ def header_faults(
             hint = f"cells are separated by commas, found {other!r}"
         else:
             hint = did_you_mean(name, header) or f"it has {_listed(header)}"
-        faults.append(ArgumentError(argument, f"no column {name!r}", hint))
+        faults.append(ArgumentError(argument, f"no column {name!r}", hint, name))
     for name, count in Counter(features or ()).items():
         if count > 1:
-            faults.append(
-                ArgumentError("features", f"{name!r} is listed {count} times")
-            )
+            message = f"{name!r} is listed {count} times"
+            faults.append(ArgumentError("features", message, "", name))
     if target in (features or ()):
         message = f"the target {target!r} is among the features"
-        faults.append(ArgumentError("features", message))
+        faults.append(ArgumentError("features", message, "", target))
     if features == () or (features is None and not set(header) - {target}):
         message = "no column is left for the input"
         faults.append(ArgumentError("features" if features == () else "file", message))
@@ -213,14 +212,14 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
         hint = "list the numeric columns in `features`"
     where = f"line {line} of {table.name!r}, column {column!r}"
     message = f"{where}: {text[:40]!r} is {wrong}"
-    table.faults.append(ArgumentError(argument, message, hint))
+    table.faults.append(ArgumentError(argument, message, hint, column))
     return value
 
 
 def _empty(table: Table, column: str, line: int, argument: str) -> ArgumentError:
     hint = "leave such rows out or fill them in"
     message = f"line {line} of {table.name!r}, column {column!r} is empty"
-    return ArgumentError(argument, message, hint)
+    return ArgumentError(argument, message, hint, column)
 
 
 def _fault(message: str, hint: str = "") -> ArgumentError:

@@ -7,11 +7,12 @@ about a word is written down twice.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -61,11 +62,6 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Later:
-    """Marks an argument that the language has and this version cannot lower yet."""
-
-
-@dataclass(frozen=True)
 class Of:
     """Marks an argument whose value is itself an entry, of this kind (`weight=he_normal`)."""
 
@@ -84,14 +80,18 @@ Share = Annotated[int | float, Interval(low=0)]
 class ArgumentError(Exception):
     """An argument's value is of the right type and still makes no sense.
 
-    `argument` names the parameter at fault, "" the entry as a whole.
+    `argument` names the parameter at fault, "" the entry as a whole; `item` the string at fault
+    where the argument is a list of them.
     """
 
-    def __init__(self, argument: str, message: str, hint: str = "") -> None:
+    def __init__(
+        self, argument: str, message: str, hint: str = "", item: str = ""
+    ) -> None:
         super().__init__(message)
         self.argument = argument
         self.message = message
         self.hint = hint
+        self.item = item
 
 
 class ShapeError(Exception):
@@ -113,7 +113,6 @@ class Argument:
     constraint: Interval | None
     kind: str | None
     """The kind of entry that the argument takes, where it takes one."""
-    later: bool
     required: bool
     default: Any
 
@@ -130,6 +129,8 @@ class Entry:
     make: Callable[..., Any]
     operands: int
     """How many leading parameters of `make` are values of the network, not arguments."""
+    later: tuple[tuple[str, str], ...] = ()
+    """Arguments that this version cannot lower, each with the default that it has anyway."""
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
@@ -173,13 +174,13 @@ class Use:
                 parts.append(spelled(value))
             elif name in required or value != defaults[name]:
                 parts.append(f"{name}={spelled(value)}")
-        return (
-            f"{self.entry.name}({', '.join(parts)})" if parts else self.entry.name
-        )
+        return f"{self.entry.name}({', '.join(parts)})" if parts else self.entry.name
 
 
 def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]*", value) is not None
+    return (
+        isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]*", value) is not None
+    )
 
 
 def spelled(value: Any) -> str:
@@ -200,12 +201,14 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 VOCABULARY: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
 
 
-def entry(kind: str, operands: int = 0) -> Callable[[Made], Made]:
+def entry(
+    kind: str, operands: int = 0, later: tuple[tuple[str, str], ...] = ()
+) -> Callable[[Made], Made]:
     """Register a class (`HeNormal` is the word `he_normal`) or a function (its own name)."""
 
     def register(make: Made) -> Made:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", make.__name__).lower().rstrip("_")
-        VOCABULARY[kind][name] = Entry(kind, name, make, operands)
+        VOCABULARY[kind][name] = Entry(kind, name, make, operands, later)
         return make
 
     return register
@@ -217,7 +220,7 @@ def use(kind: str, name: str) -> Use:
     return Use(found, tuple((a.name, a.default) for a in found.arguments))
 
 
-@cache
+@functools.cache
 def _arguments(entry: Entry) -> tuple[Argument, ...]:
     make = entry.make
     annotated = make.__init__ if inspect.isclass(make) else make
@@ -233,7 +236,6 @@ def _arguments(entry: Entry) -> tuple[Argument, ...]:
                 type=hint,
                 constraint=next((m for m in marks if isinstance(m, Interval)), None),
                 kind=next((m.kind for m in marks if isinstance(m, Of)), None),
-                later=any(isinstance(m, Later) for m in marks),
                 required=required,
                 default=None if required else parameter.default,
             )
@@ -248,5 +250,6 @@ def _stripped(hint: Any) -> tuple[Any, list[Any]]:
         return inner, marks
     if get_origin(hint) in (Union, UnionType):
         parts = [_stripped(part) for part in get_args(hint)]
-        return Union[tuple(p for p, _ in parts)], [m for _, ms in parts for m in ms]
+        joined = functools.reduce(operator.or_, (part for part, _ in parts))
+        return joined, [m for _, ms in parts for m in ms]
     return hint, []

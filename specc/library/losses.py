@@ -10,23 +10,25 @@ from specc import ops
 from specc.ir import Value
 from specc.library.entry import ShapeError, entry
 
+_COMMON = (("reduction", "mean"),)
+
 FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 
-@entry("loss", operands=2)
+@entry("loss", operands=2, later=_COMMON)
 def mse(prediction: Value, target: Value, half: bool = False) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
-@entry("loss", operands=2)
+@entry("loss", operands=2, later=_COMMON)
 def binary_cross_entropy(prediction: Value, target: Value) -> Value:
     """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits."""
     return ops.binary_cross_entropy(prediction, target)
 
 
-@entry("loss", operands=2)
+@entry("loss", operands=2, later=(*_COMMON, ("label_smoothing", "0")))
 def cross_entropy(prediction: Value, target: Value) -> Value:
     """mean logsumexp(z) - z[t], z the logits over the classes, t the class."""
     return ops.cross_entropy(prediction, target)
@@ -46,14 +48,20 @@ def check_shapes(
                 "declare the target as `int[]`",
             )
         if not output:
-            raise ShapeError("cross_entropy needs one output for each class")
+            raise ShapeError(
+                "cross_entropy needs one output for each class", "end with `linear(2)`"
+            )
         if output[:-1] != target:
             raise ShapeError(
                 f"the network gives {list(output)}, so cross_entropy needs a target of"
-                f" shape {list(output[:-1])}, found {list(target)}"
+                f" shape {list(output[:-1])}, found {list(target)}",
+                f"declare the target as `int{list(output[:-1])}`",
             )
         if output[-1] < 2:
-            raise ShapeError("cross_entropy needs at least two classes, found 1")
+            raise ShapeError(
+                "cross_entropy needs at least two classes, found 1",
+                "end with `linear(2)`, or more",
+            )
         return
     if dtype != "real":
         raise ShapeError(
@@ -61,7 +69,10 @@ def check_shapes(
             f"declare the target as `real{list(output)}`",
         )
     if output != target:
+        fits = output and target and output[:-1] == target[:-1]
         raise ShapeError(
             f"the network gives {list(output)} and the target is {list(target)};"
-            " the two must be equal"
+            " the two must be equal",
+            f"declare the target as `real{list(output)}`"
+            + (f", or end with `linear({target[-1]})`" if fits else ""),
         )

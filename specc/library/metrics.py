@@ -13,16 +13,16 @@ from specc.library.entry import Fraction, ShapeError, entry
 
 @entry("metric", operands=2)
 def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Value:
-    """The share of samples told right.
+    """The share of samples that are classified correctly.
 
-    One output is told by `threshold`, several by the largest.
+    One output is compared with `threshold`; of several the largest counts.
     """
     last = len(prediction.shape) - 1
     if target.dtype == "int":
         return ops.share(ops.equal(ops.argmax(prediction, axis=last), target))
     if prediction.shape[last] == 1:
-        told = ops.greater(prediction, threshold)
-        return ops.share(ops.equal(told, ops.greater(target, threshold)))
+        above = ops.greater(prediction, threshold)
+        return ops.share(ops.equal(above, ops.greater(target, threshold)))
     largest = ops.argmax(prediction, axis=last)
     return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
 

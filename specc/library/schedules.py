@@ -10,20 +10,22 @@ from specc import ops
 from specc.ir import Value
 from specc.library.entry import ArgumentError, Count, NotNegative, Positive, entry
 
+_COMMON = (("per", "epoch"), ("warmup", "0"))
 
-@entry("schedule", operands=3)
+
+@entry("schedule", operands=3, later=_COMMON)
 def constant(lr: Value, t: Value, total: Value) -> Value:
     """lr."""
     return lr
 
 
-@entry("schedule", operands=3)
+@entry("schedule", operands=3, later=_COMMON)
 def time_decay(lr: Value, t: Value, total: Value, decay: NotNegative) -> Value:
     """lr / (1 + decay t)."""
     return lr / (1 + decay * t)
 
 
-@entry("schedule", operands=3)
+@entry("schedule", operands=3, later=_COMMON)
 def exponential_decay(
     lr: Value,
     t: Value,
@@ -40,7 +42,7 @@ def exponential_decay(
     return lr * ops.exp(-rate * t)
 
 
-@entry("schedule", operands=3)
+@entry("schedule", operands=3, later=_COMMON)
 def step_decay(
     lr: Value, t: Value, total: Value, factor: Positive, every: Count
 ) -> Value:

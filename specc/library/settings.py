@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 from specc.library.entry import (
     Count,
     CountOrZero,
-    Later,
     NotNegative,
-    Positive,
     entry,
 )
 
 
-@entry("setting")
+@entry("setting", later=(("clip_norm", "none"), ("clip_value", "none")))
 @dataclass(frozen=True)
 class Train:
     """How long, in what batches, from which seed."""
@@ -25,8 +23,6 @@ class Train:
     shuffle: bool = True
     seed: CountOrZero = 0
     drop_last: bool = False
-    clip_norm: Annotated[Positive | None, Later()] = None
-    clip_value: Annotated[Positive | None, Later()] = None
     on_nan: Literal["stop"] = "stop"
 
 

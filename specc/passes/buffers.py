@@ -1,7 +1,7 @@
 """Give every array a kept buffer, and let a result overwrite an operand that nobody reads again.
 
-The rule of what is kept: a Value with a name has a buffer, called by the name of the last Value that
-is written to it; what has no name is part of an expression. Nothing is recomputed.
+The rule of what is kept: a Value with a name has a buffer, called by the name of the last Value
+that is written to it; what has no name is part of an expression. Nothing is recomputed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OVERWRITING = frozenset(
 )
 """Operations that may write their result over their first operand."""
 
-VIEWS = frozenset({"transpose", "with_ones", "body", "weight_of"})
+VIEWS = frozenset({"transpose", "with_ones", "body", "weight_of", "flat"})
 """Operations that only look at their operand in another way."""
 
 
@@ -28,7 +28,9 @@ def buffers(program: Program, over: Mapping[str, str] | None = None) -> Program:
     over = over or {}
     slots: dict[Value, str] = {}
     for value in reversed(program.values):
-        if value.op in ("input", "const") or value.op in VIEWS or not value.shape:
+        if value.op in ("input", "const") or not value.shape:
+            continue
+        if value.op in VIEWS and value not in results:
             continue
         if results.get(value, "") in over:
             slots[value] = over[results[value]]

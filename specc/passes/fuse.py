@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import Program, Value, is_constant, rewrite
-from specc.ops import apply
-
+from specc.ir import BATCH, Program, Value, is_constant, rewrite
+from specc.ops import apply, count
 
 WIDE = 64
 """A product with no side shorter than this is left to the kernel for large ones."""
@@ -19,6 +18,7 @@ def fuse(program: Program) -> Program:
     """Fuse activation derivatives, scaled additions, and products with what is added to them."""
     uses = program.uses()
     once = {value.name for value, count in uses.items() if count == 1}
+
     def fused(value: Value) -> Value:
         match value:
             case Value(op="mul", args=(dy, Value(op="greater", args=(y, zero)))):
@@ -38,9 +38,13 @@ def fuse(program: Program) -> Program:
             case Value(op="relu" | "tanh", args=(Value(op="addmm") as linear,)):
                 if _is_wide(linear) and linear.name in once:
                     return _dense(linear, value)
-            case Value(op="mm", args=(dy, weight)):
-                if value.name and _is_parameter(weight) and _is_wide(value):
-                    return apply("wide_mm", dy, weight)
+            case Value(op="mm", args=(a, b)):
+                if value.name and _is_wide(value):
+                    return apply("wide_mm", a, b)
+            case Value(op="mean", args=(Value(op="square", args=(x,)),)):
+                if x.op == "input":
+                    flat = apply("flat", x)
+                    return apply("dot", flat, flat) * (1 / count(x))
             case Value(op="pow", args=(x, two)) if x.shape and is_constant(two, 2):
                 return apply("square", x)
         return value
@@ -49,12 +53,13 @@ def fuse(program: Program) -> Program:
 
 
 def _is_wide(product: Value) -> bool:
-    sides = [d for arg in product.args for d in arg.shape if isinstance(d, int)]
-    return min(sides) >= WIDE and len(product.shape) == 2
-
-
-def _is_parameter(value: Value) -> bool:
-    return value.op == "input" and "symbol" in dict(value.attrs)
+    """Tell whether no side is short; with samples as columns, products stay what they are."""
+    first, second = product.args[-2:]
+    turned = second.op == "transpose" and BATCH in second.shape
+    if turned or second.shape[1] == BATCH:
+        return False
+    sides = [d for arg in (first, second) for d in arg.shape if isinstance(d, int)]
+    return min(sides) >= WIDE
 
 
 def _dense(linear: Value, activation: Value) -> Value:

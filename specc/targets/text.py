@@ -37,4 +37,8 @@ class Target:
     @property
     def primitive(self) -> frozenset[str]:
         """The operations that need no expansion."""
-        return frozenset({"input", "const", "count"}) | self.tensor.keys() | self.scalar.keys()
+        return (
+            frozenset({"input", "const", "count"})
+            | self.tensor.keys()
+            | self.scalar.keys()
+        )

@@ -103,9 +103,11 @@ TENSOR: dict[str, Text] = {
         "torch.add({0}, {1}, alpha={2}, out={out})",
         ".add_({1}, alpha={2})",
     ),
+    "flat": Text("{0}.view(-1)", ATOM, _METHOD),
+    "dot": _call("torch.dot", "{0}, {1}"),
     "square": Text("{0}.square()", ATOM, _METHOD, over=".square_()"),
     "dense": Text('dense({0}, {1}, {2}, "{activation}")', fresh=True),
-    "wide_mm": Text('dense({0}, {1}.t(), None, "none")', fresh=True),
+    "wide_mm": Text("dense({0}, {1}.t())", fresh=True),
     "addmm": _call("torch.addmm", "{0}, {1}, {2}", "out"),
 }
 """What computes with tensors."""

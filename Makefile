@@ -1,0 +1,33 @@
+# The commands of a checkout. Each makes the environment that it needs in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test lint bench golden clean
+
+demo: $(READY)  ## compile and train the example, plots in runs/disk
+	$(BIN)/specc train examples/disk.spec --out runs/disk
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/black --check --quiet --diff .
+	$(BIN)/mypy
+	$(BIN)/mypy generated/torch/*.py
+
+bench: $(READY)  ## one pinned core; give it an idle machine
+	$(BIN)/python benchmarks/step.py --check
+
+golden: $(READY)  ## write generated/ anew; read the difference before committing it
+	$(BIN)/python -m pytest tests/test_golden.py --update-golden
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .venv runs build dist

@@ -1,0 +1,47 @@
+"""Black, asked about what is too long: the one module that knows it.
+
+Takes text that is formatted but for its long lines and its powers, gives text of `WIDTH` columns.
+Black takes a millisecond for a line and more than its share for a long module, so it gets one
+statement at a time; that the result is what it makes of the whole is tested on every golden.
+"""
+
+from __future__ import annotations
+
+WIDTH = 88
+"""How long a line may be."""
+
+
+def formatted(text: str) -> str:
+    """Break every statement that stands on one line and does not fit."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        lines += _statement(line) if len(line) > WIDTH or "**" in line else [line]
+    if any(len(line) > WIDTH for line in lines):
+        return _black(text, WIDTH)  # a long name within an expression: slower, and rare
+    return "\n".join(lines) + "\n"
+
+
+def literal(text: str) -> str:
+    """Write a string as plain ASCII, in the quotation marks that need fewer backslashes."""
+    quote = '"' if text.count('"') <= text.count("'") else "'"
+    escaped = text.encode("unicode_escape").decode().replace(quote, f"\\{quote}")
+    return f"{quote}{escaped}{quote}"
+
+
+def _statement(line: str) -> list[str]:
+    statement = line.lstrip()
+    if statement.startswith(("#", '"', "'")):
+        return [line]
+    indent = line[: len(line) - len(statement)]
+    body = "\n    pass" if statement.startswith("def ") else ""
+    try:
+        made = _black(statement + body, WIDTH - len(indent))
+    except ValueError:  # part of a longer statement
+        return [line]
+    return [indent + piece for piece in made.removesuffix(f"{body}\n").splitlines()]
+
+
+def _black(text: str, width: int) -> str:
+    import black
+
+    return black.format_str(text, mode=black.Mode(line_length=width))

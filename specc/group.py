@@ -1,0 +1,76 @@
+"""What a body resolves to, and what it may use: groups of layers, blocks.
+
+Invariant: a Group is of the size of the spec; `size` says how many layers it expands to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from specc import syntax
+from specc.bind import Bound
+from specc.evaluate import Value
+from specc.library.layers import Layer
+from specc.source import Span
+
+
+@dataclass(frozen=True)
+class Element:
+    """One layer as the spec writes it; `layer` is None where it is at fault."""
+
+    word: str
+    name: syntax.Name | None
+    layer: Layer | None
+    bound: Bound | None
+    span: Span
+    size: int = 1
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Group:
+    """Several in a row, `times` over."""
+
+    items: tuple[Element | Group, ...]
+    size: int
+    """How many layers it expands to."""
+    depth: int
+    times: int = 1
+    repeated: bool = False
+    """Whether names inside get a count."""
+    prefix: syntax.Name | None = None
+    """The name of the block's call, which goes before those inside."""
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A block: its statement and the names that it can see; `usable` unless it is at fault."""
+
+    block: syntax.Block
+    names: Mapping[str, Value]
+    blocks: Mapping[str, Macro]
+    usable: bool
+
+
+@dataclass
+class Vocabulary:
+    """What a body may use, beside the library."""
+
+    blocks: dict[str, Macro] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    """Where each block of the file is defined, later ones too."""
+    unusable: set[str] = field(default_factory=set)
+    """Definitions that are at fault or not available, already told."""
+    inside: str | None = None
+    """The block that is being defined."""
+    called: dict[tuple[str, str], Group] = field(default_factory=dict)
+    """What each block gives for its arguments, so that blocks of blocks stay cheap."""
+
+
+def grouped(items: list[Element | Group], times: int = 1, **marks: Any) -> Group:
+    """Put several in a row."""
+    size = times * sum(item.size for item in items)
+    depth = 1 + max((item.depth for item in items), default=0)
+    return Group(tuple(items), size, depth, times, **marks)

@@ -1,0 +1,60 @@
+"""What the language has and this version refuses as not available yet.
+
+Takes a word, tells its kinds. Invariant: no word is both here and in the VOCABULARY under
+one kind. Arguments that are not available yet stand at their entry, as `later`.
+"""
+
+from __future__ import annotations
+
+from specc.library.entry import VOCABULARY
+
+LATER: dict[str, tuple[str, ...]] = {
+    "layer": (
+        "layer_norm",
+        "batch_norm",
+        "dropout",
+        "standardize",
+        "flatten",
+        "reshape",
+        "residual",
+        "concat",
+    ),
+    "activation": (
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "softplus",
+        "hard_tanh",
+        "hard_sigmoid",
+        "softsign",
+        "log_softmax",
+    ),
+    "loss": ("mae", "huber"),
+    "optimizer": ("adam", "adamw", "rmsprop", "adagrad"),
+    "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
+    "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
+    "data": (
+        "xor",
+        "spiral",
+        "moons",
+        "digits",
+        "iris",
+        "wine",
+        "breast_cancer",
+        "diabetes",
+    ),
+}
+"""Words of the language that this version refuses as not available yet, by kind."""
+
+
+def words(kind: str) -> set[str]:
+    """Give every word of a kind, those that are not available yet included."""
+    return {*VOCABULARY[kind], *LATER.get(kind, ())}
+
+
+def kinds_of(word: str) -> list[str]:
+    """Give the kinds that a word belongs to."""
+    return [kind for kind in VOCABULARY if word in words(kind)]

@@ -1,0 +1,132 @@
+"""A Program evaluated in NumPy, float64, one line an operation.
+
+It knows what operations mean and nothing of targets, passes or derivatives. Composites have lines
+of their own, so that an expansion is measured against something else than itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from specc.ir import BATCH, Program, Shape, Value
+
+Array = Any
+"""A NumPy array of float64, of int64 or of truth values."""
+
+
+def evaluate(
+    program: Program, arrays: Mapping[str, Array], batch: int = 1
+) -> dict[str, Array]:
+    """Give the results of a Program by name; every Value has the shape that it declares."""
+    found: dict[Value, Array] = {}
+    for value in program.values:
+        if value.op == "input":
+            made = np.asarray(arrays[value.name])
+        elif value.op == "const":
+            made = np.float64(value.attribute("value"))
+        else:
+            operands = [found[arg] for arg in value.args]
+            made = np.asarray(LINES[value.op](*operands, **dict(value.attrs)))
+        shape = concrete(value.shape, batch)
+        assert made.shape == shape, f"{value.op} gives {made.shape}, declares {shape}"
+        found[value] = made
+    return {name: found[value] for name, value in program.outputs}
+
+
+def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
+    """Put a number for the batch into a shape."""
+
+    def size(dim: int | str) -> int:
+        """`3 * batch` is what a flat array has."""
+        return math.prod(
+            batch if part == BATCH else int(part) for part in str(dim).split(" * ")
+        )
+
+    return tuple(size(dim) for dim in shape)
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
+
+
+def one_hot(x: Array, i: Array, axis: int) -> Array:
+    places = np.arange(x.shape[axis]).reshape([-1 if a == axis else 1 for a in (0, 1)])
+    return (places == i).astype(np.float64)
+
+
+def spread(dy: Array, x: Array, axis: int | None, keep: bool) -> Array:
+    lost = axis is not None and not keep
+    return np.broadcast_to(np.expand_dims(dy, axis) if lost else dy, x.shape).copy()
+
+
+def logistic(z: Array, t: Array) -> Array:
+    p = sigmoid(z)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+
+
+def dense(x: Array, w: Array, b: Array, activation: str) -> Array:
+    return LINES[activation](np.einsum("ni,oi->no", x, w) + b)
+
+
+LINES: dict[str, Callable[..., Array]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": lambda a, b: a**b,
+    "neg": lambda x: -x,
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "abs": np.abs,
+    "sign": np.sign,
+    "floor": np.floor,
+    "relu": lambda x: np.where(x > 0, x, 0.0),
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "softmax": lambda x, axis: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True),
+    "log_softmax": log_softmax,
+    "logsumexp": lambda x, axis, keep: np.log(np.exp(x).sum(axis=axis, keepdims=keep)),
+    "greater": lambda a, b: a > b,
+    "equal": lambda a, b: a == b,
+    "argmax": lambda x, axis: x.argmax(axis=axis, keepdims=True),
+    "pick": lambda x, i, axis: np.take_along_axis(x, i, axis),
+    "place": lambda dy, x, i, axis: dy * one_hot(x, i, axis),
+    "minus_one_hot": lambda x, i, axis: x - one_hot(x, i, axis),
+    "sum": lambda x, axis, keep: x.sum(axis=axis, keepdims=keep),
+    "spread": spread,
+    "mean": lambda x: x.mean(),
+    "count": lambda x: np.float64(x.size),
+    "share": lambda x: x.mean(),
+    "mm": lambda a, b: a @ b,
+    "transpose": lambda a: a.T,
+    "with_ones": lambda x: np.vstack([x, np.ones((1, x.shape[1]))]),
+    "body": lambda x: x[:-1],
+    "weight_of": lambda m: m[:, :-1],
+    "linear": lambda x, w, b: np.einsum("ni,oi->no", x, w) + b,
+    "affine": lambda m, x: np.einsum("oi,in->on", m[:, :-1], x) + m[:, -1:],
+    "mse": lambda p, t: ((p - t) ** 2).sum() / p.size,
+    "binary_cross_entropy": logistic,
+    "cross_entropy": lambda z, t, axis: (
+        -(log_softmax(z, axis) * one_hot(z, t, axis)).sum() / t.size
+    ),
+    "relu_backward": lambda dy, y: np.where(y > 0, dy, 0.0),
+    "tanh_backward": lambda dy, y: dy - dy * y * y,
+    "sigmoid_backward": lambda dy, y: dy * (y - y * y),
+    "add_scaled": lambda x, y, a: x + a * y,
+    "square": lambda x: x * x,
+    "flat": np.ravel,
+    "dot": np.dot,
+    "dense": dense,
+    "wide_mm": lambda a, b: np.einsum("ij,jk->ik", a, b),
+    "addmm": lambda c, a, b: c + np.einsum("ij,jk->ik", a, b),
+}
+"""What each operation computes."""

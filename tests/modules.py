@@ -1,0 +1,100 @@
+"""Emitted modules for the tests: a spec's text or an example in, an imported module out.
+
+A text is compiled once a run; its module lies in a folder of its own and is imported by path, so
+that nothing of specc's import path is behind it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from specc.compiler import analyse, compile_source
+from specc.diagnostics import Diagnostic
+from specc.model import Model
+from specc.source import Source
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}
+EXAMPLES = list(EXAMPLE_FILES)
+"""The names of the examples, without `.spec`."""
+
+
+def example(name: str) -> str:
+    """Give the text of an example."""
+    return EXAMPLE_FILES[name].read_text(encoding="utf-8")
+
+
+def source(text: str) -> Source:
+    """Name a text: an example's is its file, another `net.spec` beside the examples' data."""
+    known = {example(name): str(path) for name, path in EXAMPLE_FILES.items()}
+    return Source(known.get(text, str(ROOT / "examples" / "net.spec")), text)
+
+
+def checked(text: str, overrides: Mapping[str, str] | None = None) -> Model:
+    """Give the Model of a spec, which has to be free of errors."""
+    model, found = analyse(source(text), overrides or {})
+    assert model is not None, told(found)
+    return model
+
+
+def compiled(text: str, overrides: Mapping[str, str] | None = None) -> str:
+    """Give the text of the module that a spec makes."""
+    return _compiled(text, tuple(sorted((overrides or {}).items())))
+
+
+def load(text_of_module: str) -> ModuleType:
+    """Import the text of a module, once for each text."""
+    return _loaded(text_of_module)
+
+
+def module_of_spec(text: str, overrides: Mapping[str, str] | None = None) -> ModuleType:
+    """Compile a spec and import what it makes."""
+    return load(compiled(text, overrides))
+
+
+def module_of_example(
+    name: str, overrides: Mapping[str, str] | None = None
+) -> ModuleType:
+    """Compile an example, `disk`, and import what it makes."""
+    return module_of_spec(example(name), overrides)
+
+
+@functools.cache
+def _compiled(text: str, overrides: tuple[tuple[str, str], ...]) -> str:
+    result = compile_source(source(text), dict(overrides))
+    assert result.text is not None, told(result.diagnostics)
+    return result.text
+
+
+@functools.cache
+def _loaded(text: str) -> ModuleType:
+    name = "emitted_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = _folder() / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="specc_tests_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def told(diagnostics: tuple[Diagnostic, ...]) -> str:
+    """Give what the compiler complains about, a line each."""
+    return "\n".join(f"{found.code}: {found.message}" for found in diagnostics)

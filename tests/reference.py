@@ -1,0 +1,146 @@
+"""The network of a checked Model, built from torch.nn and differentiated by autograd.
+
+It reads what the spec says (layer words, arguments, shapes) and shares no formula with specc: what
+it gives is what the emitted module is measured against. Everything is float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from specc.model import Model, Node
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softmax": lambda: nn.Softmax(dim=-1),
+    "identity": nn.Identity,
+}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a batch gives."""
+
+    prediction: Tensor
+    loss: float
+    gradients: dict[str, Tensor]
+    """dL/d(every parameter), and dL/d(input) under the input's name."""
+
+
+class Reference(nn.Module):
+    """The network that a Model describes."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.layers = nn.ModuleList(_layer(node) for node in model.nodes)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def named(self) -> dict[str, nn.Parameter]:
+        """Every parameter under the name that the spec gives it."""
+        return {
+            f"{node.name}.{short}": parameter
+            for node, layer in zip(self.model.nodes, self.layers, strict=True)
+            for short, parameter in layer.named_parameters()
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take every parameter from `state`."""
+        own = self.named()
+        assert own.keys() == state.keys()
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(state[name])
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give the spec's loss of a batch."""
+        return self.compared(self(x), y)
+
+    def compared(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Give the spec's loss of predictions."""
+        use = self.model.loss.use
+        last = self.model.nodes[-1].use.entry.name
+        match use.entry.name:
+            case "mse":
+                loss: Tensor = nn.MSELoss()(prediction, y)
+                return loss / 2 if use["half"] else loss
+            case "binary_cross_entropy" if last == "sigmoid":
+                return nn.BCELoss()(prediction, y)
+            case "binary_cross_entropy":
+                return nn.BCEWithLogitsLoss()(prediction, y)
+            case "cross_entropy":
+                classes = prediction.reshape(-1, prediction.shape[-1])
+                if last == "softmax":
+                    return nn.NLLLoss()(classes.log(), y.reshape(-1))
+                return nn.CrossEntropyLoss()(classes, y.reshape(-1))
+        raise AssertionError(f"the reference has no loss `{use.entry.name}`")
+
+    def truth(self, x: Tensor, y: Tensor) -> Truth:
+        """Give prediction, loss and gradients of a batch."""
+        self.zero_grad()
+        x = x.clone().requires_grad_()
+        prediction = self(x)
+        loss = self.compared(prediction, y)
+        loss.backward()
+        found = {name: p.grad for name, p in self.named().items()}
+        found[self.model.input.name] = x.grad
+        gradients = {name: g.clone() for name, g in found.items() if g is not None}
+        return Truth(prediction.detach(), float(loss.detach()), gradients)
+
+
+def _layer(node: Node) -> nn.Module:
+    use = node.use
+    if use.entry.name == "linear":
+        return nn.Linear(
+            node.input_shape[-1], use["units"], bias=use["bias"] is not None
+        )
+    return ACTIVATIONS[use.entry.name]()
+
+
+def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draw `count` samples that suit the input, the target and the loss of a Model."""
+    draw = torch.Generator().manual_seed(1000 * seed + count)
+    x = torch.randn(count, *model.input.shape, dtype=torch.float64, generator=draw)
+    shape = (count, *model.target.shape)
+    if model.target.dtype == "int":
+        return x, torch.randint(model.output_shape[-1], shape, generator=draw)
+    if model.loss.use.entry.name == "binary_cross_entropy":
+        return x, torch.rand(shape, dtype=torch.float64, generator=draw)
+    return x, torch.randn(shape, dtype=torch.float64, generator=draw)
+
+
+def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
+    """Draw every parameter, biases included, at a size that keeps activations alive."""
+    draw = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(p.shape, dtype=torch.float64, generator=draw)
+        / p.shape[-1] ** (0.5 if len(p.shape) > 1 else 0.0)
+        for name, p in model.parameters.items()
+    }
+
+
+def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """The largest |g - a| / max(|a|, largest |a| of all / 1000) of any element.
+
+    Relative errors of gradients that are zero by structure say nothing; this one does.
+    """
+    assert found.keys() == expected.keys()
+    floor = 1e-3 * max(float(a.abs().max()) for a in expected.values())
+    worst = 0.0
+    for name, a in expected.items():
+        g = found[name]
+        assert g.shape == a.shape, f"{name}: {tuple(g.shape)} for {tuple(a.shape)}"
+        assert bool(torch.isfinite(g).all()), f"{name} is not finite"
+        worst = max(worst, float(((g - a).abs() / a.abs().clamp_min(floor)).max()))
+    return worst

@@ -1,0 +1,479 @@
+"""Emitted modules in float64 against torch.nn and autograd: values, gradients, updates, rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from specc.library import VOCABULARY
+from specc.model import Model
+from tests.modules import EXAMPLES, checked, compiled, example, load, module_of_spec
+from tests.reference import ACTIVATIONS, Reference, distance, parameters, samples
+
+BATCHES = (1, 2, 7, 32)
+BOUND = 1e-10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Nets as small as these only wait for a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def spec(
+    layers: str,
+    loss: str = "mse",
+    target: str = "real[3]",
+    shape: str = "real[4]",
+    optimizer: str = "sgd(lr=0.1)",
+    schedule: str = "constant",
+) -> str:
+    return f"""model net
+input x: {shape}
+target y: {target}
+layers {{ {layers} }}
+loss {loss}
+optimizer {optimizer}
+schedule {schedule}
+"""
+
+
+SPECS = {
+    "relu": spec("linear(6) relu linear(3)"),
+    "tanh": spec("linear(6) tanh linear(3)"),
+    "sigmoid": spec("linear(6) sigmoid linear(3)"),
+    "identity": spec("linear(6) identity linear(3)"),
+    "softmax_between": spec("linear(6) softmax linear(3)"),
+    "softmax_last": spec("linear(6) tanh linear(3) softmax"),
+    "half": spec("linear(6) tanh linear(3) sigmoid", loss="mse(half=true)"),
+    "activation_last": spec("linear(3) relu"),
+    "activation_first": spec("tanh linear(5) relu linear(3)"),
+    "softmax_first": spec("softmax linear(3)"),
+    "no_hidden_layer": spec("linear(3)"),
+    "chain": spec("linear(5) linear(6) linear(3)"),
+    "two_activations": spec("linear(5) tanh sigmoid linear(3) relu tanh"),
+    "activation_twice": spec("linear(5) relu relu tanh tanh linear(3)"),
+    "no_bias": spec("linear(6, bias=none) relu linear(5, bias=none) linear(3)"),
+    "no_bias_anywhere": spec("linear(6, bias=none) tanh linear(3, bias=none)"),
+    "one_unit": spec("linear(1) tanh linear(1)", target="real[1]", shape="real[1]"),
+    "bce_fused": spec("linear(6) relu linear(3) sigmoid", loss="binary_cross_entropy"),
+    "bce_logits": spec("linear(6) tanh linear(3)", loss="binary_cross_entropy"),
+    "bce_on_relu": spec("linear(3) relu", loss="binary_cross_entropy"),
+    "classes_fused": spec(
+        "linear(6) relu linear(5) softmax", loss="cross_entropy", target="int[]"
+    ),
+    "classes_logits": spec(
+        "linear(6) sigmoid linear(5)", loss="cross_entropy", target="int[]"
+    ),
+    "classes_no_hidden": spec(
+        "linear(5) softmax", loss="cross_entropy", target="int[]"
+    ),
+    "classes_no_bias": spec(
+        "linear(5, bias=none) softmax", loss="cross_entropy", target="int[]"
+    ),
+    "axes": spec(
+        "linear(6) relu linear(2) tanh", shape="real[4, 3]", target="real[4, 2]"
+    ),
+    "axes_softmax": spec(
+        "linear(6) softmax linear(2)", shape="real[2, 3, 4]", target="real[2, 3, 2]"
+    ),
+    "axes_classes": spec(
+        "linear(6) tanh linear(3) softmax",
+        loss="cross_entropy",
+        shape="real[5, 4]",
+        target="int[5]",
+    ),
+    "axes_class_logits": spec(
+        "linear(6) tanh linear(3)",
+        loss="cross_entropy",
+        shape="real[5, 4]",
+        target="int[5]",
+    ),
+    "axes_bce": spec(
+        "linear(6) tanh linear(2) sigmoid",
+        loss="binary_cross_entropy",
+        shape="real[5, 4]",
+        target="real[5, 2]",
+    ),
+    "block": spec("a = b(5) hidden = linear(4) relu b(3)").replace(
+        "layers", "block b(n) { linear(n) tanh }\nlayers", 1
+    ),
+    "repeat": spec("repeat(4) { h = linear(5) relu } linear(3)"),
+    "columns_wide": spec("linear(100) relu linear(90) tanh linear(3)"),
+    "columns_wide_no_bias": spec(
+        "linear(100, bias=none) relu linear(90, bias=none) linear(3)"
+    ),
+    "wide": spec("linear(160) relu linear(150) tanh linear(3)"),
+    "wide_no_bias": spec(
+        "linear(160, bias=none) relu linear(150, bias=none) linear(3)"
+    ),
+    "wide_between": spec(
+        "linear(160) linear(150) sigmoid linear(140) softmax linear(3)"
+    ),
+    "wide_last": spec(
+        "linear(130) tanh linear(130) sigmoid",
+        loss="binary_cross_entropy",
+        target="real[130]",
+    ),
+    "wide_input": spec(
+        "linear(70) relu linear(70) relu linear(4) softmax",
+        loss="cross_entropy",
+        shape="real[300]",
+        target="int[]",
+    ),
+    "wide_axes": spec(
+        "linear(140) tanh linear(130) relu linear(2)",
+        shape="real[3, 4]",
+        target="real[3, 2]",
+    ),
+    "wide_activation_first": spec("relu linear(140) relu tanh linear(130) linear(3)"),
+    "wide_last_tanh": spec("linear(200) tanh", shape="real[100]", target="real[200]"),
+    "wide_last_no_bias": spec(
+        "linear(200, bias=none)", shape="real[100]", target="real[200]"
+    ),
+    "wide_last_softmax": spec(
+        "linear(200, bias=none) softmax",
+        loss="cross_entropy",
+        shape="real[100]",
+        target="int[]",
+    ),
+    "activations_first": spec("tanh relu sigmoid linear(3)"),
+    "names_like_matrices": spec(
+        "a_matrix = linear(4, bias=none) a_t = linear(4, bias=none) linear(3, bias=none)"
+    ),
+    "names_like_rows_of_ones": spec("h_1 = linear(4) tanh h_1t = linear(4) linear(3)"),
+    "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
+}
+CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}
+WIDE = [name for name in SPECS if name.startswith("wide")]
+
+
+def prepared(text: str, seed: int = 0) -> tuple[Any, Reference, Model]:
+    """Give the emitted model and the reference, both with the same drawn parameters."""
+    model = checked(text)
+    state = parameters(model, seed)
+    net = module_of_spec(text).Model(dtype=torch.float64)
+    net.load_state_dict(state)
+    reference = Reference(model)
+    reference.load(state)
+    return net, reference, model
+
+
+def errors(
+    net: Any, reference: Reference, model: Model, batch: int
+) -> dict[str, float]:
+    """How far values and gradients of one batch are from the reference's."""
+    x, y = samples(model, batch)
+    truth = reference.truth(x, y)
+    loss, gradients = net.loss_and_gradients(x, y, input_gradient=True)
+    scale = max(1e-3, abs(truth.loss))
+    predictions = {"forward": net.forward(x), "predict": net.predict(x)}
+    return {
+        "gradients": distance(gradients, truth.gradients),
+        "loss": abs(loss - truth.loss) / scale,
+        "loss alone": abs(net.loss(x, y) - truth.loss) / scale,
+        "evaluate": abs(net.evaluate(x, y)["loss"] - truth.loss) / scale,
+        **{
+            name: distance({"": found}, {"": truth.prediction})
+            for name, found in predictions.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients_are_those_of_autograd(name: str, batch: int) -> None:
+    """Prediction, loss, every parameter's gradient and the input's agree to 1e-10."""
+    net, reference, model = prepared(CASES[name])
+    found = errors(net, reference, model, batch)
+    assert {what: e for what, e in found.items() if not e <= BOUND} == {}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_batches_in_turn_do_not_disturb_each_other(name: str) -> None:
+    """A batch gives the same after batches of other sizes, which share no buffer with it."""
+    net, reference, model = prepared(CASES[name])
+    for batch in (*BATCHES, *reversed(BATCHES)):
+        found = errors(net, reference, model, batch)
+        assert max(found.values()) <= BOUND, (batch, found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_module_form_has_the_same_gradients(name: str) -> None:
+    """`as_module` under torch's own loss and backward agrees to 1e-10."""
+    net, reference, model = prepared(CASES[name])
+    x, y = samples(model, 7)
+    truth = reference.truth(x, y)
+    module = net.as_module()
+    x.requires_grad_()
+    prediction = module(x)
+    reference.compared(prediction, y).backward()
+    found = {name: p.grad for name, p in module.named_parameters()}
+    found[model.input.name] = x.grad
+    assert distance(found, truth.gradients) <= BOUND
+    assert distance({"": prediction.detach()}, {"": truth.prediction}) <= BOUND
+
+
+def test_gradients_alone_leave_the_parameters() -> None:
+    """`loss_and_gradients` changes no parameter and gives copies."""
+    net, _, model = prepared(SPECS["relu"])
+    before = net.flat_parameters.clone()
+    _, first = net.loss_and_gradients(*samples(model, 7, seed=1))
+    kept = {name: g.clone() for name, g in first.items()}
+    net.loss_and_gradients(*samples(model, 7, seed=2))
+    assert torch.equal(net.flat_parameters, before)
+    assert all(torch.equal(first[name], kept[name]) for name in kept)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_wide_specs_keep_samples_as_rows(name: str) -> None:
+    """The cases meant for the other layout do use it."""
+    assert "Samples are columns." not in compiled(CASES[name])
+    assert "Samples are columns." in compiled(CASES["relu"])
+
+
+def test_a_wide_spec_uses_the_kernels_for_large_products() -> None:
+    """A dense layer with its activation and a dense product are in what is tested here."""
+    text = compiled(CASES["wide"])
+    called = [line for line in text.splitlines() if "= dense(" in line]
+    assert any('"tanh")' in line for line in called)
+    assert any("tanh" not in line for line in called)
+
+
+def test_every_activation_and_loss_is_among_the_cases() -> None:
+    """A new word of the language fails here until a case, and the reference, has it."""
+    models = [checked(text) for text in CASES.values()]
+    words = {node.use.entry.name for model in models for node in model.nodes}
+    losses = {model.loss.use.entry.name for model in models}
+    assert VOCABULARY["activation"].keys() | VOCABULARY["layer"].keys() == words
+    assert VOCABULARY["loss"].keys() == losses
+    assert VOCABULARY["activation"].keys() == ACTIVATIONS.keys()
+
+
+FAULTS = {
+    "relu passes all": ("s.relu2, 0, grad_input", "s.relu2, -1, grad_input"),
+    "slope of another layer": ("s.relu2, 0, grad_input", "s.relu1, 0, grad_input"),
+    "mean over samples lost": ("new_tensor(2 / batch)", "new_tensor(2.0)"),
+    "factor 2 lost": ("new_tensor(2 / batch)", "new_tensor(1 / batch)"),
+    "sign of the residual": ("torch.sub(tanh1, label", "torch.sub(label, tanh1"),
+    "tanh left out": (
+        "tanh_backward(d_tanh1, tanh1,",
+        "tanh_backward(d_tanh1, 0 * tanh1,",
+    ),
+    "input of another layer": ("s.relu3_1t, out=", "s.relu2_1t, out="),
+    "weight of another layer": ("(p.linear3_weight_t, s", "(p.linear2_weight_t, s"),
+    "weight not transposed": (
+        "mm(p.linear3_weight_t, s",
+        "mm(p.linear3_weight_t.t(), s",
+    ),
+    "loss not a mean": (".square().mean()", ".square().sum()"),
+    "input gradient twice": (
+        "return torch.mm(p.linear1_weight_t",
+        "return 2 * torch.mm(p.linear1_weight_t",
+    ),
+    "activation left out": ("out=s.relu3).relu_()", "out=s.relu3)"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_in_the_emitted_text_is_found(fault: str) -> None:
+    """The bound of these tests is crossed by a single wrong line."""
+    right, wrong = FAULTS[fault]
+    text = compiled(example("disk"))
+    assert text.count(right) == 1
+    net, reference, model = prepared(example("disk"))
+    broken = load(text.replace(right, wrong)).Model(dtype=torch.float64)
+    broken.load_state_dict(net.state_dict())
+    assert max(errors(net, reference, model, 7).values()) <= BOUND
+    assert max(errors(broken, reference, model, 7).values()) > 1e-3
+
+
+SGD: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.8, "nesterov": True},
+    "weight_decay": {"weight_decay": 0.01},
+    "decayed_momentum": {"momentum": 0.9, "weight_decay": 0.02},
+    "all": {"momentum": 0.7, "nesterov": True, "weight_decay": 0.03},
+}
+RATE = 0.05
+STEPS = 50
+
+
+def sgd(arguments: dict[str, Any]) -> str:
+    given = {name: str(value).lower() for name, value in arguments.items()}
+    return (
+        "sgd(" + ", ".join(f"{k}={v}" for k, v in {"lr": RATE, **given}.items()) + ")"
+    )
+
+
+def drift(module: ModuleType, text: str, arguments: dict[str, Any]) -> list[float]:
+    """How far the parameters are from torch.optim.SGD's after each of 50 steps."""
+    model = checked(text)
+    state = parameters(model)
+    net = module.Model(dtype=torch.float64)
+    net.load_state_dict(state)
+    reference = Reference(model)
+    reference.load(state)
+    optimizer = torch.optim.SGD(reference.parameters(), lr=RATE, **arguments)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + 0.1 * t))
+    found = []
+    for t in range(STEPS):
+        x, y = samples(model, 1 + t % 5, seed=t)
+        net.train_step(x, y, module.learning_rate(t))
+        optimizer.zero_grad()
+        reference.loss(x, y).backward()
+        optimizer.step()
+        schedule.step()
+        pairs = zip(net.parameters.values(), reference.named().values(), strict=True)
+        found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
+    return found
+
+
+@pytest.mark.parametrize(
+    "layers", ["linear(5) tanh linear(3)", "linear(150) linear(130) linear(3)"]
+)
+@pytest.mark.parametrize("name", SGD)
+def test_updates_are_those_of_torch_optim(name: str, layers: str) -> None:
+    """Fifty steps of each form of sgd under a changing rate agree to 1e-12."""
+    text = spec(layers, optimizer=sgd(SGD[name]), schedule="time_decay(decay=0.1)")
+    found = drift(module_of_spec(text), text, SGD[name])
+    assert len(found) == STEPS and max(found) <= 1e-12
+
+
+@pytest.mark.parametrize("name", SGD)
+def test_another_update_is_told_apart(name: str) -> None:
+    """No form of sgd passes for another one: each differs from all others by far."""
+    text = spec(
+        "linear(5) tanh linear(3)",
+        optimizer=sgd(SGD[name]),
+        schedule="time_decay(decay=0.1)",
+    )
+    module = module_of_spec(text)
+    others = {
+        other: max(drift(module, text, arguments))
+        for other, arguments in SGD.items()
+        if other != name
+    }
+    assert {other: d for other, d in others.items() if not d > 1e-6} == {}
+
+
+def test_the_rate_is_outside_the_velocity() -> None:
+    """After a rate of 0 the velocity still moves the parameters by the new rate alone."""
+    text = spec("linear(3)", optimizer="sgd(lr=0.1, momentum=0.5)")
+    model = checked(text)
+    net = module_of_spec(text).Model(dtype=torch.float64)
+    net.load_state_dict(parameters(model))
+    x, y = samples(model, 4)
+    _, g = net.loss_and_gradients(x, y)
+    before = net.state_dict()
+    net.train_step(x, y, 0.0)
+    assert all(torch.equal(net.parameters[n], before[n]) for n in before)
+    net.train_step(x, y, 0.01)
+    for n in before:
+        torch.testing.assert_close(
+            net.parameters[n], before[n] - 0.01 * 1.5 * g[n], rtol=0, atol=1e-15
+        )
+
+
+Scheduler = torch.optim.lr_scheduler
+SCHEDULES: dict[str, tuple[Any, Any]] = {
+    "constant": (
+        lambda t: RATE,
+        lambda o: Scheduler.ConstantLR(o, factor=1.0),
+    ),
+    "time_decay(decay=0.5)": (
+        lambda t: RATE / (1 + 0.5 * t),
+        lambda o: Scheduler.LambdaLR(o, lambda t: 1 / (1 + 0.5 * t)),
+    ),
+    "time_decay(decay=0)": (
+        lambda t: RATE,
+        lambda o: Scheduler.LambdaLR(o, lambda t: 1.0),
+    ),
+    "exponential_decay(gamma=0.97)": (
+        lambda t: RATE * 0.97**t,
+        lambda o: Scheduler.ExponentialLR(o, 0.97),
+    ),
+    "exponential_decay(rate=0.02)": (
+        lambda t: RATE * math.exp(-0.02 * t),
+        lambda o: Scheduler.ExponentialLR(o, math.exp(-0.02)),
+    ),
+    "exponential_decay(rate=0)": (
+        lambda t: RATE,
+        lambda o: Scheduler.ExponentialLR(o, 1.0),
+    ),
+    "step_decay(factor=0.5, every=15)": (
+        lambda t: RATE * 0.5 ** (t // 15),
+        lambda o: Scheduler.StepLR(o, 15, 0.5),
+    ),
+    "step_decay(factor=0.9, every=1)": (
+        lambda t: RATE * 0.9**t,
+        lambda o: Scheduler.StepLR(o, 1, 0.9),
+    ),
+    "step_decay(factor=2, every=50)": (
+        lambda t: RATE * 2 ** (t // 50),
+        lambda o: Scheduler.StepLR(o, 50, 2),
+    ),
+}
+
+
+def rates(schedule: str, lr: float = RATE) -> list[float]:
+    """The 200 values that the emitted module gives."""
+    text = spec("linear(3)", optimizer=f"sgd(lr={lr})", schedule=schedule)
+    module = module_of_spec(text)
+    return [module.learning_rate(t) for t in range(200)]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_rates_are_the_closed_form(schedule: str) -> None:
+    """200 values equal the formula of the language's semantics to the last few bits."""
+    formula, _ = SCHEDULES[schedule]
+    found = rates(schedule)
+    assert found[0] == RATE
+    assert all(type(rate) is float for rate in found)
+    assert found == pytest.approx([formula(t) for t in range(200)], rel=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_rates_are_those_of_torch(schedule: str) -> None:
+    """200 values equal torch's scheduler, which multiplies from step to step."""
+    _, make = SCHEDULES[schedule]
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=RATE)
+    scheduler = make(optimizer)
+    expected = []
+    for _ in range(200):
+        expected.append(scheduler.get_last_lr()[0])
+        scheduler.step()
+    assert rates(schedule) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("time_decay(decay=0.5)", [0.1, 0.0666667, 0.05, 0.04]),
+        ("exponential_decay(rate=0.2)", [0.1, 0.0818731, 0.0670320]),
+        ("step_decay(factor=0.5, every=2)", [0.1, 0.1, 0.05, 0.05, 0.025]),
+    ],
+)
+def test_rates_are_the_documented_values(schedule: str, expected: list[float]) -> None:
+    """The values that the semantics write out for lr=0.1."""
+    found = rates(schedule, 0.1)[: len(expected)]
+    assert found == pytest.approx(expected, abs=5e-8)
+
+
+def test_every_schedule_and_optimizer_is_among_the_cases() -> None:
+    """A new word of the language fails here until it has a case."""
+    assert {name.partition("(")[0] for name in SCHEDULES} == VOCABULARY[
+        "schedule"
+    ].keys()
+    assert VOCABULARY["optimizer"].keys() == {"sgd"}
