@@ -911,3 +911,30 @@ def planted(text: str, old: str, new: str) -> str:
     """Put a fault into the text of a module."""
     assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in the module"
     return text.replace(old, new)
+
+
+def test_a_run_under_other_parameters_is_not_taken_for_this_one(
+    tmp_path: Path,
+) -> None:
+    text = MOMENTUM.replace("lr=0.3", "lr=rate")
+    text = text.replace("model tiny\n", "model tiny\nparam rate = 0.3\n")
+    module, other = load(compiled(text)), load(compiled(text, {"rate": "0.2"}))
+    x, y = samples(module, 10)
+    file = tmp_path / "run"
+    module.Model(dtype=torch.float64).fit(x, y, x, y, epochs=2, checkpoint=file)
+    assert (module.OVERRIDES, other.OVERRIDES) == ({}, {"rate": "0.2"})
+    model = other.Model(dtype=torch.float64)
+    before = state(model)
+    with pytest.raises(ValueError, match="whose overrides is {}, not {'rate': '0.2'}"):
+        model.fit(x, y, x, y, checkpoint=file, resume=True)
+    with pytest.raises(ValueError, match="checkpoint"):
+        model.load(file)
+    assert torch.equal(state(model), before)
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_fit_needs_an_epoch(epochs: int) -> None:
+    module = load(compiled(MOMENTUM))
+    x, y = samples(module, 10)
+    with pytest.raises(ValueError, match=f"expected 1 at least, found {epochs}"):
+        module.Model(dtype=torch.float64).fit(x, y, x, y, epochs=epochs)
