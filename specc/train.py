@@ -33,11 +33,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A checked spec with its samples and its folder."""
+    """A checked spec with its samples, also as tensors by part, and its folder."""
 
     model: Model
     data: Clause
     split: Split
+    samples: dict[str, tuple[Any, Any]]
     folder: Path
 
     @property
@@ -62,11 +63,11 @@ def train_command(
     float64.
     """
     try:
-        run = prepare(path, overrides, out)
+        run = prepare(path, overrides, out, device, dtype)
         if not quiet:
             message(f"data: {run.split.describe()}")
             message(f"run: {run.folder}")
-        return execute(run, seed, epochs, device, dtype, quiet)
+        return execute(run, seed, epochs, device, quiet)
     except Refused as error:
         message(str(error), "error")
         return error.code
@@ -77,9 +78,12 @@ def train_command(
         return USAGE
 
 
-def prepare(path: str, overrides: Mapping[str, str], out: str | None) -> Run:
+def prepare(
+    path: str, overrides: Mapping[str, str], out: str | None, device: str, dtype: str
+) -> Run:
     """Compile the spec, load its data, make the folder and write spec and module into it."""
     from specc.compiler import compile_source
+    from specc.emitted import tensors
     from specc.place import recorded_command
     from specc.source import Unreadable, read
 
@@ -98,10 +102,14 @@ def prepare(path: str, overrides: Mapping[str, str], out: str | None) -> Run:
         raise Refused(f"{source.name} has no `data` statement to train on; {hint}")
     split = load(model, model.data, None if path == "-" else Path(path).parent)
     try:
+        samples = tensors(split, device, dtype)
+    except ValueError as error:
+        raise Refused(f"cannot use --device {device}: {error}") from None
+    try:
         folder = run_folder.make(model.name, out)
     except run_folder.NotARun as error:
         raise Refused(str(error)) from None
-    run = Run(model, model.data, split, folder)
+    run = Run(model, model.data, split, samples, folder)
     stem = model.name if path == "-" else Path(path).stem
     try:
         output.write(run.module_path, text, force=False)
@@ -138,18 +146,14 @@ def execute(
     seed: int | None,
     epochs: int | None,
     device: str,
-    dtype: str,
     quiet: bool,
 ) -> int:
     """Train the module in the run's folder, write what came out, and print the figures."""
-    from specc.emitted import imported, tensors, threads
+    from specc.emitted import imported, threads
     from specc.report import EpochProgress, console, endings, final_table
 
     module = imported(run.module_path)
-    try:
-        samples = tensors(run.split, device, dtype)
-    except ValueError as error:
-        raise Refused(f"cannot use --device {device}: {error}") from None
+    samples = run.samples
     chosen = {} if seed is None else {"seed": seed}
     most = epochs or run.model.train.epochs
     network = module.Model(dtype=samples["train"][0].dtype, device=device, **chosen)
