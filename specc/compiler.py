@@ -96,6 +96,7 @@ def optimize(derived: Derived, target: str) -> Derived:
 
     primitive = {"torch": TORCH}[target].primitive
     formulas = derived.formulas
+    overwritten = derived.overwritten
 
     def formula(program: Program) -> Program:
         return nameless(program) if program.name in formulas else program
@@ -107,7 +108,7 @@ def optimize(derived: Derived, target: str) -> Derived:
         ("share", share),  # before fusion, which would make equal things different
         ("fuse", fuse),  # sees each expression once
         ("simplify", simplify),  # what fusion and expansion left behind
-        ("buffers", lambda program: buffers(program, OVERWRITES.get(program.name))),
+        ("buffers", lambda program: buffers(program, overwritten.get(program.name))),
     )
 
     def run(program: Program) -> Program:
@@ -116,10 +117,6 @@ def optimize(derived: Derived, target: str) -> Derived:
         return program
 
     return derived.map(run)
-
-
-OVERWRITES = {"update": {"theta": "theta", "velocity": "velocity"}}
-"""Results that are written over an argument: the state of training."""
 
 
 def _shown(model: Model) -> str:

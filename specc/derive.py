@@ -16,6 +16,7 @@ from specc.differentiate import differentiate, outside, saved
 from specc.ir import Program, Value, constant, verify
 from specc.lower import Lowered
 from specc.ops import OPS
+from specc.passes.descend import descend, is_descent
 from specc.passes.expand import expand
 from specc.passes.layout import layout
 
@@ -35,9 +36,11 @@ class Derived:
     loss_gradient: Program
     """the last layer's value and the target -> dL/d(that value)."""
     step_loss: Program | None
-    """what loss_gradient kept -> L, where that is enough to compute it."""
+    """what loss_gradient kept, perhaps the target -> L, where that is enough."""
     backward: Program
     """what forward kept and dL/d(the last layer's value) -> dL/d(every parameter)."""
+    descends: bool
+    """Whether `backward` adds to what its results held, so that it can be the update."""
     input_gradient: Program
     """what backward kept -> dL/d(the input)."""
     output_gradient: Program | None
@@ -59,6 +62,16 @@ class Derived:
         """The names of the Programs that are one expression in their arguments."""
         found = (self.loss, self.output, self.output_gradient, self.learning_rate)
         return frozenset(p.name for p in (*found, *self.metrics) if p is not None)
+
+    @property
+    def overwritten(self) -> dict[str, dict[str, str]]:
+        """Program -> results that are written over an argument: the state of training."""
+        names = {"update": {"theta": "theta", "velocity": "velocity"}}
+        if self.descends:
+            results = (name for name, _ in self.backward.outputs)
+            arguments = {value.name for value in self.backward.inputs}
+            names["backward"] = {name: name for name in results if name in arguments}
+        return names
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -87,10 +100,12 @@ def derive(lowered: Lowered) -> Derived:
     loss = turn(lowered.loss)
     x, *parameters = forward.inputs
     layers = [list(group) for _, group in groupby(parameters, _layer)]
-    wrt = [value for layer in reversed(layers) for value in layer]
+    descends = not columns and is_descent(lowered.update)
+    wrt = _descending(forward, layers) if descends else _last_first(layers)
     everything = differentiate(forward, (*wrt, x), "backward")
     *gradients, (d_input, by_input) = everything.outputs
     backward = _arguments(replace(everything, outputs=tuple(gradients)))
+    added = descend(backward, tuple(parameters)) if descends else None
     whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
     last = loss.inputs[0]
     loss_gradient = differentiate(
@@ -113,12 +128,25 @@ def derive(lowered: Lowered) -> Derived:
         metrics=lowered.metrics,
         loss_gradient=loss_gradient,
         step_loss=step_loss,
-        backward=backward,
+        backward=backward if added is None else verify(added, "descend"),
+        descends=added is not None,
         input_gradient=verify(_keeping(whole, backward), "differentiate"),
         output_gradient=_expression(output_gradient),
         learning_rate=lowered.learning_rate,
         update=lowered.update,
     )
+
+
+def _last_first(layers: list[list[Value]]) -> list[Value]:
+    """Order the parameters by their layers, from the last to the first."""
+    return [value for layer in reversed(layers) for value in layer]
+
+
+def _descending(forward: Program, layers: list[list[Value]]) -> list[Value]:
+    """Order them likewise, each layer's after the derivative that is passed on through it."""
+    named = {value.name: value for value in forward.values}
+    below = [[], *([named[_layer(layer[0])]] for layer in layers[:-1])]
+    return _last_first([[*v, *p] for v, p in zip(below, layers, strict=True)])
 
 
 def _step_loss(loss: Program, gradient: Program) -> Program | None:
@@ -128,7 +156,8 @@ def _step_loss(loss: Program, gradient: Program) -> Program | None:
     composite = {op for op in composite if OPS[op].expansion is not None}
     made = expand(loss, frozenset({"input", "const"} | OPS.keys() - composite))
     kept = outside(replace(made, name="step_loss"), gradient)
-    if {value.name for value in loss.inputs} & {value.name for value in kept.inputs}:
+    last = loss.inputs[0]
+    if last.name in {value.name for value in kept.inputs}:
         return None
     ((_, result),) = kept.outputs
     line = f"L = {mathematics(result)}"

@@ -7,6 +7,7 @@ comment beside a line of code is the derivation that its Value carries, never te
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from specc.derivation import mathematics
@@ -41,7 +42,8 @@ def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
     if carries:
         arguments[x] = f"{x}_1[:-1]"
     step = Places(arguments | {last: last, label: label}, parameters)
-    seeded = Places(arguments | {last: last, d_last: d_last}, parameters)
+    scalars = {"beta": "beta", "alpha": "alpha"} if derived.descends else {}
+    seeded = Places(arguments | {last: last, d_last: d_last} | scalars, parameters)
     tensor = {"p": "Parameters", "s": "Workspace"}
     said = "logits" if derived.output else "prediction"
     view: dict[str, Any] = {}
@@ -75,19 +77,23 @@ def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
             derived.step_loss,
             TORCH,
             step,
-            {"s": "Workspace"},
+            _mentioned(derived.step_loss, parameters, step),
             f"{says}, from what {derived.loss_gradient.name} left in s.",
             _derivation,
         )
     mentioned = {value.name for value in derived.backward.inputs}
     ends = {x_name: "Tensor"} | ({last: "Tensor"} if last in mentioned else {})
-    signature = {"p": "Parameters", "g": "Parameters", "s": "Workspace"}
+    given = {"s": "Workspace"} | ends | {d_last: "Tensor"}
+    factors = {name: "float" for name in scalars}
+    says = "Write dL/d(every parameter) into g, from the last layer to the first."
+    if derived.descends:
+        says = "Write beta g + alpha dL/d(every parameter) into g, last layer first."
     view["backward"] = function(
         derived.backward,
         TORCH,
         seeded,
-        signature | ends | {d_last: "Tensor"},
-        "Write dL/d(every parameter) into g, from the last layer to the first.",
+        {"p": "Parameters", "g": "Parameters"} | given | factors,
+        says,
         _backward_heading(),
     )
     view["backward_takes_last"] = last in mentioned
@@ -124,7 +130,10 @@ def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
     view["figure_names"] = Code(", ".join(f'"{name}"' for name in names))
     view["learning_rate"] = _whole(derived.learning_rate, "").result
     view["schedule_says"] = Code(_says(model, model.schedule))
-    return view | _update(model, derived)
+    view |= _update(model, derived)
+    if derived.descends:
+        view["update"] = _descent(view["update"], given)
+    return view
 
 
 def _update(model: Model, derived: Derived) -> dict[str, Any]:
@@ -149,6 +158,15 @@ def _update(model: Model, derived: Derived) -> dict[str, Any]:
         "has_optimizer": bool(kept),
         "has_state": bool(state),
     }
+
+
+def _descent(update: Function, given: dict[str, str]) -> Function:
+    """Let the backward pass write the update: p is what it adds to."""
+    signature = {"p": "Parameters"} | given | {"lr": "float"}
+    arguments = ", ".join(f"{name}: {kind}" for name, kind in signature.items())
+    call = f"backward(p, p, {', '.join(given)}, beta=1, alpha=-lr)"
+    comments = [line for line in update.lines if line.text.startswith("#")]
+    return replace(update, arguments=Code(arguments), lines=(*comments, Code(call)))
 
 
 def _result(program: Program) -> Any:

@@ -142,8 +142,12 @@ def _residual(prediction: Value, target: Value) -> Value:
     return named(prediction - target, "residual")
 
 
+def _log_p(z: Value, axis: int) -> Value:
+    return named(log_softmax(z, axis=axis), "log_p")
+
+
 def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
-    return -mean(apply("pick", log_softmax(z, axis=axis), t, axis=axis))
+    return -mean(apply("pick", _log_p(z, axis), t, axis=axis))
 
 
 def _logistic(z: Value, t: Value) -> Value:
@@ -249,7 +253,7 @@ OPS: dict[str, Op] = {
     "cross_entropy": Op(
         lambda z, t, axis: ((), _picked(z, t, axis)[1]),
         lambda dy, y, z, t, axis: (
-            apply("minus_one_hot", softmax(z, axis=axis), t, axis=axis)
+            apply("minus_one_hot", exp(_log_p(z, axis)), t, axis=axis)
             * (dy / count(t)),
             None,
         ),
@@ -268,6 +272,21 @@ OPS: dict[str, Op] = {
         expansion=lambda x, w, b, activation: apply(activation, linear(x, w, b)),
     ),
     "wide_mm": Op(_product, expansion=lambda a, b: mm(a, b)),
+    # beta c + alpha (a result): what is added to is written over.
+    "accumulate_mm": Op(
+        lambda c, a, b, beta, alpha: _broadcast(c, mm(a, b)),
+        expansion=lambda c, a, b, beta, alpha: c * beta + mm(a, b) * alpha,
+    ),
+    "wide_accumulate_mm": Op(
+        lambda c, a, b, beta, alpha: _broadcast(c, mm(a, b)),
+        expansion=lambda c, a, b, beta, alpha: c * beta + mm(a, b) * alpha,
+    ),
+    "accumulate_sum": Op(
+        lambda c, x, beta, alpha: (c.shape, "real"),
+        expansion=lambda c, x, beta, alpha: (
+            c * beta + sum_over(x, axis=0, keep=False) * alpha
+        ),
+    ),
     "addmm": Op(
         lambda c, a, b: _broadcast(c, mm(a, b)), expansion=lambda c, a, b: mm(a, b) + c
     ),

@@ -37,7 +37,6 @@ def step_view(
     last_rows = f"s.{last}{turned}"
     made_input = _input_gradient(view["input_gradient"], last, f"s.{d_last}", "self")
     state = ", self._o" if view["has_optimizer"] else ""
-    update = f"update(self.flat_parameters, self.flat_gradients, lr{state})"
     x_rows = _rows("x", model.input.shape)
     label_shape = () if view["classes"] else model.target.shape
 
@@ -48,12 +47,19 @@ def step_view(
 
     run_forward = [*fill, f"forward(self._p, s, {given}, s.{last})"]
     target = "target" if columns else "y"
-    run_backward = [
+    run_loss = [
         *(["target = y.t()"] if columns else []),
         f"{gradient}(s, s.{last}, {target})",
         f"loss = {_loss_call(derived, last, target, last_rows)}",
-        f"backward(self._p, self._g, s, {given}, {takes_last}s.{d_last})",
     ]
+    kept = f"s, {given}, {takes_last}s.{d_last}"
+    batch_kept = f"s, {x_name}, {last + ', ' if takes_last else ''}s.{d_last}"
+    over = ", beta=0, alpha=1" if derived.descends else ""
+    flat = f"update(self.flat_parameters, self.flat_gradients, lr{state})"
+    if derived.descends:
+        batch_update = [f"update(p, {batch_kept}, lr)"]
+    else:
+        batch_update = [f"backward(p, g, {batch_kept})", flat]
     d_prediction = _rows("d_prediction", model.output_shape)
     if derived.output:
         prediction = _rows("prediction", model.output_shape)
@@ -62,8 +68,10 @@ def step_view(
     arrays = arrays_view(model, derived, view, ones)
     return arrays | {
         "samples": Code("samples" if positions == 1 else "positions"),
-        "layout_doc": Code(textwrap.fill(_layout_doc(columns, ones), 88)),
-        "dense": any("dense(" in text for text in _texts(view)),
+        "layout_doc": Code(
+            textwrap.fill(_layout_doc(columns, ones, derived.descends), 88)
+        ),
+        **_kernels(_texts(view)),
         "rows_of_x": Code(x_rows),
         "rows_of_y": Code(label_rows("y")),
         "rows_of_x_val": Code(_rows("x_val", model.input.shape)),
@@ -80,15 +88,25 @@ def step_view(
             f"{_input_gradient(view['input_gradient'], last, f'd_{last}', 'model')}"
             f"{turned}.reshape(x.shape)"
         ),
-        "update_call": Code(update),
+        "descends": derived.descends,
+        "rate": Code(", lr" if derived.descends else ""),
+        "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
+        "update_call": Code(f"update(self._p, {kept}, lr)" if over else flat),
+        "trained": Code("p, lr" if derived.descends else "p, g, lr"),
+        "trained_values": Code(
+            "self._p, learning_rate(epoch)"
+            if derived.descends
+            else "self._p, self._g, learning_rate(epoch)"
+        ),
         "predicted_last": Code(predicted.format("last")),
         "last_as_rows": Code(last_rows),
         "run_forward": indented(run_forward, 8),
-        "run_backward": indented(run_backward, 8),
+        "run_loss": indented(run_loss, 8),
         "autograd_backward": indented(
             [
                 f"d_{last} = {d_prediction}{turned}",
-                f"backward(model._p, model._g, s, {given_again}, {takes_last}d_{last})",
+                f"backward(model._p, model._g, s, {given_again}, "
+                f"{takes_last}d_{last}{over})",
             ],
             16,
         ),
@@ -102,9 +120,7 @@ def step_view(
             [
                 f"forward(p, s, {x_name}, {last})",
                 f"{gradient}(s, {last}, target)",
-                f"backward(p, g, s, {x_name}, "
-                f"{last + ', ' if takes_last else ''}s.{d_last})",
-                update,
+                *batch_update,
             ],
             12,
         ),
@@ -115,7 +131,10 @@ def step_view(
 def _loss_call(derived: Derived, last: str, target: str, last_rows: str) -> str:
     """Call the loss of a step; one that looks along an axis looks at rows."""
     if derived.step_loss is not None:
-        return f"{derived.step_loss.name}(s)"
+        label = derived.loss.inputs[1].name
+        mentioned = {value.name for value in derived.step_loss.inputs}
+        taken = f", {target}" if label in mentioned else ""
+        return f"{derived.step_loss.name}(s{taken})"
     if any("axis" in dict(value.attrs) for value in derived.loss.values):
         return f"{derived.loss.name}({last_rows}, y)"
     return f"{derived.loss.name}(s.{last}, {target})"
@@ -130,12 +149,17 @@ def _rows(name: str, shape: tuple[int, ...]) -> str:
     return name if len(shape) == 1 else f"{name}.reshape(-1, {shape[-1]})"
 
 
-def _layout_doc(columns: bool, ones: bool) -> str:
+def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
     if not columns:
-        return (
+        rows = (
             "Samples are rows. The layers are wide, so that the products take the time:"
             " every result is written to a buffer that is kept for its batch size."
         )
+        descent = (
+            " The backward pass adds to what it is given: with the parameters in place"
+            " of the gradients it is the update, and no gradient passes through memory."
+        )
+        return rows + descent if descends else rows
     if not ones:
         return "Samples are columns, so that every block of activations is contiguous."
     return (
@@ -151,6 +175,19 @@ def _input_gradient(made: Function, last: str, d_last: str, model: str) -> str:
     known = {"p": f"{model}._p", last: f"s.{last}", f"d_{last}": d_last}
     arguments = [known.get(name, name) for name in _names(made)]
     return f"input_backward({', '.join(arguments)})"
+
+
+def _kernels(texts: list[str]) -> dict[str, bool]:
+    """Tell which of the helpers for wide products the functions call."""
+    dense = [text for text in texts if "dense(" in text]
+    adds = any("add_product(" in text for text in texts)
+    return {
+        "onednn": bool(dense) or adds,
+        "dense": bool(dense),
+        "dense_out": any("out=" in text for text in dense),
+        "adds_product": adds,
+        "accumulates": any("accumulate(" in text for text in texts) or adds,
+    }
 
 
 def _texts(view: dict[str, Any]) -> list[str]:

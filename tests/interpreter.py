@@ -76,6 +76,10 @@ def dense(x: Array, w: Array, b: Array, activation: str) -> Array:
     return LINES[activation](np.einsum("ni,oi->no", x, w) + b)
 
 
+def accumulate_mm(c: Array, a: Array, b: Array, beta: Array, alpha: Array) -> Array:
+    return beta * c + alpha * np.einsum("ij,jk->ik", a, b)
+
+
 LINES: dict[str, Callable[..., Array]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -128,5 +132,8 @@ LINES: dict[str, Callable[..., Array]] = {
     "dense": dense,
     "wide_mm": lambda a, b: np.einsum("ij,jk->ik", a, b),
     "addmm": lambda c, a, b: c + np.einsum("ij,jk->ik", a, b),
+    "accumulate_mm": accumulate_mm,
+    "wide_accumulate_mm": accumulate_mm,
+    "accumulate_sum": lambda c, x, beta, alpha: beta * c + alpha * x.sum(axis=0),
 }
 """What each operation computes."""

@@ -171,12 +171,15 @@ CASES: dict[str, list[Case]] = {
         case(ROWS, (BATCH, 2), (2, 4)),
         case((4, 1), (4, 2), (2, BATCH)),
     ],
+    "accumulate_mm": [case((3, 4), (3, BATCH), (BATCH, 4), (), ())],
+    "wide_accumulate_mm": [case((3, 4), (3, BATCH), (BATCH, 4), (), ())],
+    "accumulate_sum": [case((4,), (BATCH, 4), (), ())],
 }
 
 WITHOUT_DERIVATIVE = set(
     "sign floor greater equal argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
-    " addmm flat dot".split()
+    " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
 
@@ -477,6 +480,14 @@ WRONG_EXPANSIONS: dict[str, tuple[str, Callable[..., Value]]] = {
         lambda x, w, b, activation: apply(activation, mm(x, transpose(w))),
     ),
     "addmm": ("addmm", lambda c, a, b: mm(a, b) - c),
+    "accumulate_mm": (
+        "accumulate_mm",
+        lambda c, a, b, beta, alpha: c * alpha + mm(a, b) * beta,
+    ),
+    "accumulate_sum over the wrong axis": (
+        "accumulate_sum",
+        lambda c, x, beta, alpha: c * beta + x * alpha,
+    ),
     "linear without its bias": ("linear", lambda x, w, b: mm(x, transpose(w))),
     "mse without its square": ("mse", lambda p, t: ops.mean(apply("abs", p - t))),
     "log_softmax of the wrong sign": (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from specc import ops
-from specc.compiler import OVERWRITES, optimize
+from specc.compiler import optimize
 from specc.derive import Derived, derive
 from specc.ir import (
     BATCH,
@@ -28,6 +28,7 @@ from specc.listing import show
 from specc.lower import lower
 from specc.ops import apply, greater, mm, transpose
 from specc.passes.buffers import VIEWS, buffers
+from specc.passes.descend import descend
 from specc.passes.expand import expand
 from specc.passes.fuse import fuse
 from specc.passes.layout import layout
@@ -46,7 +47,7 @@ PASSES: dict[str, Callable[[Program], Program]] = {
     "expand": lambda program: expand(program, TORCH.primitive),
     "share": share,
     "fuse": fuse,
-    "buffers": lambda program: buffers(program, OVERWRITES.get(program.name)),
+    "buffers": buffers,
 }
 ORDER = ("simplify", "expand", "share", "fuse", "simplify", "buffers")
 
@@ -154,6 +155,8 @@ def test_the_passes_keep_the_value_of_every_program_of_a_spec(name: str) -> None
         before = program
         for change in ORDER:
             after = verify(PASSES[change](program), change)
+            if change == "buffers":
+                after = buffers(program, raw.overwritten.get(program.name))
             if change == "expand" and program.name in raw.formulas:
                 after = nameless(after)
             equal(program, after)
@@ -428,6 +431,62 @@ def test_layout_turns_samples_and_nothing_else(name: str) -> None:
     np.testing.assert_allclose(found, expected.T, rtol=1e-12, atol=1e-13)
 
 
+WIDE = SPECS["chain"].replace("linear(5) linear(6)", "linear(150) relu linear(130)")
+OPTIMIZERS = {
+    "sgd(lr=0.1)": True,
+    "sgd(lr=0.1, momentum=0.9)": False,
+    "sgd(lr=0.1, momentum=0.9, nesterov=true)": False,
+    "sgd(lr=0.1, weight_decay=0.01)": False,
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_backward_writes_the_update_of_plain_sgd_alone(optimizer: str) -> None:
+    text = WIDE.replace("sgd(lr=0.1)", optimizer)
+    assert derive(lower(checked(text))).descends is OPTIMIZERS[optimizer]
+
+
+def test_backward_of_a_small_network_writes_gradients() -> None:
+    assert not derived("chain").descends
+
+
+def _accumulating() -> tuple[Program, Program, tuple[Value, ...]]:
+    """The backward Program of WIDE before and after, and its parameters."""
+    lowered = lower(checked(WIDE))
+    momentum = WIDE.replace("sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)")
+    before = derive(lower(checked(momentum))).backward
+    parameters = lowered.forward.inputs[1:]
+    return before, derive(lowered).backward, parameters
+
+
+@pytest.mark.parametrize(("beta", "alpha"), [(0, 1), (1, -0.5), (0.25, 3)])
+def test_descend_adds_to_what_was_there(beta: float, alpha: float) -> None:
+    before, after, parameters = _accumulating()
+    given = arrays(after) | {"beta": np.float64(beta), "alpha": np.float64(alpha)}
+    gradients = evaluate(before, given, N)
+    found = evaluate(after, given, N)
+    assert {f"d_{value.name}" for value in parameters} == gradients.keys()
+    for name, gradient in gradients.items():
+        expected = beta * given[name] + alpha * gradient
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_descend_refuses_an_order_in_which_a_changed_parameter_is_read() -> None:
+    before, after, parameters = _accumulating()
+    assert descend(before, parameters) is None, "each layer's parameters come first"
+    assert [name for name, _ in after.outputs][0] == "d_linear2"
+
+
+def test_descend_refuses_a_derivative_that_is_no_product() -> None:
+    before, _, parameters = _accumulating()
+    (name, value), *rest = before.outputs
+    other = replace(before, outputs=((name, value * 2), *rest))
+    assert descend(other, parameters) is None
+
+
+ACCUMULATING = frozenset({"accumulate_mm", "wide_accumulate_mm", "accumulate_sum"})
+"""Operations that write over their first operand, and perhaps over the parameter itself."""
+
 ELEMENTWISE = frozenset(
     "add sub mul div neg exp log log1p abs relu tanh sigmoid add_scaled square"
     " relu_backward tanh_backward sigmoid_backward minus_one_hot".split()
@@ -449,11 +508,15 @@ def run(program: Program) -> None:
             assert (
                 holds.get(slot) is read
             ), f"{value.name or value.op} reads {slot} too late"
-            if slot == value.slot:
+            if slot == value.slot and value.op in ACCUMULATING:
+                assert read is value.args[0]
+            elif slot == value.slot:
                 assert value.op in ELEMENTWISE and not looked_at, value.op
         written = holds.setdefault(value.slot, value)
         assert written.shape == value.shape, f"{value.slot} has two shapes"
         holds[value.slot] = value
+        if value.op in ACCUMULATING:
+            holds[value.slot.removeprefix("d_")] = value
         done.append(value)
     assert set(done) == {value for value in program.values if value.slot}
     for name, value in program.outputs:
@@ -496,6 +559,15 @@ def test_every_gradient_is_written_to_a_buffer(name: str) -> None:
     assert [n for n, value in found.outputs if value.slot != n] == []
 
 
+def test_an_update_that_comes_too_early_is_found() -> None:
+    """A planted fault: the parameters of a layer before what it passes on."""
+    good = optimize(derive(lower(checked(WIDE))), "torch").backward
+    run(good)
+    outputs = sorted(good.outputs, key=lambda output: output[0] == "d_linear2")
+    with pytest.raises(AssertionError, match="linear3_weight too late"):
+        run(replace(good, outputs=tuple(outputs)))
+
+
 def test_a_result_that_is_a_view_is_written_to_a_buffer() -> None:
     program = everything(named(apply("transpose", named(ops.tanh(X), "h")), "r"))
     assert buffers(program).output("r").slot == "r"
@@ -532,7 +604,7 @@ def test_buffers_refuses_to_write_over_what_is_read_later() -> None:
         "update", (theta, velocity), (("theta", new), ("velocity", velocity + theta))
     )
     with pytest.raises(InvalidProgram, match="update reads theta too late"):
-        buffers(program, OVERWRITES["update"])
+        buffers(program, derived("chain").overwritten["update"])
 
 
 def _shared_slot(program: Program) -> Program:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.ir import BATCH, Program, Value, is_constant, rewrite
-from specc.ops import apply, count
+from specc.ops import apply, count, mm
 
 WIDE = 64
 """A product with no side shorter than this is left to the kernel for large ones."""
@@ -41,6 +41,9 @@ def fuse(program: Program) -> Program:
             case Value(op="mm", args=(a, b)):
                 if value.name and _is_wide(value):
                     return apply("wide_mm", a, b)
+            case Value(op="accumulate_mm", args=(c, a, b, beta, alpha)):
+                if _is_wide(mm(a, b)):
+                    return apply("wide_accumulate_mm", c, a, b, beta, alpha)
             case Value(op="mean", args=(Value(op="square", args=(x,)),)):
                 if x.op == "input":
                     flat = apply("flat", x)

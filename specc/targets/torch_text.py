@@ -69,7 +69,12 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         "torch.softmax({0}, dim={axis}, out={out})",
     ),
-    "log_softmax": Text("{0}.log_softmax(dim={axis})", ATOM, _METHOD),
+    "log_softmax": Text(
+        "{0}.log_softmax(dim={axis})",
+        ATOM,
+        _METHOD,
+        "torch.log_softmax({0}, dim={axis}, out={out})",
+    ),
     "greater": Text(*_INFIX["greater"]),
     "equal": Text(*_INFIX["equal"]),
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
@@ -107,8 +112,18 @@ TENSOR: dict[str, Text] = {
     "dot": _call("torch.dot", "{0}, {1}"),
     "square": Text("{0}.square()", ATOM, _METHOD, over=".square_()"),
     "dense": Text('dense({0}, {1}, {2}, "{activation}")', fresh=True),
-    "wide_mm": Text("dense({0}, {1}.t())", fresh=True),
+    "wide_mm": Text(
+        "dense({0}, {1}.t())", into="dense({0}, {1}.t(), out={out})", fresh=True
+    ),
     "addmm": _call("torch.addmm", "{0}, {1}, {2}", "out"),
+    "accumulate_mm": Text(
+        "{0}.addmm({1}, {2}, beta={3}, alpha={4})",
+        ATOM,
+        _METHOD,
+        over=".addmm_({1}, {2}, beta={3}, alpha={4})",
+    ),
+    "wide_accumulate_mm": Text("", into="add_product({out}, {1}, {2}, {3}, {4})"),
+    "accumulate_sum": Text("", into="accumulate({out}, {1}.sum(dim=0), {2}, {3})"),
 }
 """What computes with tensors."""
 
