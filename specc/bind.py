@@ -172,8 +172,11 @@ def _entry_value(
         if expr.name == "none" and NoneType in alternatives(argument.type):
             return None
         if expr.name in CONSTANTS or expr.name in names:
-            if names.get(expr.name) is UNKNOWN:
-                return UNKNOWN
+            passed = names.get(expr.name, expr)
+            if passed is UNKNOWN or _is(passed, kind):
+                return passed
+            if passed is None and NoneType in alternatives(argument.type):
+                return None
             raise _no_entry(entry, argument, expr)
         name = syntax.Name(expr.name, expr.span)
         expr = syntax.Entry(name, (), expr.span)
@@ -184,6 +187,10 @@ def _entry_value(
         return UNKNOWN
     use = bind(found, expr, names, report).use
     return UNKNOWN if use is None else use
+
+
+def _is(value: Value, kind: str) -> bool:
+    return isinstance(value, Use) and value.entry.kind == kind
 
 
 def _no_entry(entry: Entry, argument: Argument, expr: syntax.Expr) -> Invalid:

@@ -117,7 +117,6 @@ def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -
     "--emit",
     "stage",
     type=click.Choice(STAGES),
-    default="code",
     help="Print what this stage of the compiler gives, and stop there.",
 )
 @click.option("--check", "only_check", is_flag=True, help="Exit 1 if a file is stale.")
@@ -130,14 +129,14 @@ def compile_(
     output_format: str,
     output: str | None,
     target: str,
-    stage: str,
+    stage: str | None,
     only_check: bool,
     diff: bool,
     to_stdout: bool,
     force: bool,
 ) -> int:
     """Write the training module of each spec, `net.spec` to `net.py`."""
-    printing = to_stdout or stage != "code"
+    printing = to_stdout or stage is not None
     if printing and (output or only_check or diff or force):
         raise click.UsageError("what is printed is not written: give one or the other")
     if to_stdout and len(files) > 1:
@@ -151,7 +150,7 @@ def compile_(
         overrides,
         output_format,
         target,
-        stage,
+        stage or "code",
         output,
         printing,
         only_check,

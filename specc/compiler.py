@@ -59,11 +59,16 @@ def compile_source(
     model, diagnostics = analyse(source, overrides)
     if model is None:
         return Compilation(None, None, diagnostics)
+    if stage == "ast":
+        from specc.listing import outline
+        from specc.parser import parse
+
+        return Compilation(model, outline(parse(source)[0]), diagnostics)
     return Compilation(model, text_of(model, target, stage, command), diagnostics)
 
 
 def text_of(model: Model, target: str, stage: str, command: str) -> str:
-    """Give a stage of a checked model's compilation as text."""
+    """Give a stage of a checked model's compilation as text: any but `ast`."""
     from specc.derive import derive
     from specc.listing import show
     from specc.lower import lower

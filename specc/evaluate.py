@@ -37,7 +37,7 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 
 Value = Any
-"""int, float, bool, str, None, a tuple of these, or UNKNOWN."""
+"""int, float, bool, str, None, a tuple of these, UNKNOWN; an initializer, for a block."""
 
 LARGEST = 2**63 - 1
 """The largest whole number."""
@@ -110,7 +110,9 @@ def kind_of(value: Value) -> str:
             return "a number"
         case str():
             return "a string"
-    return "a list"
+        case tuple():
+            return "a list"
+    return "an initializer"
 
 
 def number(text: str, span: Span) -> int | float:

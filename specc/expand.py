@@ -40,9 +40,25 @@ def scope(
             message = f"`{name.text}` is defined twice"
             report(error("E023", message, name.span, f"a parameter of {what}"))
         if parameter.default is not None:
-            evaluated(parameter.default, names, report)
+            _passed(parameter.default, names, report)
         own[name.text] = UNKNOWN
     return {**names, **own}
+
+
+def _passed(expr: syntax.Expr, names: Mapping[str, Value], report: Report) -> Value:
+    """Give an argument of a block: a value, or an initializer with its own arguments."""
+    if isinstance(expr, syntax.Word) and expr.name not in names:
+        name = syntax.Name(expr.name, expr.span)
+        entry = syntax.Entry(name, (), expr.span)
+    elif isinstance(expr, syntax.Entry):
+        entry = expr
+    else:
+        return evaluated(expr, names, report)
+    if entry.name.text not in words("initializer"):
+        return evaluated(expr, names, report)
+    found = find("initializer", entry.name, report)
+    use = None if found is None else bind(found, entry, names, report).use
+    return UNKNOWN if use is None else use
 
 
 def define(
@@ -200,9 +216,9 @@ def _call(
         name, default = parameter.name.text, parameter.default
         value = UNKNOWN
         if name in given:
-            value = evaluated(given[name], names, report)
+            value = _passed(given[name], names, report)
         elif default is not None:
-            value = evaluated(default, macro.names, report)
+            value = _passed(default, macro.names, report)
         inner[name] = value
     if not macro.usable:
         return grouped([Element(called, None, None, None, node.span)])

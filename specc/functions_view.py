@@ -18,7 +18,7 @@ from specc.ops import OPS
 from specc.passes.expand import expand
 from specc.printing import Statement
 from specc.targets.torch_text import TORCH
-from specc.view import Code, Function, Places, function
+from specc.view import Code, Function, Places, docstring, function
 
 BASIC = frozenset(
     {"input", "const", "softmax", "log_softmax"}
@@ -114,7 +114,7 @@ def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
             derived.output_gradient, _sentence(derived.output_gradient, last)
         )
     view["metrics"] = [
-        _whole(program, f"{_says(model, clause)}.")
+        _whole(program, f"{_metric_says(model, clause)}.")
         for program, clause in zip(derived.metrics, model.metrics, strict=True)
     ]
     takes = "prediction" if derived.output else last
@@ -129,7 +129,8 @@ def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
     ]
     view["figure_names"] = Code(", ".join(f'"{name}"' for name in names))
     view["learning_rate"] = _whole(derived.learning_rate, "").result
-    view["schedule_says"] = Code(_says(model, model.schedule))
+    says = _says(model, model.schedule)
+    view["schedule_doc"] = Code(docstring(f"The rate after t epochs: {says}."))
     view |= _update(model, derived)
     if derived.descends:
         view["update"] = _descent(view["update"], given)
@@ -194,6 +195,15 @@ def _sentence(program: Program, name: str) -> str:
 def _says(model: Model, clause: Clause) -> str:
     where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
     return f"{clause.use}{where}"
+
+
+def _metric_says(model: Model, clause: Clause) -> str:
+    """Say it without brackets: a docstring that looks like the signature is no docstring."""
+    word, bracket, rest = str(clause.use).partition("(")
+    says = _says(model, clause)
+    if not bracket:
+        return says
+    return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
 
 
 def _mentioned(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from specc import ops
 from specc.derivation import mathematics
 from specc.ir import (
     BATCH,
@@ -63,6 +64,7 @@ def lower(model: Model) -> Lowered:
     target = _target(model)
     loss = model.loss.use(last, target)
     prediction = argument("prediction", last.shape)
+    compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(
         forward=verify(forward, "lower"),
         output=_output(model.nodes[-1], last) if fused else None,
@@ -75,7 +77,7 @@ def lower(model: Model) -> Lowered:
                 Program(
                     metric.use.entry.name,
                     (prediction, target),
-                    (("metric", metric.use(prediction, target)),),
+                    (("metric", metric.use(compared, target)),),
                 ),
                 "lower",
             )
@@ -89,6 +91,11 @@ def lower(model: Model) -> Lowered:
 def _is_fused(model: Model) -> bool:
     last = model.nodes[-1].use.entry.name
     return FUSED.get(model.loss.use.entry.name) == last
+
+
+def gives_logits(model: Model) -> bool:
+    """Tell whether the network gives logits of probabilities: metrics look at those."""
+    return not _is_fused(model) and model.loss.use.entry.name == "binary_cross_entropy"
 
 
 def identifier(name: str) -> str:

@@ -14,6 +14,7 @@ from specc import __version__
 from specc.derive import Derived
 from specc.formatting import literal
 from specc.functions_view import file_name, functions_view
+from specc.lower import rate_after
 from specc.model import Model
 from specc.starts import starts_view
 from specc.step_view import step_view
@@ -21,6 +22,8 @@ from specc.view import Code
 
 MOST_WIDTHS = 8
 """Of how many layers the title tells the width; of a deeper network it tells the ends."""
+LONGEST_PATH = 48
+"""How long the title's list of widths may be; of a longer one it tells the ends."""
 LITERAL = 84
 """How long a string literal may be."""
 
@@ -43,16 +46,20 @@ def _facts(model: Model, command: str) -> dict[str, Any]:
     if len(widths) > MOST_WIDTHS:
         widths = [*widths[:2], "...", *widths[-2:]]
     path = " -> ".join(widths)
+    if len(path) > LONGEST_PATH:
+        path = f"{widths[0]} -> ... -> {widths[-1]}"
     loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
     origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."
     promise = (
-        "It needs torch alone (and safetensors to save and load), no autograd: every"
-        " derivative is written out below, beside its derivation."
+        "It needs torch alone (to save and load, safetensors and NumPy too), no"
+        " autograd: every derivative is written out below, beside its derivation."
     )
     overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
     size = sum(_size(p.shape) for p in model.parameters.values())
     return {
-        "title": Code(f"{model.name}: {path}, {optimizer} on {loss}."),
+        "title": Code(
+            textwrap.fill(f"{model.name}: {path}, {optimizer} on {loss}.", 85)
+        ),
         "provenance": [Code(s) for s in textwrap.wrap(f"{origin} {promise}", 86)],
         "module": Code(model.name),
         "spec_lines": [Code(piece) for piece in _pieces(text)],
@@ -91,6 +98,14 @@ def _pieces(text: str) -> list[str]:
     return literals
 
 
+def _rate_grows(model: Model) -> bool:
+    """Tell whether more epochs than the spec's could take the rate beyond all numbers."""
+    try:
+        return rate_after(model, 1_000_000) > rate_after(model, 0)
+    except OverflowError:
+        return True
+
+
 def _weighted(model: Model) -> list[Any]:
     return [node for node in model.nodes if node.parameters]
 
@@ -113,6 +128,7 @@ def _training(model: Model) -> dict[str, Any]:
         "early_stopping": stopping is not None,
         "monitors_validation": False,
         "restores": False,
+        "rate_grows": _rate_grows(model),
         "best_epoch_doc": Code("The last whole epoch"),
     }
     if stopping is None:

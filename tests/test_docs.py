@@ -53,6 +53,13 @@ def test_the_module_page_shows_lines_of_the_example() -> None:
     assert excerpt in disk()
 
 
+def test_the_block_of_the_language_page_compiles() -> None:
+    (shown,) = (b for b in blocks(LANGUAGE) if b.startswith("block"))
+    rest = "input x: real[4]\ntarget y: real[1]\nloss mse\noptimizer sgd(lr=0.1)\n"
+    names = [node.name for node in checked(f"model net\n{shown}{rest}").nodes]
+    assert names == ["linear1", "relu1", "code.linear1", "code.relu1", "linear2"]
+
+
 def test_the_program_of_the_readme_runs(tmp_path: Path) -> None:
     program = next(block for block in blocks(README, "python") if "disk.Model" in block)
     (tmp_path / "disk.py").write_text(compiled(example("disk"), {"width": "8"}))

@@ -936,5 +936,7 @@ def test_a_run_under_other_parameters_is_not_taken_for_this_one(
 def test_fit_needs_an_epoch(epochs: int) -> None:
     module = load(compiled(MOMENTUM))
     x, y = samples(module, 10)
-    with pytest.raises(ValueError, match=f"expected 1 at least, found {epochs}"):
+    with pytest.raises(
+        ValueError, match=f"expected a whole number from 1, found {epochs}"
+    ):
         module.Model(dtype=torch.float64).fit(x, y, x, y, epochs=epochs)
