@@ -178,6 +178,11 @@ def _entry_value(
             if passed is None and NoneType in alternatives(argument.type):
                 return None
             raise _no_entry(entry, argument, expr)
+        if expr.name.lower() in CONSTANTS:  # in the letters of Python, such as `None`
+            if expr.name.lower() == "none" and NoneType in alternatives(argument.type):
+                message = f"unknown name {quoted(expr.name)}"
+                raise Invalid(error("E011", message, expr.span, "did you mean `none`?"))
+            raise _no_entry(entry, argument, expr)
         name = syntax.Name(expr.name, expr.span)
         expr = syntax.Entry(name, (), expr.span)
     if not isinstance(expr, syntax.Entry):

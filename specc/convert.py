@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from specc import syntax
 from specc.diagnostics import Invalid, did_you_mean, either, error, quoted
 from specc.evaluate import UNKNOWN, Value, kind_of
+from specc.functions import CONSTANTS
 from specc.library.entry import Argument, spelled
 
 LARGEST = (2 - 2**-23) * 2.0**127
@@ -37,17 +38,25 @@ def choices(argument: Argument) -> tuple[str, ...]:
 
 
 def refuse_word(argument: Argument, word: syntax.Word) -> None:
-    """Raise Invalid where a bare name can only be a choice misspelt, or a string unquoted."""
+    """Raise Invalid where a bare name can only be a choice misspelt, or a string unquoted.
+
+    Or a constant in other letters, such as Python's `None`, that the argument does not take.
+    """
+    options = alternatives(argument.type)
     words = choices(argument)
     if words:
+        words += ("false", "true") * (bool in options)
+        words += ("none",) * (NoneType in options)
         listed = either([f"`{choice}`" for choice in words])
         message = f"`{argument.name}` is {listed}, found {quoted(word.name)}"
         raise Invalid(error("E016", message, word.span, did_you_mean(word.name, words)))
-    if str in alternatives(argument.type):
+    if str in options:
         message = (
             f"`{argument.name}` takes a string, found the name {quoted(word.name)}"
         )
         raise Invalid(error("E016", message, word.span, f'write `"{word.name}"`'))
+    if word.name.lower() in CONSTANTS:
+        converted(argument, CONSTANTS[word.name.lower()], word)
 
 
 def converted(
@@ -58,7 +67,8 @@ def converted(
     options = alternatives(argument.type)
     if value is UNKNOWN:
         return UNKNOWN
-    for option in options:
+    # A value keeps the type that it has: 1.0 is no count where a fraction may stand too.
+    for option in sorted(options, key=lambda option: option is not type(value)):
         fits, made = _fitted(value, option)
         if fits:
             inside = argument.constraint
@@ -71,7 +81,7 @@ def converted(
                 return made
             message = f"{called} must be {inside}, found {spelled(made)}"
             raise Invalid(error("E017", message, expr.span, f"expected {inside}"))
-    expected = either([_described(option) for option in options])
+    expected = either([text for option in options for text in _described(option)])
     found = quoted(expr.span.text)
     if isinstance(expr, syntax.Word | syntax.Binary | syntax.Entry):
         found += f", which is {spelled(value)}" if value is not None else ""
@@ -97,16 +107,18 @@ def _fitted(value: Value, option: Any) -> tuple[bool, Value]:
     return isinstance(option, type) and isinstance(value, option), value
 
 
-def _described(option: Any) -> str:
+def _described(option: Any) -> tuple[str, ...]:
+    """Give what a type's values are called: each by itself, or all of them."""
     if get_origin(option) is Literal:
-        return either([f"`{choice}`" for choice in get_args(option)])
+        return tuple(f"`{choice}`" for choice in get_args(option))
     if get_origin(option) is tuple:
-        return f"a list of {_described(get_args(option)[0]).split(' ', 1)[1]}s"
+        [item] = _described(get_args(option)[0])
+        return (f"a list of {item.split(' ', 1)[1]}s",)
     words = {
-        int: "a whole number",
-        float: "a number",
-        bool: "`true` or `false`",
-        str: "a string",
-        NoneType: "`none`",
+        int: ("a whole number",),
+        float: ("a number",),
+        bool: ("`true`", "`false`"),
+        str: ("a string",),
+        NoneType: ("`none`",),
     }
     return words[option]

@@ -197,21 +197,22 @@ _VALUE = {"NUMBER", "STRING", "MINUS", "LPAR", "LSQB"}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CARET", "COMPARISON"}
 _NAMES = {
     "NAME": "a name",
-    "LPAR": "`(`",
-    "RPAR": "`)`",
-    "LSQB": "`[`",
-    "RSQB": "`]`",
-    "LBRACE": "`{`",
-    "RBRACE": "`}`",
-    "COMMA": "`,`",
-    "COLON": "`:`",
-    "EQUAL": "`=`",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "COMPARISON": "a comparison",
     "$END": "the next statement",
 }
 
 
+@cache
+def _spellings() -> dict[str, str]:
+    """Say what each terminal is: in a person's words, or as it is written in a spec."""
+    terminals = {t.name: f"`{t.pattern.value}`" for t in _grammar().terminals}
+    return terminals | _NAMES
+
+
 def _friendly(accepted: Set[str]) -> str:
-    """List what may stand somewhere as a person would."""
+    """List what may stand somewhere as a person would, by no name of a terminal."""
     kinds = set(accepted)
     listed = []
     if kinds >= _VALUE:
@@ -223,5 +224,5 @@ def _friendly(accepted: Set[str]) -> str:
         listed.append("an operator")
     if "NAME" in kinds:
         kinds -= {"TARGET"}
-    listed += [_NAMES.get(kind, f"`{kind.lower()}`") for kind in kinds]
+    listed += [_spellings()[kind] for kind in kinds]
     return either(sorted(listed))

@@ -143,8 +143,8 @@ constant  time_decay(decay)  exponential_decay(rate=none, gamma=none)
 step_decay(factor, every)
 accuracy(threshold=0.5)
 disk(train=1000, validation=1000, test=0, seed=0)
-csv(file, target, features=none, validation=0.2, test=0, stratify=true, seed=0)
-npz(file, x=x, y=y, validation=0.2, test=0, stratify=true, seed=0)
+csv(file, target, features=none, validation=0.2, test=0, stratify=auto, seed=0)
+npz(file, x=x, y=y, validation=0.2, test=0, stratify=auto, seed=0)
 train(epochs=100, batch_size=32, shuffle=true, seed=0, drop_last=false, on_nan=stop)
 early_stopping(monitor=val_loss, patience=10, min_delta=0, restore_best=true, mode=auto, start=0)
 """
@@ -592,6 +592,59 @@ def test_suggestions(wrong, label):
     misspelt, meant = found.span.text, label.split("`")[1]
     mended = spec(**wrong).replace(misspelt, meant)
     assert not {code for code in codes(mended) if code[0] == "E"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "label"),
+    [
+        (
+            {"optimizer": "optimizer sgd(lr=None)"},
+            "`lr` takes a number, found `None`",
+            "",
+        ),
+        (
+            {"optimizer": "optimizer sgd(lr=0.1, nesterov=None)"},
+            "`nesterov` takes `true` or `false`, found `None`",
+            "",
+        ),
+        (
+            {"optimizer": "optimizer sgd(lr=0.1, nesterov=True)"},
+            "unknown name `True`",
+            "did you mean `true`?",
+        ),
+        (
+            {"schedule": "schedule exponential_decay(rate=None, gamma=0.9)"},
+            "unknown name `None`",
+            "did you mean `none`?",
+        ),
+        (
+            {"data": 'data csv("a.csv", target="y", features=None)'},
+            "unknown name `None`",
+            "did you mean `none`?",
+        ),
+        (
+            {"data": 'data npz("a.npz", stratify=False)'},
+            "`stratify` is `auto`, `false` or `true`, found `False`",
+            "did you mean `false`?",
+        ),
+    ],
+    ids=str,
+)
+def test_a_constant_of_python_is_suggested_where_it_is_taken(changes, message, label):
+    _, [found] = checked(spec(**changes))
+    assert found.message == message
+    assert ("did you mean" in found.label) == bool(label)
+    assert not label or found.label == label
+
+
+@pytest.mark.parametrize(
+    ("validation", "expected"),
+    [("1.0", ["E018"]), ("2 / 2", ["E018"]), ("1", []), ("4 / 2", []), ("0.3", [])],
+)
+def test_a_share_keeps_the_type_that_it_is_written_with(validation, expected):
+    data = f'data csv("examples/iris.csv", target="species", validation={validation})'
+    changes = CLASSES | {"input": "input x: real[4]", "data": data}
+    assert codes(spec(**changes)) == expected
 
 
 def test_every_output_format_tells_the_same(tmp_path):

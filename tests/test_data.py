@@ -138,6 +138,41 @@ CSV_FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str, str, str]] = {
         "'-1' is out",
         "0 to 2",
     ),
+    "missing class": (
+        HEADER + "1,2,0\n1,2,N/A\n",
+        {},
+        "target",
+        "line 3 of 't.csv', column 'kind': 'N/A' stands for a missing value",
+        "another name",
+    ),
+    "a word among numbers": (
+        HEADER + "1,2,0\n1,2,1\n1,2,1O\n1,2,2\n",
+        {},
+        "target",
+        "line 4, column 'kind': '1O' is no number, unlike the others",
+        "all of them words",
+    ),
+    "a number among words": (
+        HEADER + "1,2,x\n1,2,y\n1,2,3\n1,2,x\n",
+        {},
+        "target",
+        "line 4, column 'kind': '3' is a number, unlike the others",
+        "all of them words",
+    ),
+    "as many words as numbers": (
+        HEADER + "1,2,0\n1,2,l\n",
+        {},
+        "target",
+        "line 3, column 'kind': 'l' is no number",
+        "",
+    ),
+    "infinite class": (
+        HEADER + "1,2,0\n1,2,1\n1,2,inf\n",
+        {},
+        "target",
+        "'inf' is no number",
+        "",
+    ),
     "fractional class": (
         HEADER + "1,2,0.5\n",
         {},
@@ -194,6 +229,74 @@ def test_csv_refuses_a_target_that_does_not_fit(tmp_path: Path) -> None:
         "line 2 of 't.csv', column 'kind': 'x' is not a number",
         "declare the target as `int[]` if it names classes",
     )
+
+
+MISSING = "nan NaN na NA n/a N/A null NULL none None ? -".split()
+
+
+@pytest.mark.parametrize("others", ["0", "x"])
+@pytest.mark.parametrize("cell", MISSING)
+def test_a_missing_class_is_no_class(cell: str, others: str, tmp_path: Path) -> None:
+    write(tmp_path, HEADER + f"1,2,{others}\n" * 5 + f"1,2, {cell} \n")
+    [(argument, message, _)] = faults(Csv("t.csv", target="kind"), tmp_path)
+    assert argument == "target"
+    assert message.startswith(f"line 7 of 't.csv', column 'kind': {cell!r} stands")
+
+
+@pytest.mark.parametrize("words", ["a1 a2 3b", "x1.5 nano nonet", "1_0 2_0 --"])
+def test_classes_may_be_words_with_digits(words: str, tmp_path: Path) -> None:
+    cells = words.split()
+    write(tmp_path, HEADER + "".join(f"1,2,{cell}\n" for cell in cells * 3))
+    split = Csv("t.csv", target="kind").load(tmp_path, (2,), (), "int", 3)
+    assert split.classes == tuple(sorted(cells))
+
+
+def test_what_is_odd_beyond_the_probed_rows_is_refused_in_load(tmp_path: Path) -> None:
+    write(tmp_path, HEADER + "1,2,0\n" * 1200 + "1,2,O\n")
+    source = Csv("t.csv", target="kind")
+    assert faults(source, tmp_path) == []
+    with pytest.raises(DataError, match="line 1202, column 'kind': 'O' is no number"):
+        source.load(tmp_path, (2,), (), "int", 3)
+
+
+STRATIFIED: list[tuple[tuple[int, ...], Any, bool]] = [
+    ((), "int", True),
+    ((), "real", False),
+    ((1,), "real", False),
+    ((1,), "int", False),
+]
+
+
+@pytest.mark.parametrize(("target", "dtype", "fits"), STRATIFIED)
+def test_only_class_labels_are_stratified(
+    target: tuple[int, ...], dtype: Any, fits: bool, tmp_path: Path
+) -> None:
+    write(tmp_path, HEADER + ROWS.translate(str.maketrans("xyz", "012")))
+    np.savez(tmp_path / "t.npz", x=X, y=Y.reshape(-1, *target))
+    for make in (Csv, Npz):
+        named: dict[str, Any] = {"target": "kind"} if make is Csv else {}
+        name = "t.csv" if make is Csv else "t.npz"
+        for choice in ("auto", False):
+            source = make(name, stratify=choice, **named)
+            assert faults(source, tmp_path, (2,), target, dtype) == []
+        source = make(name, stratify=True, **named)
+        found = faults(source, tmp_path, (2,), target, dtype)
+        assert [argument for argument, *_ in found] == ["stratify"] * (not fits)
+        if not fits:
+            assert f"the target is {dtype}{list(target)}" in found[0][1]
+            with pytest.raises(DataError, match="stratified"):
+                source.load(tmp_path, (2,), target, dtype, 3)
+
+
+@pytest.mark.parametrize("choice", ["auto", True])
+def test_class_labels_are_stratified_unless_told_otherwise(
+    choice: Any, tmp_path: Path
+) -> None:
+    write(tmp_path, HEADER + ROWS)
+    source = Csv("t.csv", target="kind", validation=9, stratify=choice)
+    split = source.load(tmp_path, (2,), (), "int", 3)
+    assert split.validation is not None
+    assert np.bincount(split.validation[1]).tolist() == [3, 3, 3]
 
 
 def test_csv_tells_a_few_faults_at_once(tmp_path: Path) -> None:
@@ -330,10 +433,11 @@ NPZ_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a lone number": ({"x": X, "y": np.array(3)}, "y", "shape ()"),
     "lengths": ({"x": X, "y": Y[:5]}, "y", "x has 10 samples and y has 5"),
     "objects": ({"x": X, "y": Y.astype(object)}, "y", "object"),
-    "texts": ({"x": X.astype(str), "y": Y}, "x", "no plain numbers"),
-    "records": ({"x": np.zeros(10, "f8,f8"), "y": Y}, "x", "no plain numbers"),
-    "complex": ({"x": X * 1j, "y": Y}, "x", "no plain numbers"),
-    "real classes": ({"x": X, "y": Y * 1.0}, "y", "needs class indices"),
+    "texts": ({"x": X.astype(str), "y": Y}, "x", "dtype str,"),
+    "records": ({"x": np.zeros(10, "f8,f8"), "y": Y}, "x", "dtype structured,"),
+    "complex": ({"x": X * 1j, "y": Y}, "x", "dtype complex128,"),
+    "real classes": ({"x": X, "y": Y * 1.0}, "y", "dtype float64, the target int[]"),
+    "boolean classes": ({"x": X, "y": Y > 0}, "y", "dtype bool, the target int[]"),
     "no samples": ({"x": X[:0], "y": Y[:0]}, "x", "no sample"),
     "too few": ({"x": X[:1], "y": Y[:1]}, "validation", "of 1 samples"),
 }
@@ -358,6 +462,54 @@ def test_npz_load_refuses_values(bad: float, tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=X, y=Y)
     with pytest.raises(DataError, match="class 2 at \\[2\\] is out of range"):
         Npz("t.npz").load(tmp_path, (2,), (), "int", 2)
+
+
+DTYPES = {
+    "complex64": np.dtype(np.complex64),
+    "str": np.dtype("<U5"),
+    "bytes": np.dtype("|S3"),
+    "structured": np.dtype([("a", "f8"), ("b", "i4")]),
+    "void": np.dtype("V3"),
+    "object": np.dtype(object),
+    "datetime64[D]": np.dtype("M8[D]"),
+    "datetime64[25s]": np.dtype("M8[25s]"),
+    "timedelta64[ns]": np.dtype("m8[ns]"),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_npz_names_the_dtype_found_and_the_one_needed(
+    dtype: str, tmp_path: Path
+) -> None:
+    wrong = np.zeros((10, 2), DTYPES[dtype])
+    np.savez(tmp_path / "t.npz", x=wrong, y=wrong[:, 0])
+    never = "objects are never read; " if dtype == "object" else ""
+    assert faults(Npz("t.npz"), tmp_path) == [
+        (
+            "x",
+            f"the array has dtype {dtype}, the input real[2] needs real numbers",
+            f"{never}save it as float64",
+        ),
+        (
+            "y",
+            f"the array has dtype {dtype}, the target int[] needs class indices",
+            f"{never}save it as int64",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("classes", [3, None])
+def test_npz_tells_a_class_as_it_is_stored(classes: int | None, tmp_path: Path) -> None:
+    labels = Y.astype(np.uint64)
+    labels[4] = 2**64 - 2
+    np.savez(tmp_path / "t.npz", x=X, y=labels)
+    with pytest.raises(
+        DataError, match="class 18446744073709551614 at \\[4\\] is out of range"
+    ):
+        Npz("t.npz").load(tmp_path, (2,), (), "int", classes)
+    np.savez(tmp_path / "t.npz", x=X, y=Y - 1)
+    with pytest.raises(DataError, match="class -1 at \\[0\\] is out of range"):
+        Npz("t.npz").load(tmp_path, (2,), (), "int", classes)
 
 
 def test_npz_refuses_what_is_no_archive(tmp_path: Path) -> None:

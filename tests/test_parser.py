@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from specc import syntax
 from specc.diagnostics import Diagnostic
 from specc.fragments import NESTING, RESERVED, STATEMENTS
-from specc.parser import grammar_text, parse, parse_expression
+from specc.parser import _friendly, _grammar, grammar_text, parse, parse_expression
 from specc.source import Source, Span
 
 ROOT = Path(__file__).parent.parent
@@ -300,6 +301,20 @@ def test_nesting_ends_at_64(opened):
 def test_nesting_beyond_all_bounds_is_an_error_like_any_other(text):
     _, faults = parse(Source("net.spec", f"model a\nlayers {{ linear({text}"))
     assert [fault.code for fault in faults] in (["E006"], ["E005"])
+
+
+def test_no_message_has_the_name_of_a_terminal():
+    """What may follow in any state of the parser is told in signs and words of a spec."""
+    terminals = {t.name: t.pattern for t in _grammar().terminals}
+    written = {p.value for p in terminals.values() if p.type == "str"}
+    states = _grammar().parser.parser._parse_table.states.values()
+    names = {*terminals, "$END"}
+    for accepted in [{name} for name in names] + [names & set(s) for s in states]:
+        if accepted - {"__IGNORE_0", "__IGNORE_1"}:
+            told = _friendly(accepted - {"__IGNORE_0", "__IGNORE_1"})
+            assert set(re.findall("`(.*?)`", told)) <= written, told
+            bare = set(re.sub("`.*?`", "", told).split()) - {"a"}
+            assert not bare & {n for n in names if n not in {"NAME", "NUMBER"}}, told
 
 
 def test_an_error_in_one_statement_leaves_the_others_readable():

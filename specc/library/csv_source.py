@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FAULTS = 3
 """How many faulty cells are told before reading stops."""
 
+MISSING = frozenset({"-", "?", "n/a", "na", "nan", "none", "null"})
+"""What other programs write, in any case, where a value is missing: never a class."""
+
 
 @dataclass
 class Table:
@@ -34,7 +37,8 @@ class Table:
     x: array[float] = field(default_factory=lambda: array("d"))
     """The features, row by row."""
     target: list[str] = field(default_factory=list)
-    """The target's cells as they stand, white space stripped; none of them is empty."""
+    """The target's cells as they stand, white space stripped; where the table has no
+    faults, none of them is empty, and no class is one of MISSING."""
     lines: array[int] = field(default_factory=lambda: array("q"))
     """The line on which each row ends, from 1."""
     complete: bool = False
@@ -139,6 +143,8 @@ def _fill(
                 _number(table, label, target, line, "target")
             elif not label:
                 table.faults.append(_empty(table, target, line, "target"))
+            elif label.lower() in MISSING:
+                table.faults.append(_missing(table, label, target, line))
             table.target.append(label)
             table.lines.append(line)
         if len(table.faults) >= FAULTS:
@@ -220,6 +226,13 @@ def _empty(table: Table, column: str, line: int, argument: str) -> ArgumentError
     hint = "leave such rows out or fill them in"
     message = f"line {line} of {table.name!r}, column {column!r} is empty"
     return ArgumentError(argument, message, hint, column)
+
+
+def _missing(table: Table, label: str, column: str, line: int) -> ArgumentError:
+    hint = "leave such rows out; if it is a class, give it another name"
+    where = f"line {line} of {table.name!r}, column {column!r}"
+    message = f"{where}: {label!r} stands for a missing value"
+    return ArgumentError("target", message, hint, column)
 
 
 def _fault(message: str, hint: str = "") -> ArgumentError:

@@ -27,6 +27,10 @@ _PROBED_ROWS = 1_000
 """How many rows of a file are looked at while a spec is checked."""
 
 
+Stratify = bool | Literal["auto"]
+"""Whether each class keeps its share in every part; `auto`: where samples have a class."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What a network needs of its samples, and where the spec lies."""
@@ -38,6 +42,11 @@ class Needs:
     target_dtype: Kind
     classes: int | None
     """How many classes the network tells apart; None for a real target, or unknown."""
+
+    @property
+    def one_class(self) -> bool:
+        """Whether the target is one class index a sample."""
+        return self.target_dtype == "int" and self.target_shape == ()
 
 
 class Source:
@@ -142,7 +151,7 @@ class Csv(Source):
     features: tuple[str, ...] | None = None
     validation: Share = 0.2
     test: Share = 0.0
-    stratify: bool = True
+    stratify: Stratify = "auto"
     seed: CountOrZero = 0
 
     def __post_init__(self) -> None:
@@ -176,7 +185,7 @@ class Csv(Source):
         )
 
     def _checked(self, table: csv_source.Table, needs: Needs) -> list[ArgumentError]:
-        faults = list(table.faults)
+        faults = [*_stratify_faults(self.stratify, needs), *table.faults]
         count = len(table.features)
         if table.features and needs.input_shape != (count,):
             found = f"{count} feature{'s' * (count != 1)}"
@@ -208,7 +217,7 @@ class Npz(Source):
     y: str = "y"
     validation: Share = 0.2
     test: Share = 0.0
-    stratify: bool = True
+    stratify: Stratify = "auto"
     seed: CountOrZero = 0
 
     def __post_init__(self) -> None:
@@ -217,7 +226,8 @@ class Npz(Source):
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         path = csv_source.find(needs.folder, self.file)
         found = npz_source.headers(path, {"x": self.x, "y": self.y})
-        faults = npz_source.shape_faults(
+        faults = _stratify_faults(self.stratify, needs)
+        faults += npz_source.shape_faults(
             found, needs.input_shape, needs.target_shape, needs.target_dtype
         )
         if not faults:
@@ -225,17 +235,28 @@ class Npz(Source):
         return faults
 
     def _samples(self, needs: Needs) -> Split:
+        import numpy as np
+
         _refuse(self._faults(needs))
         path = csv_source.find(needs.folder, self.file)
         x, y = npz_source.arrays(path, self.x, self.y, needs.target_dtype)
         _refuse(npz_source.value_faults(x, y, needs.classes))
+        y = y.astype(np.int64 if needs.target_dtype == "int" else np.float64)
         return Split(*_divided(self, x, y, needs))
 
 
 def _divided(source: Csv | Npz, x: Any, y: Any, needs: Needs) -> tuple[Any, Any, Any]:
     counts = sizes(len(y), source.validation, source.test)
-    stratify = source.stratify and needs.target_dtype == "int" and y.ndim == 1
+    stratify = needs.one_class if source.stratify == "auto" else source.stratify
     return divide(x, y, *counts, source.seed, stratify)
+
+
+def _stratify_faults(stratify: Stratify, needs: Needs) -> list[ArgumentError]:
+    if stratify is not True or needs.one_class:
+        return []
+    found = f"{needs.target_dtype}{list(needs.target_shape)}"
+    message = f"only class labels, `int[]`, can be stratified; the target is {found}"
+    return [ArgumentError("stratify", message, "leave it out")]
 
 
 def _refuse(faults: list[ArgumentError]) -> None:

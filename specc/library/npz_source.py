@@ -28,6 +28,22 @@ _HEADER_LIMIT = 10_000
 """Bytes of a header at most, as in NumPy: longer ones are not safe to parse."""
 
 
+_SIZED = {"c": "complex", "f": "float", "i": "int", "u": "uint"}
+_NAMES = {
+    "M": "datetime64",
+    "O": "object",
+    "S": "bytes",
+    "U": "str",
+    "V": "void",
+    "b": "bool",
+    "m": "timedelta64",
+}
+"""What NumPy calls the types of elements, by its letters; sized ones with their bits."""
+
+_DESCR = r"[<>|=]?([biufcOSUV]|[mM](?=8))(\d{0,9})((?<=[mM]8)\[\w+\])?"
+"""A type as a header has it: `<f8`, `|O`, `<M8[ns]`."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What an archive says of one array; `kind` is NumPy's letter for its elements."""
@@ -35,6 +51,19 @@ class Header:
     kind: str
     itemsize: int
     shape: tuple[int, ...]
+    unit: str = ""
+    """That of a date or a duration, in brackets: `[ns]`."""
+    structured: bool = False
+    """Whether each element has fields."""
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name for the type of the elements."""
+        if self.structured:
+            return "structured"
+        if self.kind in _SIZED:
+            return f"{_SIZED[self.kind]}{8 * self.itemsize}"
+        return _NAMES[self.kind] + self.unit
 
     @property
     def holds_numbers(self) -> bool:
@@ -45,11 +74,6 @@ class Header:
     def holds_whole_numbers(self) -> bool:
         """Whether its elements may be class indices."""
         return self.kind in "iu"
-
-    def __str__(self) -> str:
-        words = {"f": "real", "i": "int", "u": "int", "b": "bool", "O": "object"}
-        inside = ", ".join(str(size) for size in self.shape)
-        return f"{words.get(self.kind, 'of another type')}[{inside}]"
 
 
 def headers(path: Path, names: dict[str, str]) -> dict[str, Header]:
@@ -99,13 +123,12 @@ def _header(archive: zipfile.ZipFile, name: str, argument: str) -> Header:
     sizes_ok = isinstance(shape, tuple) and all(
         isinstance(size, int) and size >= 0 for size in shape
     )
-    match = (
-        re.fullmatch(r"[<>|=]?([a-zA-Z])(\d*)", descr) if type(descr) is str else None
-    )
-    if not sizes_ok or (match is None and not isinstance(descr, list)):
+    match = re.fullmatch(_DESCR, descr) if type(descr) is str else None
+    structured = isinstance(descr, list)
+    if not sizes_ok or (match is None and not structured):
         raise broken
-    kind = match[1] if match else "V"
-    header = Header(kind, int(match[2] or 0) if match else 0, shape)
+    kind, itemsize, unit = match.groups("") if match else ("V", "", "")
+    header = Header(kind, int(itemsize or 0), shape, unit, structured)
     if header.holds_numbers:
         wanted = len(start) + len(length_bytes) + length
         wanted += header.itemsize * math.prod(shape)
@@ -126,16 +149,17 @@ def shape_faults(
         header = found[argument]
         real = argument == "x" or target_dtype == "real"
         said = f"{'input' if argument == 'x' else 'target'} {'real' if real else 'int'}"
-        if not header.holds_numbers:
-            message = f"the array is {header}, which has no plain numbers"
-            faults.append(ArgumentError(argument, message, "objects are never read"))
-        elif not real and not header.holds_whole_numbers:
-            message = f"the array is {header}; the target needs class indices"
-            faults.append(ArgumentError(argument, message, "save it as int64"))
+        said += str(list(shape))
+        if not (header.holds_numbers if real else header.holds_whole_numbers):
+            needed = "real numbers" if real else "class indices"
+            message = f"the array has dtype {header.dtype}, the {said} needs {needed}"
+            hint = "objects are never read; " if header.kind == "O" else ""
+            hint += f"save it as {'float64' if real else 'int64'}"
+            faults.append(ArgumentError(argument, message, hint))
         elif header.shape[1:] != shape or not header.shape:
             wanted = ", ".join(["n", *(str(size) for size in shape)])
             message = f"the array has shape {_shaped(header.shape)}, the {said}"
-            message += f"{list(shape)} needs ({wanted}{',' * (not shape)})"
+            message += f" needs ({wanted}{',' * (not shape)})"
             faults.append(ArgumentError(argument, message))
     if not faults and found["x"].shape[0] != found["y"].shape[0]:
         x, y = found["x"].shape[0], found["y"].shape[0]
@@ -152,14 +176,19 @@ def _shaped(shape: tuple[int, ...]) -> str:
 def arrays(
     path: Path, x: str, y: str, target_dtype: str
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Read both arrays, x in float64, y in float64 or int64; or raise ArgumentError."""
+    """Read both arrays, or raise ArgumentError.
+
+    x is in float64, and so is y for a real target; class indices stay as they are stored,
+    because int64 would turn those beyond it into others.
+    """
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            whole = np.int64 if target_dtype == "int" else np.float64
-            with np.errstate(over="ignore"):
-                return archive[x].astype(np.float64), archive[y].astype(whole)
+        with np.load(path, allow_pickle=False) as archive, np.errstate(over="ignore"):
+            inputs, targets = archive[x].astype(np.float64), archive[y]
+            if target_dtype == "real":
+                targets = targets.astype(np.float64)
+            return inputs, targets
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise ArgumentError("file", f"cannot read {path.name!r}: {error}") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
@@ -181,8 +210,9 @@ def value_faults(
             message = f"the array holds {array[place]} at {list(place)}"
             hint = "leave such samples out or fill them in"
             faults.append(ArgumentError(argument, message, hint))
-    if y.dtype == np.int64:
-        outside = (y < 0) if classes is None else (y < 0) | (y >= classes)
+    if y.dtype.kind in "iu":
+        most = np.iinfo(np.int64).max if classes is None else classes - 1
+        outside = (y < 0) | (y > most)
         if outside.any():
             place = tuple(int(i) for i in np.argwhere(outside)[0])
             message = f"class {y[place]} at {list(place)} is out of range"
