@@ -97,16 +97,22 @@ def placed(
 
 def compare(texts: Mapping[Path, str], diff: bool) -> int:
     """Say which files are not what would be written, and with `diff` how."""
-    from specc.output import difference
+    from specc.output import difference, state
 
+    says = {
+        "missing": "is missing: compile the spec",
+        "stale": "is not what specc would write: compile it again",
+        "edited": "was edited by hand: `--force` overwrites the edits",
+        "foreign": "was not written by specc: `--force` overwrites it",
+    }
     code = FINE
     for path, text in texts.items():
-        changes = difference(path, text)
-        if changes:
+        found = state(path, text)
+        if found != "same":
             code = FINDINGS
-            message(f"{path} is not what specc would write: compile it again")
+            message(f"{path} {says[found]}")
             if diff:
-                click.echo(changes, nl=False)
+                click.echo(difference(path, text), nl=False)
     return code
 
 

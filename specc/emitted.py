@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 from specc.library.split import Split
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from specc.library.split import Samples
 
 SMALL_STEP = 1_000_000
@@ -56,10 +59,20 @@ def imported(path: Path) -> ModuleType:
     return module
 
 
+def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
+    """Give the number farthest from 0 if float32 cannot hold it, else None."""
+    import numpy as np
+
+    farthest = max(numbers.min(initial=0), numbers.max(initial=0), key=abs)
+    with np.errstate(over="ignore"):
+        return float(farthest) if np.isinf(np.float32(farthest)) else None
+
+
 def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]:
     """Give the parts of a split as torch tensors on `device`, reals in `dtype`.
 
-    Raises ValueError, in torch's words, where the device cannot be used.
+    Raises ValueError, in torch's words, where the device cannot be used, be it that
+    nothing comes back from it.
     """
     import torch
 
@@ -72,7 +85,9 @@ def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]
         return torch.tensor(x, dtype=real, device=device), target
 
     try:
-        return {part: moved(samples) for part, samples in split.parts.items()}
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        parts = {part: moved(samples) for part, samples in split.parts.items()}
+        parts["train"][1][:1].cpu()
+        return parts
+    except (RuntimeError, AssertionError, TypeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(reason) from None

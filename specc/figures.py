@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from specc.library.split import Split
+from specc.lower import gives_logits
 from specc.model import Clause, Model
 from specc.run_folder import CURVES, REGION
 
@@ -42,12 +43,14 @@ def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
     from specc import plots
 
     like = network.flat_parameters
+    logits = gives_logits(model)
 
     def predict(points: NDArray[np.float64]) -> NDArray[np.float64]:
         import torch
 
         x = torch.tensor(points, dtype=like.dtype, device=like.device)
-        told: NDArray[np.float64] = network.predict(x).double().cpu().numpy()
+        said = network.predict(x).double().cpu()
+        told: NDArray[np.float64] = (said.sigmoid() if logits else said).numpy()
         return told
 
     part, (x, y) = list(split.parts.items())[-1]
@@ -71,7 +74,4 @@ def _threshold(model: Model) -> float | None:
     for metric in model.metrics:
         if metric.use.entry.name == "accuracy":
             return float(metric.use["threshold"])
-    if model.loss.use.entry.name != "binary_cross_entropy":
-        return None
-    last = model.nodes[-1].use.entry.name if model.nodes else ""
-    return 0.5 if last == "sigmoid" else 0.0
+    return 0.5 if model.loss.use.entry.name == "binary_cross_entropy" else None

@@ -43,6 +43,25 @@ def is_ours(text: str) -> bool:
     return len(header) == 3 and text == sealed(body)
 
 
+State = Literal["missing", "same", "stale", "edited", "foreign"]
+
+
+def state(path: Path, text: str) -> State:
+    """Say what lies at `path`, where `text` belongs.
+
+    It is "missing", the "same", "stale" (specc's own, or empty), "edited" by hand since
+    specc wrote it, or "foreign": never specc's.
+    """
+    on_disk = _read(path)
+    if on_disk is None:
+        return "missing"
+    if on_disk == text:
+        return "same"
+    if not on_disk or is_ours(on_disk):
+        return "stale"
+    return "edited" if on_disk.startswith(HEADER[0]) else "foreign"
+
+
 def difference(path: Path, text: str) -> str:
     """Give a unified diff from the file at `path` (none: an empty one) to `text`."""
     import difflib
@@ -67,11 +86,11 @@ def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]
     set, and `OSError` where the file system refuses. Follows a link to what it names.
     """
     place = Path(os.path.realpath(path))
-    on_disk = _read(place)
-    if on_disk == text:
+    found = state(place, text)
+    if found == "same":
         return "unchanged"
-    if on_disk and not force and not is_ours(on_disk):
-        raise EditedByHand(path, once_ours=on_disk.startswith(HEADER[0]))
+    if found in ("edited", "foreign") and not force:
+        raise EditedByHand(path, once_ours=found == "edited")
     try:
         replace_whole(place, text.encode())
     except OSError as error:
@@ -96,9 +115,9 @@ def _read(path: Path) -> str | None:
 def replace_whole(path: Path, content: bytes) -> None:
     """Write a new file beside `path`, sync it and rename it over `path`.
 
-    Raises `OSError`, and then what was at `path` is as it was.
+    Raises `OSError` that names `path`, and then what was there is as it was.
     """
-    with _temporary(path) as temporary:
+    with naming(path), _temporary(path) as temporary:
         # 0o666 less the umask; a file that exists keeps the permissions that it has.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with open(descriptor, "wb") as file:
@@ -114,6 +133,16 @@ def replace_whole(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an `OSError` name `path`: a full disk names no file, others a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager

@@ -131,4 +131,6 @@ def endings(history: Any, epochs: int) -> str:
     text = f"{run} of {epochs} epochs in {history.seconds:.1f} s ({why})"
     if run and history.best_epoch is not None and history.best_epoch >= 0:
         text += f"; kept epoch {history.best_epoch}, counted from 0"
+    if not run and history.stopped_by == "interrupted":
+        text += "; the parameters are those after part of the first epoch"
     return text

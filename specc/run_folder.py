@@ -22,14 +22,15 @@ CURVES, REGION = "curves.png", "region.png"
 
 
 class NotARun(Exception):
-    """The folder asked for holds something else than a run."""
+    """The folder asked for holds something else than a run of the model."""
 
 
 def make(name: str, out: str | None) -> Path:
-    """Make the folder `out`, or by default the first free one of `runs/name`,
-    `runs/name-2`, …
+    """Make the folder `out` for a run of the model `name`, or by default the first free
+    one of `runs/name`, `runs/name-2`, …
 
-    Raises NotARun where `out` is no folder, or has files and is no run's, and OSError.
+    Raises NotARun where `out` is no folder, or has files and is no run's or another
+    model's, and OSError.
     """
     if out is None:
         for number in count(1):
@@ -43,23 +44,35 @@ def make(name: str, out: str | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not _is_run(folder):
         raise NotARun(f"{folder} has files and is not the folder of a run")
+    others = sorted(_models(folder) - {name})
+    if others:
+        found = f"{folder} holds a run of another model, `{others[0]}`"
+        raise NotARun(f"{found}: choose another --out for `{name}`")
     return folder
 
 
 def _is_run(folder: Path) -> bool:
     """Whether a history, a spec and a module of specc's lie in the folder."""
+    complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
+    return complete and bool(_models(folder))
+
+
+def _models(folder: Path) -> set[str]:
+    """Name the models whose modules, written by specc, lie in the folder."""
     first = HEADER[0].encode()
     modules = (path for path in folder.glob("*.py") if path.is_file())
-    complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
-    return complete and any(
-        path.read_bytes()[: len(first)] == first for path in modules
-    )
+    return {path.stem for path in modules if path.read_bytes().startswith(first)}
 
 
 def begin(folder: Path) -> None:
-    """Mark the folder as a run's, so that a run cut short can be started again in it."""
-    if not (folder / HISTORY).exists():
-        replace_whole(folder / HISTORY, b"")
+    """Remove what an earlier run came to, and mark the folder as a run's.
+
+    So a run cut short can be started again in it, and never lies beside the parameters,
+    history or pictures of another.
+    """
+    for name in (WEIGHTS, CURVES, REGION):
+        (folder / name).unlink(missing_ok=True)
+    replace_whole(folder / HISTORY, b"")
 
 
 def history_csv(history: Sequence[Mapping[str, Any]]) -> bytes:

@@ -76,6 +76,9 @@ def train_command(
         place = f"{error.filename}: " if error.filename else ""
         message(f"{place}{reason}", "error")
         return USAGE
+    except KeyboardInterrupt:
+        message("interrupted")
+        return INTERRUPTED
 
 
 def prepare(
@@ -101,6 +104,7 @@ def prepare(
         hint = "add one, such as `data disk(train=1000, validation=1000)`"
         raise Refused(f"{source.name} has no `data` statement to train on; {hint}")
     split = load(model, model.data, None if path == "-" else Path(path).parent)
+    check_samples(model, model.data, split, dtype)
     try:
         samples = tensors(split, device, dtype)
     except ValueError as error:
@@ -111,21 +115,19 @@ def prepare(
         raise Refused(str(error)) from None
     run = Run(model, model.data, split, samples, folder)
     stem = model.name if path == "-" else Path(path).stem
-    try:
-        output.write(run.module_path, text, force=False)
-    except output.EditedByHand as error:
-        text = f"{error.path} was edited by hand: choose another --out"
-        raise Refused(text) from None
-    output.replace_whole(folder / f"{stem}.spec", source.text.encode())
+    if output.state(run.module_path, text) in ("edited", "foreign"):
+        raise Refused(f"{run.module_path} was edited by hand: choose another --out")
     run_folder.begin(folder)
+    output.write(run.module_path, text, force=False)
+    output.replace_whole(folder / f"{stem}.spec", source.text.encode())
     return run
 
 
 def load(model: Model, data: Clause, folder: Path | None) -> Split:
-    """Load the spec's samples, and see that early stopping has what it monitors."""
+    """Load the spec's samples."""
     target = model.target
     classes = model.output_shape[-1] if target.dtype == "int" else None
-    place = f"{model.source.name}:{data.span.line}: " if data.span else ""
+    place = place_of(model, data)
     try:
         split: Split = data.use().load(
             folder, model.input.shape, target.shape, target.dtype, classes
@@ -134,11 +136,39 @@ def load(model: Model, data: Clause, folder: Path | None) -> Split:
         raise Refused(f"{place}{error}", FINDINGS) from None
     except MemoryError:
         raise Refused(f"{place}the samples do not fit into memory") from None
+    return split
+
+
+def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
+    """Refuse samples that training could not use: what early stopping monitors is not
+    there, they are no whole batch, or `dtype` cannot hold them.
+    """
+    from specc.emitted import beyond_float32
+
+    place = place_of(model, data)
     stopping = model.early_stopping
     if stopping and stopping.monitor.startswith("val_") and split.validation is None:
         text = f"early stopping monitors `{stopping.monitor}`, and the data have no"
         raise Refused(f"{place}{text} validation samples", FINDINGS)
-    return split
+    count, batch = len(split.train[1]), model.train.batch_size
+    if model.train.drop_last and count < batch:
+        text = f"`drop_last` leaves none of {count:,} training samples"
+        hint = f"they are fewer than batch_size={batch}"
+        raise Refused(f"{place}{text}: {hint}", FINDINGS)
+    if dtype != "float32":
+        return
+    for samples in split.parts.values():
+        for feature, numbers in zip((model.input, model.target), samples, strict=True):
+            number = beyond_float32(numbers)
+            if number is not None:
+                text = f"`{feature.name}` has {number!r}, which float32 cannot hold"
+                hint = "`--dtype float64` holds it"
+                raise Refused(f"{place}{text}: {hint}", FINDINGS)
+
+
+def place_of(model: Model, clause: Clause) -> str:
+    """Write where a clause stands, to begin a message with."""
+    return f"{model.source.name}:{clause.span.line}: " if clause.span else ""
 
 
 def execute(
@@ -148,9 +178,12 @@ def execute(
     device: str,
     quiet: bool,
 ) -> int:
-    """Train the module in the run's folder, write what came out, and print the figures."""
+    """Train the module in the run's folder, keep what came out, and print the figures.
+
+    Pictures come last: whatever happens to them, the rest is kept and told.
+    """
     from specc.emitted import imported, threads
-    from specc.report import EpochProgress, console, endings, final_table
+    from specc.report import EpochProgress
 
     module = imported(run.module_path)
     samples = run.samples
@@ -169,36 +202,42 @@ def execute(
                 checkpoint=None,
             )
         except ValueError as error:
-            # What the module says about its arguments: a number that float32 cannot hold.
+            # What the module says about its arguments: a rate that grows out of range.
             raise Refused(str(error), FINDINGS) from None
-    figures = {part: network.evaluate(*s) for part, s in samples.items()}
-    written = keep(run, network, history)
-    out = console(sys.stdout)
-    out.print(final_table(figures))
-    out.print(endings(history, most))
-    out.print("\n".join(f"  {path}" for path in written))
-    if history.note:
-        message(history.note, "error")
+    keep(run, network, history)
+    try:
+        tell(run, network, history, most)
+    except KeyboardInterrupt:
+        kept = "the parameters and the history are kept in"
+        message(f"interrupted: {kept} {run.folder}")
+        return INTERRUPTED
     codes = {"interrupted": INTERRUPTED, "non_finite": FINDINGS}
     return codes.get(history.stopped_by, FINE)
 
 
-def keep(run: Run, network: Any, history: Any) -> list[Path]:
-    """Write parameters, history and figures, the dearest first; give every file's path."""
-    from specc.figures import drawn
-
+def keep(run: Run, network: Any, history: Any) -> None:
+    """Write the parameters and the history, the dearest first."""
     weights = run.folder / run_folder.WEIGHTS
-    network.save(weights)
+    with output.naming(weights):
+        network.save(weights)
     record = run.folder / run_folder.HISTORY
     output.replace_whole(record, run_folder.history_csv(history))
+
+
+def tell(run: Run, network: Any, history: Any, epochs: int) -> None:
+    """Print the figures and how training ended, then draw, then print every file's path."""
+    from specc.figures import drawn
+    from specc.report import console, endings, final_table
+
+    out = console(sys.stdout)
+    figures = {part: network.evaluate(*s) for part, s in run.samples.items()}
+    out.print(final_table(figures))
+    out.print(endings(history, epochs))
+    if history.note:
+        message(history.note, "error")
     pictures = drawn(run.model, run.data, run.split, network, history)
-    written = [weights, record]
-    for name in (run_folder.CURVES, run_folder.REGION):
-        picture = run.folder / name
-        if name in pictures:
-            output.replace_whole(picture, pictures[name])
-            written.append(picture)
-        else:
-            # One of an earlier run would belong to other parameters.
-            picture.unlink(missing_ok=True)
-    return [run.module_path, *written]
+    for name, picture in pictures.items():
+        output.replace_whole(run.folder / name, picture)
+    names = (run_folder.WEIGHTS, run_folder.HISTORY, *pictures)
+    written = [run.module_path, *(run.folder / name for name in names)]
+    out.print("\n".join(f"  {path}" for path in written))

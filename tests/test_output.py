@@ -13,7 +13,7 @@ import time
 import pytest
 
 from specc import output
-from specc.output import EditedByHand, difference, is_ours, sealed, write
+from specc.output import EditedByHand, difference, is_ours, sealed, state, write
 
 OLD, NEW = sealed('"""old."""\n'), sealed('"""new."""\n')
 
@@ -84,6 +84,32 @@ def test_line_ends_of_another_system_are_no_edit(tmp_path):
     path = tmp_path / "net.py"
     path.write_bytes(OLD.replace("\n", "\r\n").encode())
     assert write(path, NEW, force=False) == "written"
+
+
+def test_what_lies_at_a_path_is_told(tmp_path):
+    path = tmp_path / "net.py"
+    assert state(path, NEW) == "missing"
+    for content, found in (
+        (NEW, "same"),
+        (OLD, "stale"),
+        ("", "stale"),
+        (OLD + "# mine\n", "edited"),
+        ("# mine\n", "foreign"),
+    ):
+        path.write_text(content)
+        assert state(path, NEW) == found
+
+
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+def test_an_error_names_the_file_itself(tmp_path, monkeypatch, call):
+    def refuse(*given, **_keywords):
+        names = given if call == "open" else ()
+        raise OSError(errno.ENOSPC, "No space left on device", *names[:1])
+
+    monkeypatch.setattr(output.os, call, refuse)
+    with pytest.raises(OSError) as caught:
+        output.replace_whole(tmp_path / "curves.png", b"x")
+    assert caught.value.filename == str(tmp_path / "curves.png")
 
 
 def test_a_link_stays_a_link(tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import plots, report, run_folder
+from specc import emitted, figures, output, plots, report, run_folder
 from specc.train import train_command
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -160,6 +160,49 @@ def test_a_module_edited_by_hand_is_kept(
     assert "edited by hand" in capsys.readouterr().err
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_run_of_another_model_is_kept(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(out="mine") == 0
+    before = contents(here / "mine")
+    write(here, spec=SPEC.replace("model ring", "model hoop"))
+    assert train(out="mine") == 2
+    assert contents(here / "mine") == before
+    assert "mine holds a run of another model, `ring`" in capsys.readouterr().err
+
+
+def test_a_run_that_replaces_another_begins_with_none_of_its_results(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    assert train(out="mine") == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(emitted, "imported", interrupt)
+        write(here, lr=0.25)
+        assert train(out="mine") == 130
+    spec = (here / "ring.spec").read_bytes()
+    assert set(contents(here / "mine")) == {"ring.spec", "ring.py", "history.csv"}
+    assert contents(here / "mine")["history.csv"] == b""
+    assert contents(here / "mine")["ring.spec"] == spec
+    assert train(out="mine") == 0
+    assert set(contents(here / "mine")) == FILES
+
+
+def test_a_module_edited_by_hand_keeps_its_run(here: Path) -> None:
+    assert train(out="mine") == 0
+    module = here / "mine" / "ring.py"
+    module.write_text(module.read_text() + "\n# mine\n")
+    before = contents(here / "mine")
+    assert train(out="mine") == 2
+    assert contents(here / "mine") == before
+
+
 def test_a_folder_with_a_spec_and_its_module_is_no_run(here: Path) -> None:
     assert train() == 0
     (here / "ring.py").write_bytes((here / "runs/ring/ring.py").read_bytes())
@@ -183,6 +226,77 @@ def test_an_interrupted_run_is_kept(
     assert {path.name for path in run.iterdir()} == FILES
     assert len(rows(run)) == 5
     assert "5 of 50 epochs" in (out := capsys.readouterr().out) and "interrupted" in out
+
+
+def test_an_interrupted_first_epoch_is_told(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = emitted.imported
+
+    def interrupting(path: Path) -> Any:
+        module = real(path)
+
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module.Model, "_train", interrupt)
+        return module
+
+    monkeypatch.setattr(emitted, "imported", interrupting)
+    assert train() == 130
+    out = capsys.readouterr().out
+    assert "0 of 3 epochs" in out and "interrupted" in out
+    assert "the parameters are those after part of the first epoch" in out
+
+
+@pytest.mark.parametrize("name", ["tensors", "imported"])
+def test_ctrl_c_before_training_says_so(
+    name: str,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(emitted, name, interrupt)
+    assert train(quiet=True) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_ctrl_c_while_drawing_loses_no_figures(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(figures, "drawn", interrupt)
+    assert train(quiet=True) == 130
+    run = Path("runs") / "ring"
+    assert {path.name for path in run.iterdir()} == FILES - {"curves.png", "region.png"}
+    assert len(rows(run)) == 3
+    out, err = capsys.readouterr()
+    assert "accuracy" in out and "3 of 3 epochs" in out
+    kept = f"interrupted: the parameters and the history are kept in {run}\n"
+    assert err == kept
+
+
+def test_ctrl_c_before_the_figures_loses_no_parameters(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "final_table", interrupt)
+    assert train(quiet=True) == 130
+    assert (here / "runs/ring/model.safetensors").is_file()
+    assert "are kept in" in capsys.readouterr().err
 
 
 REGRESSION = """
@@ -284,6 +398,57 @@ def test_rows_beyond_the_probed_ones_are_refused_with_their_place(
     assert "ring.spec:9: line 2002 of 'points.csv', column 'height': '?'" in err
 
 
+@pytest.mark.parametrize("archive", [False, True])
+def test_a_number_that_float32_cannot_hold_is_refused(
+    archive: bool, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ["1,1e300,3", *["1,2,3"] * 19]
+    (here / "points.csv").write_text("\n".join(["width,height,z", *cells]))
+    spec = REGRESSION
+    if archive:
+        table = np.array([[float(cell) for cell in row.split(",")] for row in cells])
+        np.savez(here / "points.npz", x=table[:, :2], y=table[:, 2:])
+        spec = REGRESSION.replace('csv("points.csv", target="z")', 'npz("points.npz")')
+    write(here, spec=spec)
+    assert train() == 1
+    err = capsys.readouterr().err
+    assert "ring.spec:9: `point` has 1e+300, which float32 cannot hold" in err
+    assert "`--dtype float64` holds it" in err
+    assert not (here / "runs").exists()
+    assert train(dtype="float64") == 1
+    assert "the loss is not finite" in capsys.readouterr().err
+
+
+def test_float32_is_asked_about_the_farthest_number() -> None:
+    largest = float(np.finfo(np.float32).max)
+    assert emitted.beyond_float32(np.array([[0.5, largest], [-largest, 0]])) is None
+    assert emitted.beyond_float32(np.array([[0.5, 2], [-1e39, 1e38]])) == -1e39
+    assert emitted.beyond_float32(np.zeros((0, 2))) is None
+
+
+def test_less_than_one_whole_batch_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here, spec=SPEC.replace("batch_size=10", "batch_size=61, drop_last=true"))
+    assert train() == 1
+    err = capsys.readouterr().err
+    assert "ring.spec:10: `drop_last` leaves none of 60 training samples" in err
+    assert "fewer than batch_size=61" in err
+    assert not (here / "runs").exists()
+    write(here, spec=SPEC.replace("batch_size=10", "batch_size=60, drop_last=true"))
+    assert train(quiet=True) == 0
+
+
+@pytest.mark.parametrize("device", ["warp", "meta", "hpu"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_device_that_cannot_be_used_leaves_no_folder(
+    device: str, dtype: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(device=device, dtype=dtype) == 2
+    assert f"cannot use --device {device}: " in capsys.readouterr().err
+    assert not (here / "runs").exists()
+
+
 def test_missing_files_devices_and_permissions(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -311,6 +476,30 @@ def test_a_full_disk_is_said_plainly(
     assert train() == 2
     assert "history.csv: No space left on device" in capsys.readouterr().err
     assert not list((here / "runs/ring").glob(".*.tmp"))
+
+
+def test_a_disk_that_fills_up_while_drawing_loses_no_figures(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = output.os.fsync
+
+    def full(descriptor: int) -> None:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        if ".region.png." in name:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("no /proc to ask for the file's name")
+    monkeypatch.setattr(output.os, "fsync", full)
+    assert train(quiet=True) == 2
+    out, err = capsys.readouterr()
+    assert "accuracy" in out and "3 of 3 epochs" in out
+    assert err == f"error: {Path('runs/ring/region.png')}: No space left on device\n"
+    left = {path.name for path in (here / "runs/ring").iterdir()}
+    assert left == FILES - {"region.png"}
 
 
 def test_the_command_is_reached_through_the_cli(here: Path) -> None:
