@@ -7,7 +7,7 @@ READY := .venv/ready
 .PHONY: demo test lint bench golden clean
 
 demo: $(READY)  ## compile and train the example, plots in runs/disk
-	$(BIN)/specc train examples/disk.spec --out runs/disk
+	$(BIN)/specc train examples/disk.spec --dtype float64 --out runs/disk
 
 test: $(READY)
 	$(BIN)/python -m pytest
