@@ -7,6 +7,7 @@ its lines end in a line feed.
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -96,8 +97,10 @@ def read(path: str) -> Source:
 
 def _reason(error: OSError | ValueError) -> str:
     match error:
-        case FileNotFoundError():
-            return "no such file"
+        case FileNotFoundError(filename=str() as path):
+            near = f"{path}.spec"
+            hint = f"; did you mean {near}?" if os.path.isfile(near) else ""
+            return f"no such file{hint}"
         case IsADirectoryError():
             return "it is a folder, not a file"
         case PermissionError():

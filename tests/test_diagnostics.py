@@ -186,3 +186,11 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path):
     path = tmp_path / "a.spec"
     path.write_bytes(b"\xef\xbb\xbfmodel a\r\nloss mse\r")
     assert read(str(path)).text == "model a\nloss mse\n"
+
+
+def test_a_forgotten_ending_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "net.spec").write_text("model net\n")
+    with pytest.raises(Unreadable, match=r"no such file; did you mean .*net\.spec\?"):
+        read(str(tmp_path / "net"))
+    with pytest.raises(Unreadable, match="no such file$"):
+        read(str(tmp_path / "nets"))
