@@ -130,6 +130,10 @@ def _compared(prediction: Value, target: Value, **attrs: Any) -> Type:
     return (), "real"
 
 
+def _accumulated(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Type:
+    return _broadcast(c, mm(a, b))
+
+
 def _flat(x: Value) -> Type:
     dims = [str(dim) for dim in x.shape if dim != 1]
     return (" * ".join(dims) or 1,), x.dtype
@@ -148,6 +152,10 @@ def _log_p(z: Value, axis: int) -> Value:
 
 def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
     return -mean(apply("pick", _log_p(z, axis), t, axis=axis))
+
+
+def _gemm(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Value:
+    return c * beta + mm(a, b) * alpha
 
 
 def _logistic(z: Value, t: Value) -> Value:
@@ -273,14 +281,8 @@ OPS: dict[str, Op] = {
     ),
     "wide_mm": Op(_product, expansion=lambda a, b: mm(a, b)),
     # beta c + alpha (a result): what is added to is written over.
-    "accumulate_mm": Op(
-        lambda c, a, b, beta, alpha: _broadcast(c, mm(a, b)),
-        expansion=lambda c, a, b, beta, alpha: c * beta + mm(a, b) * alpha,
-    ),
-    "wide_accumulate_mm": Op(
-        lambda c, a, b, beta, alpha: _broadcast(c, mm(a, b)),
-        expansion=lambda c, a, b, beta, alpha: c * beta + mm(a, b) * alpha,
-    ),
+    "accumulate_mm": Op(_accumulated, expansion=_gemm),
+    "wide_accumulate_mm": Op(_accumulated, expansion=_gemm),
     "accumulate_sum": Op(
         lambda c, x, beta, alpha: (c.shape, "real"),
         expansion=lambda c, x, beta, alpha: (

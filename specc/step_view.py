@@ -152,12 +152,13 @@ def _rows(name: str, shape: tuple[int, ...]) -> str:
 def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
     if not columns:
         rows = (
-            "Samples are rows. The layers are wide, so that the products take the time:"
-            " every result is written to a buffer that is kept for its batch size."
+            "Samples are rows. The layers are wide, so that the products take the time."
+            " Results are written to buffers that are kept for their batch size, but for"
+            " those of wide products: what the faster kernel gives is new."
         )
         descent = (
             " The backward pass adds to what it is given: with the parameters in place"
-            " of the gradients it is the update, and no gradient passes through memory."
+            " of the gradients it is the update, which saves a pass over both."
         )
         return rows + descent if descends else rows
     if not ones:

@@ -564,8 +564,12 @@ def test_an_update_that_comes_too_early_is_found() -> None:
     good = optimize(derive(lower(checked(WIDE))), "torch").backward
     run(good)
     outputs = sorted(good.outputs, key=lambda output: output[0] == "d_linear2")
+    bad = replace(good, outputs=tuple(outputs))
     with pytest.raises(AssertionError, match="linear3_weight too late"):
-        run(replace(good, outputs=tuple(outputs)))
+        run(bad)
+    found = derive(lower(checked(WIDE)))
+    with pytest.raises(InvalidProgram, match="backward reads linear3_weight too late"):
+        buffers(bad, found.overwritten["backward"])
 
 
 def test_a_result_that_is_a_view_is_written_to_a_buffer() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -165,6 +166,12 @@ def test_an_argument_of_fit_that_does_not_fit_changes_nothing(message: str) -> N
 def test_a_seed_is_a_whole_number(seed: Any) -> None:
     with pytest.raises(ValueError, match="seed: expected a whole number"):
         module_of_spec(SMALL).Model(seed=seed)
+
+
+def test_a_seed_of_numpy_is_one_of_python() -> None:
+    module = module_of_spec(SMALL)
+    expected = module.Model(seed=2**40).flat_parameters
+    assert torch.equal(module.Model(seed=np.int64(2**40)).flat_parameters, expected)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def buffers(program: Program, over: Mapping[str, str] | None = None) -> Program:
                 and uses[first] == 1
             ):
                 slots[first] = slots[value]
-    _check_overwriting(program, slots)
+    _check_overwriting(program, slots, over)
     ids = {id(value): slot for value, slot in slots.items()}
     order = iter(program.values)
 
@@ -56,12 +56,17 @@ def buffers(program: Program, over: Mapping[str, str] | None = None) -> Program:
     return rewrite(program, placed)
 
 
-def _check_overwriting(program: Program, slots: Mapping[Value, str]) -> None:
-    """Refuse a Program that reads an argument after it was written over."""
+def _check_overwriting(
+    program: Program, slots: Mapping[Value, str], over: Mapping[str, str]
+) -> None:
+    """Refuse a Program that reads an argument after it was written over.
+
+    What is added to `d_x` may be added to `x` itself: then x is written over too.
+    """
     written: set[str] = set()
     for value in program.values:
         slot = slots.get(value, "")
         for arg in value.args:
-            if arg.op == "input" and arg.name in written:
+            if arg.op == "input" and written & {arg.name, over.get(f"d_{arg.name}")}:
                 raise InvalidProgram(f"{program.name} reads {arg.name} too late")
         written.add(slot)
