@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+BENCH := .venv-bench/bin
+BENCH_READY := .venv-bench/ready
 
-.PHONY: demo test lint bench golden clean
+.PHONY: demo test lint bench bench-all golden clean
 
 demo: $(READY)  ## compile and train the example, plots in runs/disk
 	$(BIN)/specc train examples/disk.spec --dtype float64 --out runs/disk
@@ -21,6 +23,9 @@ lint: $(READY)
 bench: $(READY)  ## one pinned core; give it an idle machine
 	$(BIN)/python benchmarks/step.py --check
 
+bench-all: $(BENCH_READY)  ## every target beside its peers, plots in benchmarks/out; half an hour
+	$(BENCH)/python benchmarks/compare.py --check
+
 golden: $(READY)  ## write generated/ anew; read the difference before committing it
 	$(BIN)/python -m pytest tests/test_golden.py --update-golden
 
@@ -29,5 +34,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
+$(BENCH_READY): pyproject.toml constraints.txt  # the peers are large: an environment of their own
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $(BENCH_READY)
+
 clean:
-	rm -rf .venv runs build dist
+	rm -rf .venv .venv-bench runs build dist benchmarks/out
