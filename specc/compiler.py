@@ -16,9 +16,18 @@ from specc.source import Source
 
 if TYPE_CHECKING:
     from specc.derive import Derived
+    from specc.targets.text import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
 TARGETS = ("torch",)
+"""The names of the targets; the first is the default."""
+
+
+def target_called(name: str) -> Target:
+    """Give the target of a name in `TARGETS`."""
+    from specc.targets.torch_text import TORCH
+
+    return {target.name: target for target in (TORCH,)}[name]
 
 
 @dataclass(frozen=True)
@@ -78,42 +87,46 @@ def text_of(model: Model, target: str, stage: str, command: str) -> str:
     lowered = lower(model)
     if stage == "ir":
         return "\n".join(show(program) for program in lowered.programs)
-    derived = derive(lowered)
+    language = target_called(target)
+    derived = derive(lowered, language)
     if stage == "grad":
         return "\n".join(show(program) for program in derived.programs)
-    derived = optimize(derived, target)
+    derived = optimize(derived, language)
     if stage == "opt":
         return "\n".join(show(program) for program in derived.programs)
     from specc.emit import emit
 
-    return emit(model, derived, command)
+    return emit(model, derived, language, command)
 
 
-def optimize(derived: Derived, target: str) -> Derived:
+def optimize(derived: Derived, target: Target) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
     from specc.ir import Program, nameless, verify
-    from specc.passes.buffers import buffers
+    from specc.passes.buffers import OVERWRITING, buffers
     from specc.passes.expand import expand
     from specc.passes.fuse import fuse
     from specc.passes.share import share
     from specc.passes.simplify import simplify
-    from specc.targets.torch_text import TORCH
 
-    primitive = {"torch": TORCH}[target].primitive
+    primitive = target.primitive
     formulas = derived.formulas
     overwritten = derived.overwritten
+    sharing = OVERWRITING if target.workspace else frozenset()
 
     def formula(program: Program) -> Program:
         return nameless(program) if program.name in formulas else program
+
+    def placed(program: Program) -> Program:
+        return buffers(program, overwritten.get(program.name), sharing)
 
     passes = (
         ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns
         ("expand", lambda program: expand(program, primitive)),  # to what can be shared
         ("formulas", formula),  # before buffers, which go to what has a name
         ("share", share),  # before fusion, which would make equal things different
-        ("fuse", fuse),  # sees each expression once
+        ("fuse", lambda program: fuse(program, primitive)),  # sees each once
         ("simplify", simplify),  # what fusion and expansion left behind
-        ("buffers", lambda program: buffers(program, overwritten.get(program.name))),
+        ("buffers", placed),  # knows every statement
     )
 
     def run(program: Program) -> Program:

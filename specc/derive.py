@@ -1,6 +1,6 @@
 """From the lowered network to every Program of a module: the derivatives, and the layout.
 
-`columns` decides how samples lie. Programs that one step runs (forward, loss gradient, backward)
+`columns` tells how samples lie. Programs that one step runs (forward, loss gradient, backward)
 follow it; those that look along an axis of many samples (output, loss, metrics) see rows.
 """
 
@@ -19,9 +19,10 @@ from specc.ops import OPS
 from specc.passes.descend import descend, is_descent
 from specc.passes.expand import expand
 from specc.passes.layout import layout
+from specc.targets.text import Target
 
 WIDE = 16_384
-"""A weight of more numbers than this makes arithmetic cost more than calls: samples are rows."""
+"""A weight of more numbers than this makes arithmetic cost more than calls."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Derived:
     loss_gradient: Program
     """the last layer's value and the target -> dL/d(that value)."""
     step_loss: Program | None
-    """what loss_gradient kept, perhaps the target -> L, where that is enough."""
+    """what loss_gradient kept, perhaps the target -> L, where that is enough; None also where
+    the target keeps nothing."""
     backward: Program
     """what forward kept and dL/d(the last layer's value) -> dL/d(every parameter)."""
     descends: bool
@@ -91,16 +93,18 @@ class Derived:
         return (*(p for p in single if p is not None), *self.metrics)
 
 
-def derive(lowered: Lowered) -> Derived:
-    """Choose the layout and differentiate."""
+def derive(lowered: Lowered, target: Target) -> Derived:
+    """Choose the layout, as the target wants it, and differentiate."""
     weights = [v.shape for v in lowered.forward.inputs[1:]]
-    columns = all(_elements(shape) <= WIDE for shape in weights)
+    wide = any(_elements(shape) > WIDE for shape in weights)
+    columns = target.columns and not wide
     turn = layout if columns else _as_it_is
     forward = verify(turn(lowered.forward), "layout")
     loss = turn(lowered.loss)
     x, *parameters = forward.inputs
     layers = [list(group) for _, group in groupby(parameters, _layer)]
-    descends = not columns and is_descent(lowered.update)
+    descending = {"never": False, "wide": wide, "always": True}[target.descends]
+    descends = descending and is_descent(lowered.update)
     wrt = _descending(forward, layers) if descends else _last_first(layers)
     everything = differentiate(forward, (*wrt, x), "backward")
     *gradients, (d_input, by_input) = everything.outputs
@@ -111,7 +115,7 @@ def derive(lowered: Lowered) -> Derived:
     loss_gradient = differentiate(
         loss, (last,), f"{loss.name}_gradient", seed=constant(1)
     )
-    step_loss = _step_loss(loss, loss_gradient)
+    step_loss = _step_loss(loss, loss_gradient) if target.workspace else None
     if step_loss is not None:
         loss_gradient = saved(loss_gradient, step_loss)
     output_gradient = None

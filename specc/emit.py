@@ -12,26 +12,27 @@ from typing import Any
 from specc.derive import Derived
 from specc.formatting import formatted
 from specc.model import Model
+from specc.targets.text import Target
 from specc.view import Code
 
 STDLIB = frozenset(
     "__future__ argparse collections itertools json math os tempfile time typing".split()
 )
-ALLOWED_IMPORTS = STDLIB | {"torch", "safetensors"}
 
 
-def emit(model: Model, derived: Derived, command: str) -> str:
+def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
     """Give the whole module, header included."""
     from specc.module_view import module_view
     from specc.output import sealed
 
-    view = module_view(model, derived, command)
-    text = formatted(_tidy(_rendered("module.py.j2", view)))
-    _check(text)
+    view = module_view(model, derived, target, command)
+    text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
+    check(text, target.imports)
     return sealed(text)
 
 
-def _rendered(name: str, view: dict[str, Any]) -> str:
+def rendered(name: str, view: dict[str, Any]) -> str:
+    """Fill in a template, named by its path in `templates/`, as those that it includes are."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
     from specc.resources import folder
@@ -43,7 +44,7 @@ def _rendered(name: str, view: dict[str, Any]) -> str:
             raise TypeError(f"a template prints {piece!r}, which is not Code")
         return piece.text
 
-    templates = folder("templates") / "torch"
+    templates = folder("templates")
     environment = Environment(
         loader=FunctionLoader(lambda file: (templates / file).read_text("utf-8")),
         undefined=StrictUndefined,
@@ -67,7 +68,7 @@ class UnsafeModule(Exception):
     """The emitted text is not what the templates say: always a bug in specc."""
 
 
-def _check(text: str) -> None:
+def check(text: str, packages: frozenset[str]) -> None:
     """Parse the module; refuse characters, imports and calls that no template writes."""
     if not text.isascii():
         raise UnsafeModule("the module is not plain ASCII")
@@ -76,9 +77,9 @@ def _check(text: str) -> None:
         if isinstance(node, ast.Import):
             imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            imported = [node.module or "", "" if node.level else "torch"]
+            imported = ["" if node.level else node.module or ""]
         elif isinstance(node, ast.Name) and node.id in ("eval", "exec", "__import__"):
             raise UnsafeModule(f"the module calls {node.id}")
         for name in imported:
-            if name.partition(".")[0] not in ALLOWED_IMPORTS:
+            if name.partition(".")[0] not in STDLIB | packages:
                 raise UnsafeModule(f"the module imports `{name}`")

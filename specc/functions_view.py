@@ -7,7 +7,7 @@ comment beside a line of code is the derivation that its Value carries, never te
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from specc.derivation import mathematics
@@ -17,7 +17,7 @@ from specc.model import Clause, Model
 from specc.ops import OPS
 from specc.passes.expand import expand
 from specc.printing import Statement
-from specc.targets.torch_text import TORCH
+from specc.targets.text import Target
 from specc.view import Code, Function, Places, docstring, function
 
 BASIC = frozenset(
@@ -27,134 +27,212 @@ BASIC = frozenset(
 """The operations that formulas are made of."""
 
 
-def functions_view(model: Model, derived: Derived) -> dict[str, Any]:
-    """Give every function, and the few words of them that the templates need."""
-    last = derived.loss.inputs[0].name
-    label = model.target.name
-    d_last = f"d_{last}"
-    x = derived.forward.inputs[0].name
-    parameters = frozenset(v.name for v in derived.forward.inputs[1:])
-    carries = any(
-        v.op == "with_ones" and v.args[0].name == x for v in derived.forward.values
-    )
-    x_name = f"{x}_1" if carries else x
-    arguments = {x: x, f"{x}_1": f"{x}_1", BATCH: BATCH}
-    if carries:
-        arguments[x] = f"{x}_1[:-1]"
-    step = Places(arguments | {last: last, label: label}, parameters)
-    scalars = {"beta": "beta", "alpha": "alpha"} if derived.descends else {}
-    seeded = Places(arguments | {last: last, d_last: d_last} | scalars, parameters)
-    tensor = {"p": "Parameters", "s": "Workspace"}
-    said = "logits" if derived.output else "prediction"
-    view: dict[str, Any] = {}
+@dataclass(frozen=True)
+class _Names:
+    """What the functions of a module call what they are given."""
 
-    view["forward"] = function(
-        derived.forward,
-        TORCH,
-        step,
-        tensor | {x_name: "Tensor", last: "Tensor"},
-        f"Write the {said} for a batch into {last}; s keeps what backward reads.",
-        _forward_heading(model),
-    )
-    formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
-    view["loss"] = _whole(derived.loss, f"L = {formula}{_rows(derived, derived.loss)}.")
-    view["loss_gradient"] = function(
-        derived.loss_gradient,
-        TORCH,
-        step,
-        {"s": "Workspace", last: "Tensor", label: "Tensor"},
-        (
-            f"Write dL/d{last} into s.{d_last}; n is the number of its elements."
-            if model.target.dtype == "real"
-            else f"Write dL/d{last} into s.{d_last}; n is the number of targets."
-        ),
-        _derivation,
-    )
-    view["step_loss"] = None
-    if derived.step_loss is not None:
-        says = _sentence(derived.step_loss, last).removesuffix(".")
-        view["step_loss"] = function(
-            derived.step_loss,
-            TORCH,
-            step,
-            _mentioned(derived.step_loss, parameters, step),
-            f"{says}, from what {derived.loss_gradient.name} left in s.",
-            _derivation,
-        )
-    mentioned = {value.name for value in derived.backward.inputs}
-    ends = {x_name: "Tensor"} | ({last: "Tensor"} if last in mentioned else {})
-    given = {"s": "Workspace"} | ends | {d_last: "Tensor"}
-    factors = {name: "float" for name in scalars}
-    says = "Write dL/d(every parameter) into g, from the last layer to the first."
-    if derived.descends:
-        says = "Write beta g + alpha dL/d(every parameter) into g, last layer first."
-    view["backward"] = function(
-        derived.backward,
-        TORCH,
-        seeded,
-        {"p": "Parameters", "g": "Parameters"} | given | factors,
-        says,
-        _backward_heading(),
-    )
-    view["backward_takes_last"] = last in mentioned
+    x: str
+    """The input, as the spec calls it."""
+    given_x: str
+    """The input, perhaps with a row of ones."""
+    last: str
+    """What the last layer of `forward` gives."""
+    label: str
+    parameters: frozenset[str]
+    kept: frozenset[str] | None
+    """What stands in s: what one function makes and another reads, None for all."""
+
+    @property
+    def d_last(self) -> str:
+        return f"d_{self.last}"
+
+    def places(self, *arguments: str) -> Places:
+        """Give the places in a function of the batch that also has these arguments."""
+        known = {self.given_x: self.given_x, BATCH: BATCH}
+        known[self.x] = f"{self.given_x}[:-1]" if self.x != self.given_x else self.x
+        own = {name: name for name in arguments}
+        return Places(known | own, self.parameters, kept=self.kept)
+
+
+def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+    """Give every function, and the few words of them that the templates need."""
+    names = _names(model, derived, target)
+    last, label = names.last, names.label
+    view: dict[str, Any] = {
+        "forward": _forward(model, derived, target, names),
+        "loss_gradient": _loss_gradient(model, derived, target, names),
+        "step_loss": _step_loss(derived, target, names),
+        "backward": _backward(derived, target, names),
+    }
+    given = names.places(last, names.d_last)
     view["input_gradient"] = function(
         derived.input_gradient,
-        TORCH,
-        seeded,
-        _mentioned(derived.input_gradient, parameters, seeded),
-        _sentence(derived.input_gradient, x),
+        target,
+        given,
+        _mentioned(derived.input_gradient, target, given),
+        _sentence(derived.input_gradient, names.x),
         _derivation,
     )
+    formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
+    says = f"L = {formula}{_rows(derived, derived.loss)}."
+    view["loss"] = _whole(derived.loss, target, says)
     view["output"] = None
     view["output_gradient"] = None
     if derived.output is not None and derived.output_gradient is not None:
-        rows = _rows(derived, derived.output)
-        view["output"] = _whole(derived.output, f"Predict, from {last}{rows}.")
-        view["output_gradient"] = _whole(
-            derived.output_gradient, _sentence(derived.output_gradient, last)
-        )
+        says = f"Predict, from {last}{_rows(derived, derived.output)}."
+        view["output"] = _whole(derived.output, target, says)
+        says = _sentence(derived.output_gradient, last)
+        view["output_gradient"] = _whole(derived.output_gradient, target, says)
     view["metrics"] = [
-        _whole(program, f"{_metric_says(model, clause)}.")
+        _whole(program, target, f"{_metric_says(model, clause)}.")
         for program, clause in zip(derived.metrics, model.metrics, strict=True)
     ]
     takes = "prediction" if derived.output else last
+    array = target.words.array
     view["last"] = Code(last)
-    view["figures_arguments"] = Code(f"{last}: Tensor, {label}: Tensor")
-    names = ["loss", *(program.name for program in derived.metrics)]
+    view["figures_arguments"] = Code(f"{last}: {array}, {label}: {array}")
+    shown = ["loss", *(program.name for program in derived.metrics)]
     calls = [f"{derived.loss.name}({last}, {label})"]
     calls += [f"{program.name}({takes}, {label})" for program in derived.metrics]
+    made = calls if not target.workspace else [f"float({call})" for call in calls]
     view["figures"] = [
-        Code(f'"{name}": float({call})')
-        for name, call in zip(names, calls, strict=True)
+        Code(f'"{name}": {call}') for name, call in zip(shown, made, strict=True)
     ]
-    view["figure_names"] = Code(", ".join(f'"{name}"' for name in names))
-    view["learning_rate"] = _whole(derived.learning_rate, "").result
+    view["figure_names"] = Code(", ".join(f'"{name}"' for name in shown))
+    view["learning_rate"] = _whole(derived.learning_rate, target, "").result
     says = _says(model, model.schedule)
     view["schedule_doc"] = Code(docstring(f"The rate after t epochs: {says}."))
-    view |= _update(model, derived)
+    view |= _update(model, derived, target)
     if derived.descends:
-        view["update"] = _descent(view["update"], given)
+        view["update"] = _descent(view["update"], _given(derived, target, names))
     return view
 
 
-def _update(model: Model, derived: Derived) -> dict[str, Any]:
+def _names(model: Model, derived: Derived, target: Target) -> _Names:
+    x = derived.forward.inputs[0].name
+    last = derived.loss.inputs[0].name
+    values = derived.forward.values
+    carries = any(v.op == "with_ones" and v.args[0].name == x for v in values)
+    parameters = frozenset(v.name for v in derived.forward.inputs[1:])
+    kept = None
+    if not target.workspace:
+        readers = (derived.backward, derived.input_gradient)
+        read = {value.name for program in readers for value in program.inputs}
+        gradients = {f"d_{name}" for name in parameters}
+        kept = frozenset(read - parameters - gradients - {x, last, f"d_{last}"})
+    return _Names(
+        x, f"{x}_1" if carries else x, last, model.target.name, parameters, kept
+    )
+
+
+def _forward(model: Model, derived: Derived, target: Target, names: _Names) -> Function:
+    said = "logits" if derived.output else "prediction"
+    array = target.words.array
+    signature = {"p": "Parameters", "s": "Workspace", names.given_x: array}
+    if target.workspace:
+        places = names.places(names.last, names.label)
+        signature[names.last] = array
+        says = f"Write the {said} for a batch into {names.last}"
+    else:
+        places = names.places()
+        signature = _mentioned(derived.forward, target, places)
+        says = f"Give the {said} for a batch"
+    if "s" in signature:
+        says += "; s keeps what backward reads"
+    heading = _forward_heading(model)
+    return function(derived.forward, target, places, signature, f"{says}.", heading)
+
+
+def _loss_gradient(
+    model: Model, derived: Derived, target: Target, names: _Names
+) -> Function:
+    counted = "targets" if model.target.dtype == "int" else "its elements"
+    array = target.words.array
+    signature = {names.last: array, names.label: array}
+    says = f"Give dL/d{names.last}"
+    if target.workspace:
+        signature = {"s": "Workspace"} | signature
+        says = f"Write dL/d{names.last} into s.{names.d_last}"
+    return function(
+        derived.loss_gradient,
+        target,
+        names.places(names.last, names.label),
+        signature,
+        f"{says}; n is the number of {counted}.",
+        _derivation,
+    )
+
+
+def _step_loss(derived: Derived, target: Target, names: _Names) -> Function | None:
+    if derived.step_loss is None:
+        return None
+    places = names.places(names.last, names.label)
+    says = _sentence(derived.step_loss, names.last).removesuffix(".")
+    return function(
+        derived.step_loss,
+        target,
+        places,
+        _mentioned(derived.step_loss, target, places),
+        f"{says}, from what {derived.loss_gradient.name} left in s.",
+        _derivation,
+    )
+
+
+def _given(derived: Derived, target: Target, names: _Names) -> dict[str, str]:
+    """Name what the backward pass reads beside the parameters, with types."""
+    array = target.words.array
+    mentioned = {value.name for value in derived.backward.inputs}
+    last = {names.last: array} if names.last in mentioned else {}
+    saved = {"s": "Workspace"}
+    if not target.workspace:
+        saved = {"s": "Saved"} if names.kept else {}
+    return saved | {names.given_x: array} | last | {names.d_last: array}
+
+
+def _backward(derived: Derived, target: Target, names: _Names) -> Function:
+    says = "Write dL/d(every parameter) into g, from the last layer to the first."
+    factors: dict[str, str] = {}
+    if derived.descends:
+        says = "Write beta g + alpha dL/d(every parameter) into g, last layer first."
+        factors = {"beta": "float", "alpha": "float"}
+    read = {value.name for value in derived.backward.inputs}
+    through = target.workspace or read & names.parameters
+    parameters = {"p": "Parameters"} if through else {}
+    given = _given(derived, target, names)
+    return function(
+        derived.backward,
+        target,
+        names.places(names.last, names.d_last, *factors),
+        parameters | {"g": "Parameters"} | given | factors,
+        says,
+        _backward_heading(),
+    )
+
+
+def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
     optimizer = model.optimizer.use()
     program = derived.update
     state = optimizer.state()
+    array = target.words.array
+    says = f"{_says(model, model.optimizer)}."
+    signature = {"theta": array, "gradient": array, "lr": "float"}
+    if not target.workspace:
+        signature |= dict.fromkeys(state, array)
+        place = Places({name: name for name in signature}, kept=frozenset())
+        update = function(program, target, place, signature, says, _derivation)
+        entries = [Code(f'"{n}": np.zeros_like(self.flat_parameters)') for n in state]
+        return {"update": update, "state_entries": entries, "has_state": bool(state)}
     slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
     kept = [name for name in slots if name != "theta"]
-    place = Places({n: n for n in ("theta", "gradient", "lr")}, kept="o")
-    signature = {"theta": "Tensor", "gradient": "Tensor", "lr": "float"}
+    place = Places({name: name for name in signature}, owner="o")
     if kept:
         signature["o"] = "Optimizer"
-    says = _says(model, model.optimizer)
     lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
     if state:
         named = ", ".join(f'"{name}": self.{name}' for name in state)
         lines.append(f"self.state = {{{named}}}")
-    update = function(program, TORCH, place, signature, f"{says}.", _derivation)
     return {
-        "update": update,
+        "update": function(program, target, place, signature, says, _derivation),
         "optimizer_lines": [Code(line) for line in lines],
         "has_optimizer": bool(kept),
         "has_state": bool(state),
@@ -180,11 +258,11 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def _whole(program: Program, doc: str) -> Function:
+def _whole(program: Program, target: Target, doc: str) -> Function:
     """Print a Program that is one expression in its arguments."""
     place = Places({value.name: value.name for value in program.inputs})
-    signature = {value.name: "Tensor" for value in program.inputs}
-    return function(program, TORCH, place, signature, doc, _derivation)
+    signature = {value.name: target.words.array for value in program.inputs}
+    return function(program, target, place, signature, doc, _derivation)
 
 
 def _sentence(program: Program, name: str) -> str:
@@ -206,16 +284,16 @@ def _metric_says(model: Model, clause: Clause) -> str:
     return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
 
 
-def _mentioned(
-    program: Program, parameters: frozenset[str], place: Places
-) -> dict[str, str]:
+def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str]:
     """Give the parameters that a function of this Program needs, in the usual order."""
     names = [value.name for value in program.inputs]
-    found = {"p": "Parameters"} if parameters.intersection(names) else {}
-    texts = {name: place(name) for name in names if name not in parameters}
-    if any(text.startswith("s.") for text in texts.values()):
-        found["s"] = "Workspace"
-    return found | {t: "Tensor" for t in texts.values() if not t.startswith("s.")}
+    found = {"p": "Parameters"} if place.parameters.intersection(names) else {}
+    texts = [place(name) for name in names if name not in place.parameters]
+    results = [place(name) for name, value in program.outputs if value.slot]
+    if any(text.startswith("s.") for text in [*texts, *results]):
+        found["s"] = "Workspace" if target.workspace else "Saved"
+    array = target.words.array
+    return found | {text: array for text in texts if not text.startswith("s.")}
 
 
 def _forward_heading(model: Model) -> Any:

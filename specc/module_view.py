@@ -1,6 +1,6 @@
-"""A model and its Programs -> everything that the torch templates print, by name.
+"""A model and its Programs -> everything that the templates of a target print, by name.
 
-The facts of the spec and of its training; `functions_view` and `step_view` add the arithmetic.
+The facts of the spec and of its training; the other views add the arithmetic.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import textwrap
 from typing import Any
 
 from specc import __version__
+from specc.arrays_view import arrays_view
+from specc.batch_view import batch_view
 from specc.derive import Derived
 from specc.formatting import literal
 from specc.functions_view import file_name, functions_view
 from specc.lower import rate_after
 from specc.model import Model
 from specc.starts import starts_view
-from specc.step_view import step_view
+from specc.targets.text import Target
 from specc.view import Code
+from specc.workspace_view import workspace_view
 
 MOST_WIDTHS = 8
 """Of how many layers the title tells the width; of a deeper network it tells the ends."""
@@ -28,18 +31,23 @@ LITERAL = 84
 """How long a string literal may be."""
 
 
-def module_view(model: Model, derived: Derived, command: str) -> dict[str, Any]:
+def module_view(
+    model: Model, derived: Derived, target: Target, command: str
+) -> dict[str, Any]:
     """Give the view: every leaf that a template prints is Code."""
-    view = _facts(model, command)
-    view |= starts_view(model)
-    view |= functions_view(model, derived)
-    view |= step_view(model, derived, view)
+    view = _facts(model, target, command)
+    view |= starts_view(model, target.words)
+    view |= functions_view(model, derived, target)
+    view |= arrays_view(model, derived, target, view)
+    view |= batch_view(model, derived)
+    if target.workspace:
+        view |= workspace_view(model, derived, view)
     view |= _training(model)
     view["random"] = model.train.shuffle or view["draws_uniform"]
     return view
 
 
-def _facts(model: Model, command: str) -> dict[str, Any]:
+def _facts(model: Model, target: Target, command: str) -> dict[str, Any]:
     text = model.source.text
     shapes = [model.input.shape, *(n.output_shape for n in _weighted(model))]
     widths = ["x".join(map(str, shape)) or "1" for shape in shapes]
@@ -50,17 +58,15 @@ def _facts(model: Model, command: str) -> dict[str, Any]:
         path = f"{widths[0]} -> ... -> {widths[-1]}"
     loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
     origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."
-    promise = (
-        "It needs torch alone (to save and load, safetensors and NumPy too), no"
-        " autograd: every derivative is written out below, beside its derivation."
-    )
     overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
     size = sum(_size(p.shape) for p in model.parameters.values())
     return {
         "title": Code(
             textwrap.fill(f"{model.name}: {path}, {optimizer} on {loss}.", 85)
         ),
-        "provenance": [Code(s) for s in textwrap.wrap(f"{origin} {promise}", 86)],
+        "provenance": [
+            Code(s) for s in textwrap.wrap(f"{origin} {target.words.needs}", 86)
+        ],
         "module": Code(model.name),
         "spec_lines": [Code(piece) for piece in _pieces(text)],
         "spec_sha256": Code(literal(hashlib.sha256(text.encode()).hexdigest())),
@@ -79,7 +85,7 @@ def _facts(model: Model, command: str) -> dict[str, Any]:
         "class_count": Code(str(model.output_shape[-1])),
         "last_class": Code(str(model.output_shape[-1] - 1)),
         "target_dtype": Code(
-            "torch.int64" if model.target.dtype == "int" else "self.dtype"
+            target.words.integers if model.target.dtype == "int" else "self.dtype"
         ),
     }
 

@@ -6,8 +6,9 @@ overwrites the result of the line before joins that line. Nothing here knows a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from specc.ir import BATCH, Origin, Program, Value
 from specc.passes.buffers import VIEWS
@@ -15,6 +16,8 @@ from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
 
 WIDTH = 88
 """How long a line may be."""
+AUGMENTED = {"add": "+=", "sub": "-=", "mul": "*=", "div": "/="}
+"""How an operation is written whose result takes the place of its first operand."""
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Statement:
     value: Value
     origins: list[Origin] = field(default_factory=list)
     derivations: list[str] = field(default_factory=list)
+    goes_on: bool = False
+    """Whether it belongs to the section of the statement before, and has no comment."""
 
     def fits(self, method: str) -> bool:
         """Tell whether the call of one more method leaves the statement on its line."""
@@ -56,15 +61,24 @@ class Printed:
     """The slots that are not allocated ahead."""
 
 
-Place = Callable[[str], str]
-"""From the name of an argument or slot to the text that stands for it: `relu1` -> `s.relu1`."""
+class Place(Protocol):
+    """Where a function finds what a Program names."""
+
+    def __call__(self, name: str) -> str:
+        """Give the text for an argument or a slot: `relu1` -> `s.relu1`."""
+
+    def is_given(self, name: str) -> bool:
+        """Tell whether a slot is an array that is there before the function begins."""
 
 
 def printed(program: Program, target: Target, place: Place) -> Printed:
     """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
     printer = _Printer(target, place, program.uses())
     for value in _chained(program):
-        printer.state(value)
+        if target.workspace:
+            printer.state(value)
+        else:
+            printer.assign(value)
     results = [value for _, value in program.outputs if not value.slot]
     result = printer.text(results[0])[0] if results else ""
     return Printed(
@@ -146,6 +160,35 @@ class _Printer:
         if value.derivation:
             statement.derivations.append(value.derivation)
 
+    def assign(self, value: Value) -> None:
+        """Print one assignment; an array that is there already is changed in place."""
+        rule = self.target.tensor[value.op]
+        out = self.place(value.slot)
+        operands = self._operands(value, rule)
+        sign = AUGMENTED.get(value.op)
+        if not self.place.is_given(value.slot):
+            code = f"{out} = {rule.plain.format(*operands, **self._attributes(value))}"
+        elif sign and operands[0] == out:
+            code = f"{out} {sign} {self.text(value.args[1])[0]}"
+        else:
+            made = rule.plain.format(*operands, **self._attributes(value))
+            code = f"{out}[:] = {made}"
+        self.called.add(value.op)
+        statement = Statement(code, value, list(value.origins))
+        if value.derivation:
+            statement.derivations.append(value.derivation)
+        elif self._follows(value):
+            statement.goes_on = True
+            heads = [made for made in self.statements if not made.goes_on]
+            heads[-1].origins += statement.origins
+        self.statements.append(statement)
+
+    def _follows(self, value: Value) -> bool:
+        """Tell whether a layer only goes on with the last statement: relu after linear."""
+        before = self.statements[-1].value if self.statements else None
+        follows = before is value.args[0] and self.uses[value.args[0]] == 1
+        return follows and bool(value.origins) and value.shape == value.args[0].shape
+
     def text(self, value: Value) -> tuple[str, int]:
         """Give the expression of a Value and how tightly it binds."""
         if value.slot:
@@ -157,9 +200,10 @@ class _Printer:
             return repr(number), ATOM if number >= 0 else NEGATION
         if value.op == "count":
             return self._count(value.args[0])
-        if value.op == "div" and value.args[1].op == "count":
+        shared = self.target.workspace and value.op == "div"
+        if shared and value.args[1].op == "count":
             return self._share(*value.args), ATOM
-        if value.op in VIEWS:
+        if value.op in VIEWS and self.target.workspace:
             return self._view(value), ATOM
         table = self.target.tensor if value.args[0].shape else self.target.scalar
         rule = table[value.op]
@@ -179,10 +223,12 @@ class _Printer:
         """Spell the attributes; `keep` is an argument that is left out where it is false."""
         words = {name: str(item) for name, item in value.attrs}
         if "keep" in words:
-            words["keep"] = ", keepdim=True" if value.attribute("keep") else ""
+            words["keep"] = self.target.words.keep if value.attribute("keep") else ""
         return words
 
     def _count(self, value: Value) -> tuple[str, int]:
+        if "count" in self.target.tensor:
+            return self.target.tensor["count"].plain.format(self.text(value)[0]), ATOM
         fixed = 1
         for dim in value.shape:
             fixed *= dim if isinstance(dim, int) else 1

@@ -7,10 +7,11 @@ from typing import Any
 from specc.library.initializers import Draw
 from specc.library.layers import Parameter
 from specc.model import Model
+from specc.targets.text import Words
 from specc.view import Code, comment
 
 
-def starts_view(model: Model) -> dict[str, Any]:
+def starts_view(model: Model, words: Words) -> dict[str, Any]:
     """Give the lines of `initialize`, and which draws they call."""
     lines: list[Code] = []
     kinds: set[str] = set()
@@ -19,7 +20,7 @@ def starts_view(model: Model) -> dict[str, Any]:
         kinds.add(draw.distribution)
         formula = f", {draw.formula}" if draw.formula else ""
         lines += comment(f"{name}: {parameter.initializer}{formula}")
-        lines.append(Code(_statement(name, parameter, draw)))
+        lines.append(Code(_statement(name, parameter, draw, words)))
     normal = bool(kinds & {"normal", "truncated", "orthogonal"})
     return {
         "starts": lines,
@@ -30,23 +31,27 @@ def starts_view(model: Model) -> dict[str, Any]:
     }
 
 
-def _statement(name: str, parameter: Parameter, draw: Draw) -> str:
-    target = f'parameters["{name}"]'
+def _statement(name: str, parameter: Parameter, draw: Draw, words: Words) -> str:
+    pattern = words.fill if draw.distribution == "constant" else words.assign
+    return pattern.format(f'parameters["{name}"]', _drawn(name, parameter, draw))
+
+
+def _drawn(name: str, parameter: Parameter, draw: Draw) -> str:
     drawn = f'(seed, "init/{name}", {parameter.shape})'
     match draw.distribution:
         case "constant":
-            return f"{target}.fill_({draw.a!r})"
+            return repr(draw.a)
         case "uniform" if draw.a == -draw.b:
             a = f" * {draw.b!r}" if draw.b != 1 else ""
             drawn = f"2 * uniform{drawn} - 1"
-            return f"{target}.copy_({f'({drawn}){a}' if a else drawn})"
+            return f"({drawn}){a}" if a else drawn
         case "uniform":
             width = f"({draw.b!r} - {draw.a!r})".replace("- -", "+ ")
-            return f"{target}.copy_({draw.a!r} + {width} * uniform{drawn})"
+            return f"{draw.a!r} + {width} * uniform{drawn}"
         case "orthogonal":
             factor = "" if draw.a == 1 else f" * {draw.a!r}"
-            return f"{target}.copy_(orthogonal{drawn}{factor})"
+            return f"orthogonal{drawn}{factor}"
     kind = "normal" if draw.distribution == "normal" else "truncated_normal"
     mean = f"{draw.a!r} + " if draw.a else ""
     std = f" * {draw.b!r}" if draw.b != 1 else ""
-    return f"{target}.copy_({mean}{kind}{drawn}{std})"
+    return f"{mean}{kind}{drawn}{std}"

@@ -43,8 +43,10 @@ class Places:
     arguments: dict[str, str]
     """Names of a Program's arguments and results -> what the function calls them."""
     parameters: frozenset[str] = frozenset()
-    kept: str = "s"
-    """The object whose attributes all other slots are."""
+    owner: str = "s"
+    """The object whose attributes other slots are."""
+    kept: frozenset[str] | None = None
+    """Which slots are, the rest being local; None for all."""
 
     def __call__(self, name: str) -> str:
         """Give the text for an argument or a slot."""
@@ -54,13 +56,20 @@ class Places:
             return f"p.{name}"
         if name.removeprefix("d_") in self.parameters:
             return f"g.{name.removeprefix('d_')}"
-        return f"{self.kept}.{name}"
+        if self.kept is not None and name not in self.kept:
+            return name
+        return f"{self.owner}.{name}"
+
+    def is_given(self, name: str) -> bool:
+        """Tell whether a slot is an array that is there before the function begins."""
+        gradient = name.removeprefix("d_") in self.parameters
+        return name in self.arguments or gradient
 
 
 def function(
     program: Program,
     target: Target,
-    place: Callable[[str], str],
+    place: Places,
     signature: dict[str, str],
     doc: str,
     heading: Callable[[Statement], str],
@@ -69,7 +78,8 @@ def function(
     body = printed(program, target, place)
     lines: list[Code] = []
     for statement in body.statements:
-        lines += comment(heading(statement))
+        if not statement.goes_on:
+            lines += comment(heading(statement))
         batched = BATCH in statement.value.shape
         shape = f"  # {dims(statement.value.shape)}" if batched else ""
         lines.append(Code(statement.code + shape))

@@ -46,14 +46,14 @@ PASSES: dict[str, Callable[[Program], Program]] = {
     "simplify": simplify,
     "expand": lambda program: expand(program, TORCH.primitive),
     "share": share,
-    "fuse": fuse,
+    "fuse": lambda program: fuse(program, TORCH.primitive),
     "buffers": buffers,
 }
 ORDER = ("simplify", "expand", "share", "fuse", "simplify", "buffers")
 
 
 def derived(name: str) -> Derived:
-    return derive(lower(checked(SPECS[name])))
+    return derive(lower(checked(SPECS[name])), TORCH)
 
 
 def drawn(seed: int) -> Program:
@@ -150,7 +150,7 @@ def test_all_passes_in_turn_keep_the_value_of_drawn_programs(seed: int) -> None:
 def test_the_passes_keep_the_value_of_every_program_of_a_spec(name: str) -> None:
     """Before and after each pass, in the compiler's order; at the end what it ends with."""
     raw = derived(name)
-    optimized = optimize(raw, "torch").programs
+    optimized = optimize(raw, TORCH).programs
     for program, end in zip(raw.programs, optimized, strict=True):
         before = program
         for change in ORDER:
@@ -315,7 +315,7 @@ def everything(value: Value) -> Program:
 def test_fuse_makes_one_operation(rule: str) -> None:
     value, op = FUSED[rule]
     program = everything(value)
-    found = verify(fuse(program), "fuse")
+    found = verify(fuse(program, TORCH.primitive), "fuse")
     assert found.output("r").op == op
     equal(program, found)
 
@@ -323,7 +323,7 @@ def test_fuse_makes_one_operation(rule: str) -> None:
 def test_fuse_knows_the_slope_of_sigmoid() -> None:
     """dy y (1 - y), where y is one and the same Value."""
     program = everything(named(X * Y * (1 - Y), "r"))
-    found = fuse(program)
+    found = fuse(program, TORCH.primitive)
     assert [v.op for v in found.values if v.args] == ["sigmoid_backward"]
     equal(program, found)
 
@@ -349,14 +349,14 @@ def test_fuse_knows_the_slope_of_sigmoid() -> None:
 def test_fuse_leaves_what_only_looks_alike(value: Value) -> None:
     """Another constant, another operand, no name, no array: no kernel is right for it."""
     program = everything(value)
-    found = verify(fuse(program), "fuse")
+    found = verify(fuse(program, TORCH.primitive), "fuse")
     equal(program, found)
     assert found.output("r").op == value.op
 
 
 @pytest.mark.parametrize("name", ["wide", "wide_no_bias", "wide_last"])
 def test_wide_products_of_rows_are_fused(name: str) -> None:
-    ops_of = [v.op for p in optimize(derived(name), "torch").programs for v in p.values]
+    ops_of = [v.op for p in optimize(derived(name), TORCH).programs for v in p.values]
     assert "wide_mm" in ops_of
 
 
@@ -365,7 +365,7 @@ def test_products_of_columns_are_not_fused(name: str) -> None:
     """Their buffers carry a row of ones or are looked at turned, so they are written in place."""
     found = derived(name)
     assert found.columns
-    ops_of = {v.op for p in optimize(found, "torch").programs for v in p.values}
+    ops_of = {v.op for p in optimize(found, TORCH).programs for v in p.values}
     assert not ops_of & {"dense", "wide_mm"}
 
 
@@ -373,7 +373,7 @@ def test_a_layer_that_is_read_twice_is_not_fused() -> None:
     """Its own value is needed, which a fused layer does not leave behind."""
     z = _wide_layer()
     program = everything(named(ops.relu(z), "r") * z)
-    found = fuse(program)
+    found = fuse(program, TORCH.primitive)
     assert "dense" not in {value.op for value in found.values}
     equal(program, found)
 
@@ -406,7 +406,7 @@ def test_expand_refuses_what_nothing_can_write() -> None:
 def test_layout_is_chosen_by_the_largest_weight(wide: int, columns: bool) -> None:
     """128 by 128 is 16,384 numbers, the most for which samples are columns."""
     text = SPECS["chain"].replace("linear(5) linear(6)", f"linear(128) linear({wide})")
-    found = derive(lower(checked(text)))
+    found = derive(lower(checked(text)), TORCH)
     assert found.columns is columns
     x = found.forward.inputs[0]
     assert x.shape == ((4, BATCH) if columns else (BATCH, 4))
@@ -443,7 +443,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_backward_writes_the_update_of_plain_sgd_alone(optimizer: str) -> None:
     text = WIDE.replace("sgd(lr=0.1)", optimizer)
-    assert derive(lower(checked(text))).descends is OPTIMIZERS[optimizer]
+    assert derive(lower(checked(text)), TORCH).descends is OPTIMIZERS[optimizer]
 
 
 def test_backward_of_a_small_network_writes_gradients() -> None:
@@ -454,9 +454,9 @@ def _accumulating() -> tuple[Program, Program, tuple[Value, ...]]:
     """The backward Program of WIDE before and after, and its parameters."""
     lowered = lower(checked(WIDE))
     momentum = WIDE.replace("sgd(lr=0.1)", "sgd(lr=0.1, momentum=0.9)")
-    before = derive(lower(checked(momentum))).backward
+    before = derive(lower(checked(momentum)), TORCH).backward
     parameters = lowered.forward.inputs[1:]
-    return before, derive(lowered).backward, parameters
+    return before, derive(lowered, TORCH).backward, parameters
 
 
 @pytest.mark.parametrize(("beta", "alpha"), [(0, 1), (1, -0.5), (0.25, 3)])
@@ -539,7 +539,7 @@ def _reads(value: Value) -> Iterator[tuple[Value, bool]]:
 @pytest.mark.parametrize("name", SPECS)
 def test_no_statement_reads_what_is_written_over(name: str) -> None:
     """No two Values that are needed at the same time share a slot, in any Program."""
-    for program in optimize(derived(name), "torch").programs:
+    for program in optimize(derived(name), TORCH).programs:
         run(program)
 
 
@@ -555,19 +555,19 @@ def test_no_drawn_program_reads_what_is_written_over(seed: int) -> None:
 @pytest.mark.parametrize("name", ["wide", "no_bias", "wide_no_bias", "axes_classes"])
 def test_every_gradient_is_written_to_a_buffer(name: str) -> None:
     """A result without a slot would leave the buffer of a gradient as it was."""
-    found = optimize(derived(name), "torch").backward
+    found = optimize(derived(name), TORCH).backward
     assert [n for n, value in found.outputs if value.slot != n] == []
 
 
 def test_an_update_that_comes_too_early_is_found() -> None:
     """A planted fault: the parameters of a layer before what it passes on."""
-    good = optimize(derive(lower(checked(WIDE))), "torch").backward
+    good = optimize(derive(lower(checked(WIDE)), TORCH), TORCH).backward
     run(good)
     outputs = sorted(good.outputs, key=lambda output: output[0] == "d_linear2")
     bad = replace(good, outputs=tuple(outputs))
     with pytest.raises(AssertionError, match="linear3_weight too late"):
         run(bad)
-    found = derive(lower(checked(WIDE)))
+    found = derive(lower(checked(WIDE)), TORCH)
     with pytest.raises(InvalidProgram, match="backward reads linear3_weight too late"):
         buffers(bad, found.overwritten["backward"])
 
@@ -688,4 +688,4 @@ def test_the_compiler_verifies_after_each_pass(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(module, "share", broken)
     with pytest.raises(InvalidProgram, match="after share"):
-        optimize(derived("relu"), "torch")
+        optimize(derived("relu"), TORCH)

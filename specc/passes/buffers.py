@@ -21,8 +21,15 @@ VIEWS = frozenset({"transpose", "with_ones", "body", "weight_of", "flat"})
 """Operations that only look at their operand in another way."""
 
 
-def buffers(program: Program, over: Mapping[str, str] | None = None) -> Program:
-    """Assign slots; a result named in `over` is written over that argument."""
+def buffers(
+    program: Program,
+    over: Mapping[str, str] | None = None,
+    overwriting: frozenset[str] = OVERWRITING,
+) -> Program:
+    """Assign slots; a result named in `over` is written over that argument.
+
+    `overwriting` are the operations that may take over the slot of what they read.
+    """
     uses = program.uses()
     results = {value: name for name, value in program.outputs}
     over = over or {}
@@ -36,7 +43,7 @@ def buffers(program: Program, over: Mapping[str, str] | None = None) -> Program:
             slots[value] = over[results[value]]
         elif value.name and value not in slots:
             slots[value] = value.name
-        if value in slots and value.op in OVERWRITING:
+        if value in slots and value.op in overwriting:
             first = value.args[0]
             if (
                 first.op not in ("input", "const")

@@ -14,8 +14,11 @@ WIDE = 64
 """A product with no side shorter than this is left to the kernel for large ones."""
 
 
-def fuse(program: Program) -> Program:
-    """Fuse activation derivatives, scaled additions, and products with what is added to them."""
+def fuse(program: Program, primitive: frozenset[str]) -> Program:
+    """Fuse activation derivatives, scaled additions, and products with what is added to them.
+
+    Only operations of `primitive` are made.
+    """
     uses = program.uses()
     once = {value.name for value, count in uses.items() if count == 1}
 
@@ -45,14 +48,18 @@ def fuse(program: Program) -> Program:
                 if _is_wide(mm(a, b)):
                     return apply("wide_accumulate_mm", c, a, b, beta, alpha)
             case Value(op="mean", args=(Value(op="square", args=(x,)),)):
-                if x.op == "input":
+                if x.op == "input" and "dot" in primitive:
                     flat = apply("flat", x)
                     return apply("dot", flat, flat) * (1 / count(x))
             case Value(op="pow", args=(x, two)) if x.shape and is_constant(two, 2):
                 return apply("square", x)
         return value
 
-    return rewrite(program, fused)
+    def known(value: Value) -> Value:
+        made = fused(value)
+        return made if made.op in primitive else value
+
+    return rewrite(program, known)
 
 
 def _is_wide(product: Value) -> bool:

@@ -1,4 +1,4 @@
-"""How an operation reads in a target's language: the form of the tables of the other files here.
+"""What a target is: how it writes each operation, and the few choices that are its own.
 
 `plain` is an expression, `into` writes to a kept buffer `{out}`, `over` is a method that overwrites
 the first operand; `{0}`, `{1}` are the operands, other names the attributes.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, FREE = range(7)
 """How tightly an expression binds, tightest first; FREE asks nothing of an operand."""
@@ -26,13 +27,62 @@ class Text:
     """Whether the operation gives an array of its own, which takes the buffer's place."""
 
 
+INFIX = {
+    "add": ("{0} + {1}", SUM, (SUM, SUM)),
+    "sub": ("{0} - {1}", SUM, (SUM, PRODUCT)),
+    "mul": ("{0} * {1}", PRODUCT, (PRODUCT, POWER)),
+    "div": ("{0} / {1}", PRODUCT, (PRODUCT, POWER)),
+    "pow": ("{0} ** {1}", POWER, (ATOM, POWER)),
+    "neg": ("-{0}", NEGATION, (POWER,)),
+    "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
+    "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
+}
+"""What Python writes with a sign, of arrays and of numbers."""
+
+NUMBERS: Mapping[str, Text] = {
+    **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "pow", "neg")},
+    "exp": Text("math.exp({0})"),
+    "floor": Text("math.floor({0})"),
+}
+"""What computes with single numbers in Python."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a target's Python calls things that every module has."""
+
+    array: str
+    """The type of an array."""
+    integers: str
+    """The dtype of class labels."""
+    assign: str
+    """How numbers `{1}` get into an array `{0}` that is there."""
+    fill: str
+    """How one number `{1}` gets into all of an array `{0}`."""
+    reshape: str
+    """The method that looks at an array in another shape."""
+    keep: str
+    """The argument of a sum that keeps the axis."""
+    needs: str
+    """What a module needs, and what it does without: part of its docstring."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """A language: its lines for operations on tensors and on single numbers."""
+    """A language: its lines for operations on arrays and on single numbers, its choices."""
 
     name: str
     tensor: Mapping[str, Text]
     scalar: Mapping[str, Text]
+    words: Words
+    imports: frozenset[str]
+    """The packages that a module may import, beside the standard library."""
+    columns: bool
+    """Whether samples of a small network are columns, else they are always rows."""
+    descends: Literal["never", "wide", "always"]
+    """For which networks with plain SGD the backward pass can write the update itself."""
+    workspace: bool
+    """Whether functions write to arrays that are kept, else each makes what it gives."""
 
     @property
     def primitive(self) -> frozenset[str]:

@@ -6,33 +6,13 @@ the first operand; `{0}`, `{1}` are the operands, other names the attributes.
 
 from __future__ import annotations
 
-from specc.targets.text import (
-    ATOM,
-    COMPARISON,
-    FREE,
-    NEGATION,
-    POWER,
-    PRODUCT,
-    SUM,
-    Target,
-    Text,
-)
+from specc.targets.text import ATOM, FREE, INFIX, NUMBERS, Target, Text, Words
 
-_INFIX = {
-    "add": ("{0} + {1}", SUM, (SUM, SUM)),
-    "sub": ("{0} - {1}", SUM, (SUM, PRODUCT)),
-    "mul": ("{0} * {1}", PRODUCT, (PRODUCT, POWER)),
-    "div": ("{0} / {1}", PRODUCT, (PRODUCT, POWER)),
-    "pow": ("{0} ** {1}", POWER, (ATOM, POWER)),
-    "neg": ("-{0}", NEGATION, (POWER,)),
-    "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
-    "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
-}
 _METHOD = (ATOM, FREE, FREE)
 
 
 def _infix(op: str, torch_name: str) -> Text:
-    plain, binds, needs = _INFIX[op]
+    plain, binds, needs = INFIX[op]
     into = f"torch.{torch_name}({{0}}, {{1}}, out={{out}})"
     return Text(plain, binds, needs, into, f".{torch_name}_({{1}})")
 
@@ -52,8 +32,8 @@ TENSOR: dict[str, Text] = {
     "sub": _infix("sub", "sub"),
     "mul": _infix("mul", "mul"),
     "div": _infix("div", "div"),
-    "pow": Text(*_INFIX["pow"], into="torch.pow({0}, {1}, out={out})"),
-    "neg": Text(*_INFIX["neg"], into="torch.neg({0}, out={out})", over=".neg_()"),
+    "pow": Text(*INFIX["pow"], into="torch.pow({0}, {1}, out={out})"),
+    "neg": Text(*INFIX["neg"], into="torch.neg({0}, out={out})", over=".neg_()"),
     "exp": _unary("exp"),
     "log": _unary("log"),
     "log1p": _unary("log1p"),
@@ -75,8 +55,8 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         "torch.log_softmax({0}, dim={axis}, out={out})",
     ),
-    "greater": Text(*_INFIX["greater"]),
-    "equal": Text(*_INFIX["equal"]),
+    "greater": Text(*INFIX["greater"]),
+    "equal": Text(*INFIX["equal"]),
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
     "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
     "minus_one_hot": Text(
@@ -127,11 +107,24 @@ TENSOR: dict[str, Text] = {
 }
 """What computes with tensors."""
 
-SCALAR: dict[str, Text] = {
-    **{op: Text(*_INFIX[op]) for op in ("add", "sub", "mul", "div", "pow", "neg")},
-    "exp": _call("math.exp", "{0}"),
-    "floor": _call("math.floor", "{0}"),
-}
-"""What computes with single numbers."""
-
-TORCH = Target("torch", TENSOR, SCALAR)
+TORCH = Target(
+    name="torch",
+    tensor=TENSOR,
+    scalar=NUMBERS,
+    words=Words(
+        array="Tensor",
+        integers="torch.int64",
+        assign="{0}.copy_({1})",
+        fill="{0}.fill_({1})",
+        reshape="view",
+        keep=", keepdim=True",
+        needs=(
+            "It needs torch alone (to save and load, safetensors and NumPy too), no"
+            " autograd: every derivative is written out below, beside its derivation."
+        ),
+    ),
+    imports=frozenset({"torch", "safetensors"}),
+    columns=True,
+    descends="wide",
+    workspace=True,
+)

@@ -1,23 +1,26 @@
-"""How a batch flows through the functions of a module: buffers, views, the calls between them.
+"""How a batch flows through functions that write to kept buffers, as torch's do.
 
-With samples as columns, an array of samples keeps its rows in memory and is looked at transposed,
-so that one gathered epoch and one long output serve every batch as slices.
+Takes the printed functions, gives the buffers, the views of them and the calls. With samples as
+columns, an array of samples keeps its rows in memory and is looked at transposed, so that one
+gathered epoch and one long output serve every batch as slices. Invariant: a buffer is allocated if
+and only if a function reads or writes it.
 """
 
 from __future__ import annotations
 
-import math
 import textwrap
 from typing import Any
 
-from specc.arrays_view import arrays_view
+from specc.arrays_view import views
+from specc.batch_view import rows_of
 from specc.derive import Derived
+from specc.ir import BATCH, Shape
 from specc.model import Model
 from specc.view import Code, Function, indented
 
 
-def step_view(
-    model: Model, derived: Derived, view: dict[str, Function]
+def workspace_view(
+    model: Model, derived: Derived, view: dict[str, Any]
 ) -> dict[str, Any]:
     """Give what the class `Model` and the buffers need to know of the layout."""
     last = derived.loss.inputs[0].name
@@ -28,23 +31,15 @@ def step_view(
     columns = derived.columns
     turned = ".t()" if columns else ""
     given = f"s.{x_name}" if ones else f"x{turned}"
-    loss, gradient = derived.loss.name, derived.loss_gradient.name
-    takes_last = f"s.{last}, " if view["backward_takes_last"] else ""
+    gradient = derived.loss_gradient.name
+    takes_last = f"s.{last}, " if last in _names(view["backward"]) else ""
     predicted = "output({})" if derived.output else "{}.clone()"
-    positions = math.prod(model.input.shape[:-1])
-    rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
+    rows = view["rows_of_batch"].text
     fill = [f"s.{x}.copy_(x)"] if ones else []
     last_rows = f"s.{last}{turned}"
     made_input = _input_gradient(view["input_gradient"], last, f"s.{d_last}", "self")
     state = ", self._o" if view["has_optimizer"] else ""
-    x_rows = _rows("x", model.input.shape)
-    label_shape = () if view["classes"] else model.target.shape
-
-    def label_rows(name: str) -> str:
-        if view["classes"]:
-            return f"{name}.reshape(-1, 1)"
-        return _rows(name, label_shape)
-
+    x_rows = view["rows_of_x"].text
     run_forward = [*fill, f"forward(self._p, s, {given}, s.{last})"]
     target = "target" if columns else "y"
     run_loss = [
@@ -60,35 +55,28 @@ def step_view(
         batch_update = [f"update(p, {batch_kept}, lr)"]
     else:
         batch_update = [f"backward(p, g, {batch_kept})", flat]
-    d_prediction = _rows("d_prediction", model.output_shape)
+    d_prediction = rows_of("d_prediction", model.output_shape)
     if derived.output:
-        prediction = _rows("prediction", model.output_shape)
+        prediction = rows_of("prediction", model.output_shape)
         d_prediction = f"output_gradient({prediction}, {d_prediction})"
     given_again = given if ones else f"{x_rows}{turned}"
-    arrays = arrays_view(model, derived, view, ones)
-    return arrays | {
-        "samples": Code("samples" if positions == 1 else "positions"),
+    workspace = _workspace_lines(derived, view, x, ones, last)
+    return {
+        "workspace_lines": [Code(line) for line in workspace],
+        "imported_operations": _imported(view),
         "layout_doc": Code(
             textwrap.fill(_layout_doc(columns, ones, derived.descends), 88)
         ),
         **_kernels(_texts(view)),
-        "rows_of_x": Code(x_rows),
-        "rows_of_y": Code(label_rows("y")),
-        "rows_of_x_val": Code(_rows("x_val", model.input.shape)),
-        "rows_of_y_val": Code(label_rows("y_val")),
-        "rows_of_batch": Code(rows),
-        "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),
         "view_of_output": Code(
             ".view(-1, *OUTPUT_SHAPE)" if len(model.output_shape) > 1 else ""
         ),
-        "input_quoted": Code(f'"{model.input.name}"'),
         "input_gradient_call": Code(f"{made_input}{turned}.reshape(x.shape)"),
         "input_gradient_needs_s": ", s" in made_input or "(s" in made_input,
         "autograd_input_gradient_call": Code(
             f"{_input_gradient(view['input_gradient'], last, f'd_{last}', 'model')}"
             f"{turned}.reshape(x.shape)"
         ),
-        "descends": derived.descends,
         "rate": Code(", lr" if derived.descends else ""),
         "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
         "update_call": Code(f"update(self._p, {kept}, lr)" if over else flat),
@@ -110,9 +98,7 @@ def step_view(
             ],
             16,
         ),
-        "epoch_arrays": indented(
-            _epoch_arrays(model, derived, ones, x_rows, label_rows("y")), 8
-        ),
+        "epoch_arrays": indented(_epoch_arrays(view, ones), 8),
         "epoch_splits": _epoch_splits(columns, rows),
         "batch_names": Code(f"{x_name}, {last}, target"),
         "batch_count": Code(f"{last}.shape[1]" if columns else f"len({last})"),
@@ -124,7 +110,6 @@ def step_view(
             ],
             12,
         ),
-        "loss_name": Code(loss),
     }
 
 
@@ -142,11 +127,6 @@ def _loss_call(derived: Derived, last: str, target: str, last_rows: str) -> str:
 
 def _names(made: Function) -> list[str]:
     return [part.partition(":")[0] for part in made.arguments.text.split(", ")]
-
-
-def _rows(name: str, shape: tuple[int, ...]) -> str:
-    """Join a sample's leading axes to the batch."""
-    return name if len(shape) == 1 else f"{name}.reshape(-1, {shape[-1]})"
 
 
 def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
@@ -198,9 +178,8 @@ def _texts(view: dict[str, Any]) -> list[str]:
     return lines + [made.result.text for made in functions]
 
 
-def _epoch_arrays(
-    model: Model, derived: Derived, ones: bool, x_rows: str, y_rows: str
-) -> list[str]:
+def _epoch_arrays(view: dict[str, Any], ones: bool) -> list[str]:
+    x_rows, y_rows = view["rows_of_x"].text, view["rows_of_y"].text
     lines = []
     if x_rows != "x":
         lines.append(f"x = {x_rows}")
@@ -208,11 +187,65 @@ def _epoch_arrays(
         lines.append(f"y = {y_rows}")
     if ones:
         lines.append("x = torch.cat([x, x.new_ones(len(x), 1)], dim=1)")
-    shape = derived.loss.inputs[0].shape
-    lines.append(f"last = x.new_empty(len(x), {shape[-1]})")
+    lines.append(f"last = x.new_empty(len(x), {view['last_width'].text})")
     return lines
 
 
 def _epoch_splits(columns: bool, rows: str) -> list[Code]:
     split = f".t(), {rows}, dim=1)" if columns else f", {rows})"
     return [Code(f"torch.split({name}{split}") for name in ("x", "last", "y")]
+
+
+def _workspace_lines(
+    derived: Derived, view: dict[str, Any], x: str, ones: bool, last: str
+) -> list[str]:
+    """Allocate every slot once; what is read with a row of ones carries that row."""
+    functions = [made for made in view.values() if isinstance(made, Function)]
+    carrying = {name for made in functions for name in made.printed.carrying_ones}
+    slots: dict[str, Shape] = {x: derived.forward.inputs[0].shape} if ones else {}
+    for key in ("forward", "loss_gradient", "backward", "input_gradient"):
+        for statement in view[key].printed.statements:
+            slots.setdefault(statement.value.slot, statement.value.shape)
+    fresh = {name for made in functions for name in made.printed.fresh}
+    outer = {last, f"d_{last}"} if derived.columns else set()
+    lines = []
+    for slot, shape in slots.items():
+        if slot in fresh:
+            lines.append(f"self.{slot} = like  # each step makes its own")
+            continue
+        if BATCH not in shape:
+            continue
+        sizes = ["batch" if dim == BATCH else str(dim) for dim in shape]
+        if slot in carrying and derived.columns:
+            sizes[0] = str(int(sizes[0]) + 1)
+            lines.append(f"self.{slot}_1 = like.new_ones({', '.join(sizes)})")
+            rows = ".t()  # rows, to be filled" if slot == x else ""
+            lines.append(f"self.{slot} = self.{slot}_1[:-1]{rows}")
+        elif slot in outer and sizes[0] != "1":
+            lines.append(f"self.{slot} = like.new_empty({', '.join(sizes[::-1])}).t()")
+        else:
+            lines.append(f"self.{slot} = like.new_empty({', '.join(sizes)})")
+    scalars = {
+        name: text for m in functions for name, text in m.printed.scalars.items()
+    }
+    lines += [
+        f"self.{name} = like.new_tensor({text})" for name, text in scalars.items()
+    ]
+    return lines + views(view, "s.")
+
+
+def _imported(view: dict[str, Any]) -> list[Code]:
+    kernels = {"relu_backward": "threshold_backward"}
+    called: set[str] = set()
+    for made in view.values():
+        if isinstance(made, Function):
+            called |= made.printed.called
+    lines = [
+        Code(f"{op} = torch.ops.aten.{kernels.get(op, op)}.grad_input")
+        for op in ("relu_backward", "tanh_backward", "sigmoid_backward")
+        if op in called
+    ]
+    heading = Code(
+        "# Torch's kernels for an activation's derivative, which write to a buffer."
+    )
+    return [heading, *lines] if lines else []
