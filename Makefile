@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/mypy
 	$(BIN)/mypy generated/torch/*.py
+	$(BIN)/mypy generated/numpy/*.py
 
 bench: $(READY)  ## one pinned core; give it an idle machine
 	$(BIN)/python benchmarks/step.py --check

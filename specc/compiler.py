@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from specc.targets.text import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
-TARGETS = ("torch",)
+TARGETS = ("torch", "numpy")
 """The names of the targets; the first is the default."""
 
 
 def target_called(name: str) -> Target:
     """Give the target of a name in `TARGETS`."""
+    from specc.targets.numpy_text import NUMPY
     from specc.targets.torch_text import TORCH
 
-    return {target.name: target for target in (TORCH,)}[name]
+    return {target.name: target for target in (TORCH, NUMPY)}[name]
 
 
 @dataclass(frozen=True)

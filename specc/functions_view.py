@@ -78,9 +78,11 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     view["loss"] = _whole(derived.loss, target, says)
     view["output"] = None
     view["output_gradient"] = None
-    if derived.output is not None and derived.output_gradient is not None:
+    if derived.output is not None:
         says = f"Predict, from {last}{_rows(derived, derived.output)}."
         view["output"] = _whole(derived.output, target, says)
+        view["output_name"] = Code(derived.output.outputs[0][0])
+    if derived.output_gradient is not None and target.workspace:
         says = _sentence(derived.output_gradient, last)
         view["output_gradient"] = _whole(derived.output_gradient, target, says)
     view["metrics"] = [
@@ -90,6 +92,8 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     takes = "prediction" if derived.output else last
     array = target.words.array
     view["last"] = Code(last)
+    view["d_last"] = Code(names.d_last)
+    view["d_input"] = Code(f"d_{names.x}")
     view["figures_arguments"] = Code(f"{last}: {array}, {label}: {array}")
     shown = ["loss", *(program.name for program in derived.metrics)]
     calls = [f"{derived.loss.name}({last}, {label})"]
@@ -105,7 +109,15 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     view |= _update(model, derived, target)
     if derived.descends:
         view["update"] = _descent(view["update"], _given(derived, target, names))
-    return view
+    called = _called(view)
+    return view | {f"calls_{op}": op in called for op in target.helpers}
+
+
+def _called(view: dict[str, Any]) -> set[str]:
+    """Give the operations that the functions call."""
+    made = [*view.values(), *view["metrics"]]
+    functions = [each for each in made if isinstance(each, Function)]
+    return {op for each in functions for op in each.printed.called}
 
 
 def _names(model: Model, derived: Derived, target: Target) -> _Names:
@@ -220,8 +232,10 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         signature |= dict.fromkeys(state, array)
         place = Places({name: name for name in signature}, kept=frozenset())
         update = function(program, target, place, signature, says, _derivation)
-        entries = [Code(f'"{n}": np.zeros_like(self.flat_parameters)') for n in state]
-        return {"update": update, "state_entries": entries, "has_state": bool(state)}
+        zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
+        entries = ", ".join(f'"{name}": {zeros}' for name in state)
+        vectors = Code(f"{{{entries}}}")
+        return {"update": update, "state": vectors, "has_state": bool(state)}
     slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
     kept = [name for name in slots if name != "theta"]
     place = Places({name: name for name in signature}, owner="o")

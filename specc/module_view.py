@@ -13,6 +13,7 @@ from typing import Any
 from specc import __version__
 from specc.arrays_view import arrays_view
 from specc.batch_view import batch_view
+from specc.calls_view import calls_view
 from specc.derive import Derived
 from specc.formatting import literal
 from specc.functions_view import file_name, functions_view
@@ -42,6 +43,8 @@ def module_view(
     view |= batch_view(model, derived)
     if target.workspace:
         view |= workspace_view(model, derived, view)
+    else:
+        view |= calls_view(model, derived, view)
     view |= _training(model)
     view["random"] = model.train.shuffle or view["draws_uniform"]
     return view
@@ -81,6 +84,8 @@ def _facts(model: Model, target: Target, command: str) -> dict[str, Any]:
         ],
         "size": Code(str(size)),
         "summary": Code(f"{model.name}: {path}, {size:,} parameters"),
+        "library": Code(target.words.library),
+        "array": Code(target.words.array),
         "classes": model.target.dtype == "int",
         "class_count": Code(str(model.output_shape[-1])),
         "last_class": Code(str(model.output_shape[-1] - 1)),

@@ -73,7 +73,8 @@ class Place(Protocol):
 
 def printed(program: Program, target: Target, place: Place) -> Printed:
     """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
-    printer = _Printer(target, place, program.uses())
+    outputs = {value for _, value in program.outputs}
+    printer = _Printer(target, place, program.uses(), outputs)
     for value in _chained(program):
         if target.workspace:
             printer.state(value)
@@ -111,8 +112,15 @@ def _chained(program: Program) -> list[Value]:
 
 
 class _Printer:
-    def __init__(self, target: Target, place: Place, uses: Mapping[Value, int]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        place: Place,
+        uses: Mapping[Value, int],
+        results: set[Value],
+    ) -> None:
         self.target = target
+        self.results = results
         self.place = place
         self.uses = uses
         self.statements: list[Statement] = []
@@ -162,18 +170,17 @@ class _Printer:
 
     def assign(self, value: Value) -> None:
         """Print one assignment; an array that is there already is changed in place."""
-        rule = self.target.tensor[value.op]
         out = self.place(value.slot)
-        operands = self._operands(value, rule)
         sign = AUGMENTED.get(value.op)
         if not self.place.is_given(value.slot):
-            code = f"{out} = {rule.plain.format(*operands, **self._attributes(value))}"
-        elif sign and operands[0] == out:
+            result = value in self.results and "." not in out
+            typed = f"{out}: {self.target.words.array}" if result else out
+            code = f"{typed} = {self._formula(value, self.target.tensor)}"
+        elif sign and self.text(value.args[0])[0] == out:
+            self.called.add(value.op)
             code = f"{out} {sign} {self.text(value.args[1])[0]}"
         else:
-            made = rule.plain.format(*operands, **self._attributes(value))
-            code = f"{out}[:] = {made}"
-        self.called.add(value.op)
+            code = f"{out}[:] = {self._formula(value, self.target.tensor)}"
         statement = Statement(code, value, list(value.origins))
         if value.derivation:
             statement.derivations.append(value.derivation)
@@ -206,13 +213,19 @@ class _Printer:
         if value.op in VIEWS and self.target.workspace:
             return self._view(value), ATOM
         table = self.target.tensor if value.args[0].shape else self.target.scalar
+        return self._formula(value, table), table[value.op].binds
+
+    def _formula(self, value: Value, table: Mapping[str, Text]) -> str:
         rule = table[value.op]
         self.called.add(value.op)
         operands = self._operands(value, rule)
-        return rule.plain.format(*operands, **self._attributes(value)), rule.binds
+        return rule.plain.format(*operands, **self._attributes(value))
 
     def _operands(self, value: Value, rule: Text) -> list[str]:
-        pairs = zip(value.args, rule.needs, strict=False)
+        args = value.args
+        if not self.target.workspace and value.op == "mul" and _is_factor(args[1]):
+            args = args[::-1]
+        pairs = zip(args, rule.needs, strict=False)
         return [self._within(arg, need) for arg, need in pairs]
 
     def _within(self, value: Value, need: int) -> str:
@@ -224,6 +237,8 @@ class _Printer:
         words = {name: str(item) for name, item in value.attrs}
         if "keep" in words:
             words["keep"] = self.target.words.keep if value.attribute("keep") else ""
+        if "axis" in words and value.args[0].shape:
+            words["width"] = str(value.args[0].shape[value.attribute("axis")])
         return words
 
     def _count(self, value: Value) -> tuple[str, int]:
@@ -266,3 +281,8 @@ class _Printer:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
         self.views[name] = (seen, pattern)
         return name
+
+
+def _is_factor(value: Value) -> bool:
+    """Tell whether a formula has this factor first: a number, or one that has a name."""
+    return not value.shape and value.op in ("const", "input")

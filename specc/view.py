@@ -35,6 +35,11 @@ class Function:
     result: Code
     printed: Printed
 
+    @property
+    def long(self) -> bool:
+        """Whether `return float(result)` does not fit on a line."""
+        return len(self.result.text) > 88 - len("    return float()")
+
 
 @dataclass(frozen=True)
 class Places:
@@ -93,6 +98,11 @@ def function(
         result=Code(body.result),
         printed=body,
     )
+
+
+def names_of(made: Function) -> list[str]:
+    """Name what a function takes, in order."""
+    return [part.partition(":")[0] for part in made.arguments.text.split(", ")]
 
 
 def comment(text: str) -> list[Code]:

@@ -16,7 +16,7 @@ from specc.batch_view import rows_of
 from specc.derive import Derived
 from specc.ir import BATCH, Shape
 from specc.model import Model
-from specc.view import Code, Function, indented
+from specc.view import Code, Function, indented, names_of
 
 
 def workspace_view(
@@ -26,13 +26,13 @@ def workspace_view(
     last = derived.loss.inputs[0].name
     d_last = f"d_{last}"
     x = derived.forward.inputs[0].name
-    x_name = _names(view["forward"])[-2]
+    x_name = names_of(view["forward"])[-2]
     ones = x_name != x
     columns = derived.columns
     turned = ".t()" if columns else ""
     given = f"s.{x_name}" if ones else f"x{turned}"
     gradient = derived.loss_gradient.name
-    takes_last = f"s.{last}, " if last in _names(view["backward"]) else ""
+    takes_last = f"s.{last}, " if last in names_of(view["backward"]) else ""
     predicted = "output({})" if derived.output else "{}.clone()"
     rows = view["rows_of_batch"].text
     fill = [f"s.{x}.copy_(x)"] if ones else []
@@ -125,10 +125,6 @@ def _loss_call(derived: Derived, last: str, target: str, last_rows: str) -> str:
     return f"{derived.loss.name}(s.{last}, {target})"
 
 
-def _names(made: Function) -> list[str]:
-    return [part.partition(":")[0] for part in made.arguments.text.split(", ")]
-
-
 def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
     if not columns:
         rows = (
@@ -154,7 +150,7 @@ def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
 def _input_gradient(made: Function, last: str, d_last: str, model: str) -> str:
     """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands."""
     known = {"p": f"{model}._p", last: f"s.{last}", f"d_{last}": d_last}
-    arguments = [known.get(name, name) for name in _names(made)]
+    arguments = [known.get(name, name) for name in names_of(made)]
     return f"input_backward({', '.join(arguments)})"
 
 

@@ -16,16 +16,22 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from specc.compiler import analyse, compile_source
 from specc.diagnostics import Diagnostic
 from specc.model import Model
 from specc.source import Source
+from tests.adapter import Adapted
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}
 EXAMPLES = list(EXAMPLE_FILES)
 """The names of the examples, without `.spec`."""
+TARGETS = ("torch", "numpy")
+"""The targets that have to agree."""
+IN_PYTHON = ("torch", "numpy")
+"""Those whose formulas are functions of the Python module, so that a test can change one."""
 
 
 def example(name: str) -> str:
@@ -46,31 +52,36 @@ def checked(text: str, overrides: Mapping[str, str] | None = None) -> Model:
     return model
 
 
-def compiled(text: str, overrides: Mapping[str, str] | None = None) -> str:
+def compiled(
+    text: str, overrides: Mapping[str, str] | None = None, target: str = "torch"
+) -> str:
     """Give the text of the module that a spec makes."""
-    return _compiled(text, tuple(sorted((overrides or {}).items())))
+    return _compiled(text, tuple(sorted((overrides or {}).items())), target)
 
 
-def load(text_of_module: str) -> ModuleType:
-    """Import the text of a module, once for each text."""
-    return _loaded(text_of_module)
+def load(text_of_module: str, target: str = "torch") -> Any:
+    """Import the text of a module, once for each text; all of them take tensors."""
+    module = _loaded(text_of_module)
+    return module if target == "torch" else Adapted(module)
 
 
-def module_of_spec(text: str, overrides: Mapping[str, str] | None = None) -> ModuleType:
+def module_of_spec(
+    text: str, overrides: Mapping[str, str] | None = None, target: str = "torch"
+) -> Any:
     """Compile a spec and import what it makes."""
-    return load(compiled(text, overrides))
+    return load(compiled(text, overrides, target), target)
 
 
 def module_of_example(
-    name: str, overrides: Mapping[str, str] | None = None
-) -> ModuleType:
+    name: str, overrides: Mapping[str, str] | None = None, target: str = "torch"
+) -> Any:
     """Compile an example, `disk`, and import what it makes."""
-    return module_of_spec(example(name), overrides)
+    return module_of_spec(example(name), overrides, target)
 
 
 @functools.cache
-def _compiled(text: str, overrides: tuple[tuple[str, str], ...]) -> str:
-    result = compile_source(source(text), dict(overrides))
+def _compiled(text: str, overrides: tuple[tuple[str, str], ...], target: str) -> str:
+    result = compile_source(source(text), dict(overrides), target)
     assert result.text is not None, told(result.diagnostics)
     return result.text
 

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from specc.compiler import compile_source
+from specc.compiler import TARGETS, compile_source
 from specc.output import is_ours
 from specc.place import recorded_command
 from specc.source import read
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.spec"))
-GENERATED = ROOT / "generated" / "torch"
+GENERATED = ROOT / "generated"
+ON_EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
 
 
-def emitted(spec: Path) -> str:
+def emitted(spec: Path, target: str) -> str:
     source = read(str(spec))
     result = compile_source(
-        source, {}, "torch", "code", recorded_command(spec.name, {}, "torch")
+        source, {}, target, "code", recorded_command(spec.name, {}, target)
     )
     assert result.text is not None, result.diagnostics
     return result.text
@@ -30,19 +31,22 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+@ON_EVERY_TARGET
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.stem)
-def test_generated_is_up_to_date(spec, goldens):
-    goldens.compare(GENERATED / f"{spec.stem}.py", emitted(spec))
+def test_generated_is_up_to_date(spec, target, goldens):
+    goldens.compare(GENERATED / target / f"{spec.stem}.py", emitted(spec, target))
 
 
-def test_generated_holds_nothing_else(goldens):
-    texts = {f"{spec.stem}.py": emitted(spec) for spec in EXAMPLES}
-    goldens.compare_folder(GENERATED, "*", texts)
+@ON_EVERY_TARGET
+def test_generated_holds_nothing_else(target, goldens):
+    texts = {f"{spec.stem}.py": emitted(spec, target) for spec in EXAMPLES}
+    goldens.compare_folder(GENERATED / target, "*", texts)
 
 
+@ON_EVERY_TARGET
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.stem)
-def test_emitted_text_is_plain(spec):
-    text = emitted(spec)
+def test_emitted_text_is_plain(spec, target):
+    text = emitted(spec, target)
     assert text.isascii() and is_ours(text)
     assert [line for line in text.splitlines() if len(line) > 88] == []
     ast.parse(text)

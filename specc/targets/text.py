@@ -51,6 +51,8 @@ NUMBERS: Mapping[str, Text] = {
 class Words:
     """What a target's Python calls things that every module has."""
 
+    library: str
+    """The name of the library that computes."""
     array: str
     """The type of an array."""
     integers: str
@@ -77,6 +79,8 @@ class Target:
     words: Words
     imports: frozenset[str]
     """The packages that a module may import, beside the standard library."""
+    helpers: tuple[str, ...]
+    """The operations that a module defines a function for, where it calls them."""
     columns: bool
     """Whether samples of a small network are columns, else they are always rows."""
     descends: Literal["never", "wide", "always"]

@@ -112,6 +112,7 @@ TORCH = Target(
     tensor=TENSOR,
     scalar=NUMBERS,
     words=Words(
+        library="torch",
         array="Tensor",
         integers="torch.int64",
         assign="{0}.copy_({1})",
@@ -124,6 +125,7 @@ TORCH = Target(
         ),
     ),
     imports=frozenset({"torch", "safetensors"}),
+    helpers=(),
     columns=True,
     descends="wide",
     workspace=True,

@@ -1,0 +1,102 @@
+"""A module over NumPy arrays, met by tests that were written for torch tensors.
+
+Takes an imported module, gives something that looks like the torch target's: tensors go in and come
+out, over the same memory where that can be. What a test sets is set in the module itself. Nothing
+is computed here, and nothing is checked that the module would not check itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+Piece = Any
+
+
+def to_array(piece: Piece) -> Piece:
+    """Give the arrays of tensors, also inside tuples, lists and dicts; leave the rest."""
+    match piece:
+        case AdaptedModel():
+            return piece._inner
+        case torch.dtype():
+            return str(piece).removeprefix("torch.")
+        case torch.Tensor():
+            return piece.detach().numpy()
+        case tuple() | list():
+            return type(piece)(to_array(part) for part in piece)
+        case dict():
+            return {name: to_array(part) for name, part in piece.items()}
+    return piece
+
+
+def to_tensor(piece: Piece) -> Piece:
+    """Give the tensors of arrays, over the same memory; leave the rest, a History too."""
+    if isinstance(piece, np.ndarray):
+        own = piece if all(step >= 0 for step in piece.strides) else piece.copy()
+        own = own.view(np.int64) if own.dtype == np.uint64 else own
+        return torch.from_numpy(own)
+    if type(piece) in (tuple, list):
+        return type(piece)(to_tensor(part) for part in piece)
+    if type(piece) is dict:
+        return {name: to_tensor(part) for name, part in piece.items()}
+    return piece
+
+
+def taking_tensors(function: Any) -> Any:
+    """Call a function of the module with tensors."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return to_tensor(function(*to_array(args), **to_array(kwargs)))
+
+    return called
+
+
+def taking_arrays(function: Any) -> Any:
+    """Let the module call a function that was written for tensors."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return to_array(function(*to_tensor(args), **to_tensor(kwargs)))
+
+    return called
+
+
+class AdaptedModel:
+    """A Model whose methods take and give tensors."""
+
+    def __init__(self, inner: Any) -> None:
+        self.__dict__["_inner"] = inner
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(self._inner, name)
+        return taking_tensors(found) if callable(found) else to_tensor(found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._inner, name, taking_arrays(value) if callable(value) else value)
+
+
+class Adapted:
+    """A module of which `Model` gives an AdaptedModel."""
+
+    def __init__(self, inner: ModuleType) -> None:
+        self.__dict__["_inner"] = inner
+
+    def Model(self, *args: Any, **kwargs: Any) -> AdaptedModel:  # noqa: N802
+        return AdaptedModel(self._inner.Model(*to_array(args), **to_array(kwargs)))
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return taking_tensors(found) if callable(found) else found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = taking_arrays(value) if callable(value) else value
+        setattr(self._inner, name, own)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._inner, name)
