@@ -41,8 +41,10 @@ class Derived:
     the target keeps nothing."""
     backward: Program
     """what forward kept and dL/d(the last layer's value) -> dL/d(every parameter)."""
+    accumulates: bool
+    """Whether `backward` adds to what its results held."""
     descends: bool
-    """Whether `backward` adds to what its results held, so that it can be the update."""
+    """Whether such a backward pass can be the update itself: plain SGD."""
     input_gradient: Program
     """what backward kept -> dL/d(the input)."""
     output_gradient: Program | None
@@ -69,7 +71,7 @@ class Derived:
     def overwritten(self) -> dict[str, dict[str, str]]:
         """Program -> results that are written over an argument: the state of training."""
         names = {"update": {"theta": "theta", "velocity": "velocity"}}
-        if self.descends:
+        if self.accumulates:
             results = (name for name, _ in self.backward.outputs)
             arguments = {value.name for value in self.backward.inputs}
             names["backward"] = {name: name for name in results if name in arguments}
@@ -105,11 +107,12 @@ def derive(lowered: Lowered, target: Target) -> Derived:
     layers = [list(group) for _, group in groupby(parameters, _layer)]
     descending = {"never": False, "wide": wide, "always": True}[target.descends]
     descends = descending and is_descent(lowered.update)
-    wrt = _descending(forward, layers) if descends else _last_first(layers)
+    accumulates = descends or target.descends == "always"
+    wrt = _descending(forward, layers) if accumulates else _last_first(layers)
     everything = differentiate(forward, (*wrt, x), "backward")
     *gradients, (d_input, by_input) = everything.outputs
     backward = _arguments(replace(everything, outputs=tuple(gradients)))
-    added = descend(backward, tuple(parameters)) if descends else None
+    added = descend(backward, tuple(parameters)) if accumulates else None
     whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
     last = loss.inputs[0]
     loss_gradient = differentiate(
@@ -133,7 +136,8 @@ def derive(lowered: Lowered, target: Target) -> Derived:
         loss_gradient=loss_gradient,
         step_loss=step_loss,
         backward=backward if added is None else verify(added, "descend"),
-        descends=added is not None,
+        accumulates=added is not None,
+        descends=added is not None and descends,
         input_gradient=verify(_keeping(whole, backward), "differentiate"),
         output_gradient=_expression(output_gradient),
         learning_rate=lowered.learning_rate,
