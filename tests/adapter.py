@@ -86,6 +86,7 @@ class Adapted:
 
     def __init__(self, inner: ModuleType) -> None:
         self.__dict__["_inner"] = inner
+        self.__dict__["_before"] = {}
 
     def Model(self, *args: Any, **kwargs: Any) -> AdaptedModel:  # noqa: N802
         return AdaptedModel(self._inner.Model(*to_array(args), **to_array(kwargs)))
@@ -95,8 +96,10 @@ class Adapted:
         return taking_tensors(found) if callable(found) else found
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._before.setdefault(name, getattr(self._inner, name))
         own = taking_arrays(value) if callable(value) else value
         setattr(self._inner, name, own)
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._inner, name)
+        """Undo what was set: monkeypatch finds nothing to put back."""
+        setattr(self._inner, name, self._before.pop(name))

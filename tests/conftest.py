@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.modules import TARGETS
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -77,3 +79,10 @@ def goldens(request: pytest.FixtureRequest) -> Goldens:
         else request.path
     )
     return Goldens(request.config.getoption("--update-golden"), str(file))
+
+
+@pytest.fixture(params=TARGETS, scope="session")
+def target(request: pytest.FixtureRequest) -> str:
+    """Give the name of each target in turn."""
+    name: str = request.param
+    return name
