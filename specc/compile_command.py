@@ -35,12 +35,13 @@ def compile_command(
 
     `output` is the path of `-o`; with `only_check` or `diff` no file changes.
     """
-    modules = compiled(files, overrides, output_format, target, stage)
+    modules = compiled(files, overrides, output_format, target, stage, output)
     if modules is None:
         return FINDINGS
     if printing:
-        for _, text in modules.values():
-            click.echo(text, nl=not text.endswith("\n"))
+        for _, texts in modules.values():
+            for text in texts.values():
+                click.echo(text, nl=not text.endswith("\n"))
         return FINE
     texts = placed(modules, output)
     if only_check or diff:
@@ -66,33 +67,39 @@ def compiled(
     output_format: str,
     target: str,
     stage: str,
-) -> dict[str, tuple[str, str]] | None:
-    """Give the name of each file's model and the text; None if a file has errors."""
+    output: str | None = None,
+) -> dict[str, tuple[str, dict[str, str]]] | None:
+    """Give the name of each file's model, and ending -> text; None if a file has errors."""
     from specc.compiler import compile_source
-    from specc.place import recorded_command
+    from specc.place import recorded_command, stem_of
 
     modules = {}
     for file, source in zip(files, read_all(files), strict=True):
         command = recorded_command(file, overrides, target)
-        result = compile_source(source, overrides, target, stage, command)
+        stem = stem_of(file, output)
+        result = compile_source(source, overrides, target, stage, command, stem)
         show(result.diagnostics, output_format, sys.stderr)
         if result.text is not None:
             name = result.model.name if result.model else ""
-            modules[file] = (name, result.text)
+            modules[file] = (name, {".py": result.text, **result.beside})
     return modules if len(modules) == len(files) else None
 
 
 def placed(
-    modules: Mapping[str, tuple[str, str]], output: str | None
+    modules: Mapping[str, tuple[str, Mapping[str, str]]], output: str | None
 ) -> dict[Path, str]:
-    """Give each module its place, or say why it has none."""
+    """Give each file of a module its place, or say why it has none."""
     from specc.place import destinations
 
     try:
         places = destinations({spec: m[0] for spec, m in modules.items()}, output)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    return {places[spec]: text for spec, (_, text) in modules.items()}
+    return {
+        places[spec].with_suffix(ending): text
+        for spec, (_, texts) in modules.items()
+        for ending, text in texts.items()
+    }
 
 
 def compare(texts: Mapping[Path, str], diff: bool) -> int:

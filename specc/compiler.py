@@ -7,7 +7,7 @@ net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Diagnostic, arranged
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from specc.targets.text import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
-TARGETS = ("torch", "numpy")
+TARGETS = ("torch", "numpy", "c")
 """The names of the targets; the first is the default."""
 
 
 def target_called(name: str) -> Target:
     """Give the target of a name in `TARGETS`."""
+    from specc.targets.c_text import C
     from specc.targets.numpy_text import NUMPY
     from specc.targets.torch_text import TORCH
 
-    return {target.name: target for target in (TORCH, NUMPY)}[name]
+    return {target.name: target for target in (TORCH, NUMPY, C)}[name]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Compilation:
     model: Model | None
     text: str | None
     diagnostics: tuple[Diagnostic, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Other files of the module: ending -> text."""
 
 
 def analyse(
@@ -61,10 +64,12 @@ def compile_source(
     target: str = "torch",
     stage: str = "code",
     command: str = "specc compile",
+    stem: str | None = None,
 ) -> Compilation:
     """Compile a spec for `target`, as far as `stage` (one of `STAGES`).
 
-    `command` is what the module names as its origin; `place.recorded_command` makes it.
+    `command` is what the module names as its origin; `place.recorded_command` makes it. Files
+    that name each other are called `stem`, or like the model.
     """
     model, diagnostics = analyse(source, overrides)
     if model is None:
@@ -74,11 +79,14 @@ def compile_source(
         from specc.parser import parse
 
         return Compilation(model, outline(parse(source)[0]), diagnostics)
-    return Compilation(model, text_of(model, target, stage, command), diagnostics)
+    if stage == "code":
+        files = code_of(model, target, command, stem or model.name)
+        return Compilation(model, files.pop(".py"), diagnostics, files)
+    return Compilation(model, text_of(model, target, stage), diagnostics)
 
 
-def text_of(model: Model, target: str, stage: str, command: str) -> str:
-    """Give a stage of a checked model's compilation as text: any but `ast`."""
+def text_of(model: Model, target: str, stage: str) -> str:
+    """Show a stage of a checked model's compilation before the last: any but `ast`."""
     from specc.derive import derive
     from specc.listing import show
     from specc.lower import lower
@@ -93,11 +101,20 @@ def text_of(model: Model, target: str, stage: str, command: str) -> str:
     if stage == "grad":
         return "\n".join(show(program) for program in derived.programs)
     derived = optimize(derived, language)
-    if stage == "opt":
-        return "\n".join(show(program) for program in derived.programs)
-    from specc.emit import emit
+    return "\n".join(show(program) for program in derived.programs)
 
-    return emit(model, derived, language, command)
+
+def code_of(model: Model, target: str, command: str, stem: str) -> dict[str, str]:
+    """Give the files of a module: ending -> text."""
+    from specc.derive import derive
+    from specc.emit import emit, emit_c
+    from specc.lower import lower
+
+    language = target_called(target)
+    derived = optimize(derive(lower(model), language), language)
+    if target == "c":
+        return emit_c(model, derived, language, command, stem)
+    return {".py": emit(model, derived, language, command)}
 
 
 def optimize(derived: Derived, target: Target) -> Derived:

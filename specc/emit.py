@@ -16,7 +16,8 @@ from specc.targets.text import Target
 from specc.view import Code
 
 STDLIB = frozenset(
-    "__future__ argparse collections itertools json math os tempfile time typing".split()
+    """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
+    json math os shlex shutil subprocess sys tempfile time typing""".split()
 )
 
 
@@ -26,9 +27,32 @@ def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
     from specc.output import sealed
 
     view = module_view(model, derived, target, command)
+    return sealed(_module(view, target))
+
+
+def emit_c(
+    model: Model, derived: Derived, target: Target, command: str, stem: str
+) -> dict[str, str]:
+    """Give a source and a header of C, and the module that binds them: ending -> text."""
+    from specc.c_view import c_view
+    from specc.module_view import facts_view, training_view
+    from specc.output import sealed, sealed_c
+
+    facts = facts_view(model, target, command) | training_view(model)
+    view = facts | c_view(model, derived, facts, stem)
+    files = {".py": sealed(_module(view, target))}
+    for ending in (".c", ".h"):
+        text = _tidy(rendered(f"c/net{ending}.j2", view))
+        if not text.isascii():
+            raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
+        files[ending] = sealed_c(text)
+    return files
+
+
+def _module(view: dict[str, Any], target: Target) -> str:
     text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
     check(text, target.imports)
-    return sealed(text)
+    return text
 
 
 def rendered(name: str, view: dict[str, Any]) -> str:

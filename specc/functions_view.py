@@ -103,9 +103,7 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         Code(f'"{name}": {call}') for name, call in zip(shown, made, strict=True)
     ]
     view["figure_names"] = Code(", ".join(f'"{name}"' for name in shown))
-    view["learning_rate"] = _whole(derived.learning_rate, target, "").result
-    says = _says(model, model.schedule)
-    view["schedule_doc"] = Code(docstring(f"The rate after t epochs: {says}."))
+    view |= schedule_view(model, derived, target)
     view |= _update(model, derived, target)
     if derived.descends:
         view["update"] = _descent(view["update"], _given(derived, target, names))
@@ -270,6 +268,15 @@ def _rows(derived: Derived, program: Program) -> str:
     """Say so where a formula looks along an axis, and not as the functions of a step do."""
     along = any("axis" in dict(value.attrs) for value in program.values)
     return "; here samples are rows" if along and derived.columns else ""
+
+
+def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Code]:
+    """Give the learning rate in Python, and what is said of it."""
+    says = _says(model, model.schedule)
+    return {
+        "learning_rate": _whole(derived.learning_rate, target, "").result,
+        "schedule_doc": Code(docstring(f"The rate after t epochs: {says}.")),
+    }
 
 
 def _whole(program: Program, target: Target, doc: str) -> Function:

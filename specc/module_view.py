@@ -36,7 +36,7 @@ def module_view(
     model: Model, derived: Derived, target: Target, command: str
 ) -> dict[str, Any]:
     """Give the view: every leaf that a template prints is Code."""
-    view = _facts(model, target, command)
+    view = facts_view(model, target, command)
     view |= starts_view(model, target.words)
     view |= functions_view(model, derived, target)
     view |= arrays_view(model, derived, target, view)
@@ -45,12 +45,14 @@ def module_view(
         view |= workspace_view(model, derived, view)
     else:
         view |= calls_view(model, derived, view)
-    view |= _training(model)
+    view |= training_view(model)
+    view["in_c"] = False
     view["random"] = model.train.shuffle or view["draws_uniform"]
     return view
 
 
-def _facts(model: Model, target: Target, command: str) -> dict[str, Any]:
+def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
+    """Give what the spec says of the network, and where the module comes from."""
     text = model.source.text
     shapes = [model.input.shape, *(n.output_shape for n in _weighted(model))]
     widths = ["x".join(map(str, shape)) or "1" for shape in shapes]
@@ -128,7 +130,8 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
-def _training(model: Model) -> dict[str, Any]:
+def training_view(model: Model) -> dict[str, Any]:
+    """Give what the spec says of training."""
     train, stopping = model.train, model.early_stopping
     view: dict[str, Any] = {
         "epochs": Code(str(train.epochs)),

@@ -33,11 +33,18 @@ def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path
     return places
 
 
-def _destination(spec: str, model: str, given: str | None) -> Path:
-    """Name the module like the spec, or like the model where that makes no good module."""
+def stem_of(spec: str, given: str | None) -> str | None:
+    """Give what a module's files are called, or None where only the model can tell."""
+    if given is not None and not is_folder(given):
+        return Path(given).stem
     stem = "" if spec == "-" else Path(spec).stem
     importable = stem.isidentifier() and stem.isascii() and not iskeyword(stem)
-    name = f"{stem if importable and not hides_module(stem) else model}.py"
+    return stem if importable and not hides_module(stem) else None
+
+
+def _destination(spec: str, model: str, given: str | None) -> Path:
+    """Name the module like the spec, or like the model where that makes no good module."""
+    name = f"{stem_of(spec, None) or model}.py"
     if given is None:
         return Path(spec).with_name(name)
     if is_folder(given):

@@ -1,0 +1,173 @@
+"""Where a C module keeps its numbers: how the rows of each array lie in memory.
+
+A row is padded with zeros to whole vectors of 16, on every machine, so that a header means the same
+memory whatever it is compiled for. A few outputs of a wide layer are not padded (they are *narrow*):
+their numbers fill vectors over the samples, and the layer's weight lies as in torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from specc.derive import Derived
+from specc.ir import BATCH, Program, Value
+
+LINE = 16
+"""To how many numbers a row is padded: the widest vector of float32."""
+NARROW = 4
+"""How wide an array may be and not be padded."""
+MOST_ROWS = 256
+"""How many rows the workspace holds at most: a larger batch goes through it in parts."""
+TILE = 8
+"""How many rows a kernel takes at a time: the workspace holds a multiple."""
+DEPTH = 256
+"""How many rows of a weight go to the panel at a time."""
+CACHED = 8192
+"""A weight of more numbers is copied to the panel for a product."""
+
+
+def padded(width: int) -> int:
+    """Give the length of a row that is padded."""
+    return -(-width // LINE) * LINE
+
+
+@dataclass(frozen=True)
+class Array:
+    """The rows of an array."""
+
+    width: int
+    pitch: int
+    """From one row to the next."""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the numbers of a row leave no gap to the next on purpose."""
+        return self.width <= NARROW and self.pitch == self.width
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter: its rows, and whether they are its columns in torch."""
+
+    rows: int
+    row: Array
+    turned: bool
+    """Whether (in, out) in memory, for torch's (out, in)."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers it takes, its padding included."""
+        return padded(self.rows * self.row.pitch)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Every array of a module."""
+
+    samples: Mapping[str, Array]
+    """Arrays of the workspace, by slot or argument; those of class labels are not here."""
+    parameters: Mapping[str, Weight]
+
+    @property
+    def size(self) -> int:
+        """How many numbers all parameters take."""
+        return sum(weight.size for weight in self.parameters.values())
+
+
+def arrays(derived: Derived) -> Arrays:
+    """Decide how every array lies."""
+    compact = _compact(derived.programs)
+    samples: dict[str, Array] = {}
+    parameters: dict[str, Weight] = {}
+
+    def laid(width: int, narrow: bool) -> Array:
+        return Array(width, width if narrow else padded(width))
+
+    x = derived.forward.inputs[0]
+    samples[x.name] = laid(_width(x), _width(x) in compact)
+    for program in (derived.forward, derived.loss_gradient, derived.backward):
+        for value in program.values:
+            name = value.slot or (value.name if value.op == "input" else "")
+            if not name or BATCH not in value.shape or name in samples:
+                continue
+            if value.dtype == "int" or value.op == "transpose":
+                continue
+            samples[name] = _of_samples(value, samples, compact, laid)
+    for value in derived.forward.values:
+        if value.op in ("linear", "mm"):
+            weight, *bias = _parameters(value)
+            given = samples[_name(value.args[0])]
+            out = samples[value.slot]
+            if out.narrow:
+                parameters[weight.name] = Weight(
+                    out.width, Array(given.width, given.pitch), False
+                )
+            else:
+                parameters[weight.name] = Weight(given.width, out, True)
+            for b in bias:
+                parameters[b.name] = Weight(1, Array(out.width, padded(out.width)), False)
+    last = derived.loss.inputs[0].name
+    label = derived.loss.inputs[1]
+    if label.dtype == "real":
+        samples[label.name] = samples[last]
+    return Arrays(samples, parameters)
+
+
+def _parameters(linear: Value) -> list[Value]:
+    """Give the weight and, where there is one, the bias of a linear layer."""
+    if linear.op == "linear":
+        return list(linear.args[1:])
+    return [linear.args[1].args[0]]
+
+
+def _of_samples(
+    value: Value, samples: Mapping[str, Array], compact: frozenset[int], laid: object
+) -> Array:
+    assert callable(laid)
+    width = _width(value)
+    if value.op in ("linear", "mm"):
+        given = samples.get(_name(value.args[0]))
+        is_forward = value.op == "linear" or value.args[1].op == "transpose"
+        if is_forward:
+            narrow = width in compact and given is not None and not given.narrow
+            made: Array = laid(width, narrow)
+            return made
+        like = samples.get(_forward_name(value))
+        if like is not None:
+            return like
+    for arg in value.args:
+        if BATCH in arg.shape and _width(arg) == width:
+            known = samples.get(_name(arg))
+            if known is not None:
+                return known
+    made = laid(width, width in compact)
+    return made
+
+
+def _name(value: Value) -> str:
+    return value.slot or value.name
+
+
+def _forward_name(value: Value) -> str:
+    """Name what a derivative is by: `d_relu1` is by `relu1`."""
+    return value.name.removeprefix("d_")
+
+
+def _width(value: Value) -> int:
+    width = value.shape[-1]
+    assert isinstance(width, int)
+    return width
+
+
+def _compact(programs: Iterable[Program]) -> frozenset[int]:
+    """Give the widths at which rows need no padding: no operation runs along such a row."""
+    along = {
+        _width(value.args[0])
+        for program in programs
+        for value in program.values
+        if "axis" in dict(value.attrs)
+        and value.args[0].shape
+        and len(value.args[0].shape) > value.attribute("axis") > 0
+    }
+    return frozenset(range(1, NARROW + 1)) - along

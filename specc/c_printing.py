@@ -1,0 +1,450 @@
+"""Values -> statements of C: a product is the call of a kernel, all else a loop over vectors.
+
+A Value with a slot is a statement; what shares its slot and is read by it alone is part of it: the
+activation after a product, the factors of a derivative. Nothing here knows a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from specc.c_arrays import Array, Arrays
+from specc.ir import BATCH, Origin, Program, Value
+from specc.targets.c_text import C
+from specc.targets.text import ATOM, NEGATION, PRODUCT
+
+WIDTH = 92
+"""How long a line may be."""
+
+ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
+THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
+ROWS = frozenset({"logsumexp", "argmax", "pick"})
+"""Operations that give one number for each sample."""
+WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum", "minus_one_hot"})
+WHOLE_ROWS = frozenset({"softmax", "log_softmax"})
+"""Operations that are statements of their own."""
+
+
+@dataclass
+class Statement:
+    """A few lines, with what is said above them."""
+
+    lines: list[str]
+    values: list[Value] = field(default_factory=list)
+
+    @property
+    def origins(self) -> list[Origin]:
+        """The layers that it belongs to, in order."""
+        found = [origin for value in self.values for origin in value.origins]
+        return list(dict.fromkeys(found))
+
+    @property
+    def derivations(self) -> list[str]:
+        """The lines of mathematics that it computes."""
+        return [value.derivation for value in self.values if value.derivation]
+
+
+@dataclass
+class Printed:
+    """The body of one function, and what it needs around it."""
+
+    statements: list[Statement] = field(default_factory=list)
+    result: str = ""
+    scalars: dict[str, str] = field(default_factory=dict)
+    """Numbers that depend on the batch alone: name -> expression."""
+    called: set[str] = field(default_factory=set)
+    """Kernels and operations."""
+
+
+class Printer:
+    """Prints the Programs of one module."""
+
+    def __init__(self, arrays: Arrays, name: Callable[[str], str]) -> None:
+        self.arrays = arrays
+        self.member = name
+
+    def printed(self, program: Program, masked: bool = False) -> Printed:
+        """Print a Program with slots; `masked` keeps the padding of its results zero."""
+        made = Printed()
+        uses = program.uses()
+        done: set[Value] = set()
+        values = [v for v in program.values if v.slot]
+        for value in values:
+            if value in done or self._is_inside(value, program, uses):
+                continue
+            statement = self._statement(value, values, uses, done, made, masked)
+            made.statements.append(statement)
+        return made
+
+    def reduced(self, program: Program) -> Printed:
+        """Print a Program that gives a number: a mean over all elements of the batch."""
+        made = Printed()
+        ((_, result),) = program.outputs
+        sums: dict[Value, str] = {}
+        for value in program.values:
+            if value.op in ("mean", "share"):
+                sums[value] = "sum" if not sums else f"sum{len(sums) + 1}"
+                made.statements.append(self._sum(value, sums[value], made))
+        made.result = self._scalar(result, sums)
+        return made
+
+    # Statements.
+
+    def _is_inside(self, value: Value, program: Program, uses: Mapping[Value, int]) -> bool:
+        """Tell whether a later statement takes this Value in."""
+        if uses[value] != 1:
+            return False
+        for later in program.values:
+            if later.slot == value.slot and value in later.args and later is not value:
+                if value.op in ("linear", "mm"):
+                    return self._end(later) is not None
+                return value.op not in WHOLE | WHOLE_ROWS and later.op not in WHOLE
+        return False
+
+    def _statement(
+        self,
+        value: Value,
+        values: list[Value],
+        uses: Mapping[Value, int],
+        done: set[Value],
+        made: Printed,
+        masked: bool,
+    ) -> Statement:
+        done.add(value)
+        first = value.args[0]
+        inner = first.op in ("linear", "mm") and first.slot == value.slot
+        if inner and uses[first] == 1 and (end := self._end(value)):
+            done.add(first)
+            return Statement(self._product(first, end, made), [first, value])
+        if value.op in ("linear", "mm"):
+            return Statement(self._product(value, None, made), [value])
+        if value.op == "accumulate_mm":
+            return self._gradient(value, values, done, made)
+        if value.op == "minus_one_hot":
+            x, label = value.args
+            row = self._row(x)
+            made.called.add("minus_one_hot")
+            line = f"{row}[{self._label(label)}] -= 1;"
+            return Statement(["for (int s = 0; s < n; s++) " + line], [value])
+        if value.op in WHOLE_ROWS:
+            made.called.add(value.op)
+            x = value.args[0]
+            a = self._array(x)
+            out = self._pointer(value)
+            call = f"{value.op}(n, {self._pointer(x)}, {a.width}, {a.pitch}, {out});"
+            return Statement(wrapped(call), [value])
+        if value.op == "accumulate_sum":
+            raise NotImplementedError("a bias without its weight")
+        text, _ = self._lanes(value, made, inside=True)
+        out = self._pointer(value)
+        return Statement(self._loop(self._array(value), f"store({out} + {{at}}, {{v}});", text, masked, made), [value])
+
+    def _loop(
+        self, a: Array, pattern: str, text: str, masked: bool, made: Printed
+    ) -> list[str]:
+        """Write a loop over vectors; `{at}` is where in an array, `{v}` the vector."""
+        if masked and a.width != a.pitch:
+            made.called.add("first")
+            inside = text.replace("{at}", "at")
+            body = pattern.replace("{at}", "at").replace(
+                "{v}", f"first({inside}, {a.width} - c)"
+            )
+            return [
+                "for (int s = 0; s < n; s++)",
+                f"  for (int c = 0, at = s * {a.pitch}; c < {a.width};"
+                " c += LANES, at += LANES)",
+                *wrapped(body, 4),
+            ]
+        count = "n" if a.pitch == 1 else f"n * {a.pitch}"
+        body = pattern.replace("{at}", "at").replace("{v}", text.replace("{at}", "at"))
+        head = f"for (int at = 0; at < {count}; at += LANES)"
+        if len(head) + len(body) + 3 <= WIDTH:
+            return [f"{head} {body}"]
+        return [head, *wrapped(body, 2)]
+
+    def _sum(self, value: Value, name: str, made: Printed) -> Statement:
+        """Write the sum of what a mean is over."""
+        x = value.args[0]
+        if self._is_rowwise(x):
+            text = self._number(x, made)[0]
+            line = f"for (int s = 0; s < n; s++) {name} += {text};"
+            lines = [line] if len(line) + 2 <= WIDTH else [line[:29], *wrapped(line[30:], 2)]
+            return Statement([f"double {name} = 0;", *lines], [value])
+        text, _ = self._lanes(x, made, inside=True)
+        if value.op == "share":
+            made.called |= {"keep", "truth"}
+            text = f"keep({text}, fill(1))"
+        a = self._array(x)
+        made.called |= {"first", "total"}
+        if a.width != a.pitch:
+            loop = self._loop(a, f"{name}_of += {{v}};", text, True, made)
+        else:
+            count = "n" if a.pitch == 1 else f"n * {a.pitch}"
+            loop = self._loop(
+                a, f"{name}_of += first({{v}}, {count} - at);", text, False, made
+            )
+        lines = [f"vec {name}_of = fill(0);", *loop, f"double {name} = total({name}_of);"]
+        return Statement(lines, [value])
+
+    def _end(self, value: Value) -> tuple[str, Value | None] | None:
+        """Give the activation that ends a product, and by what it goes if it is a derivative."""
+        if value.op in ACTIVATIONS:
+            return ACTIVATIONS[value.op], None
+        if value.op in THROUGH:
+            return THROUGH[value.op], value.args[1]
+        return None
+
+    def _product(
+        self, value: Value, end: tuple[str, Value | None] | None, made: Printed
+    ) -> list[str]:
+        x, w, *bias = value.args
+        kind, by = end or ("NONE", None)
+        made.called.add(kind)
+        out = self._array(value)
+        given = self._array(x)
+        forward = value.op == "linear" or w.op == "transpose"
+        weight_value = w.args[0] if w.op == "transpose" else w
+        weight = self.arrays.parameters[weight_value.name]
+        p = f"p->{self.member(weight_value.name)}"
+        xs, ys = self._pointer(x), self._pointer(value)
+        if forward:
+            b = f"p->{self.member(bias[0].name)}" if bias else "NULL"
+            if out.narrow:
+                made.called |= {"narrow", "total", "totals"}
+                call = (
+                    f"narrow(n, {xs}, {given.pitch}, {given.width}, {p},"
+                    f" {weight.row.pitch}, {b}, {out.width}, {kind}, {ys});"
+                )
+            else:
+                made.called |= {"dense", "product"}
+                if given.width * out.pitch > 8192:
+                    made.called.add("wide")
+                call = (
+                    f"dense(n, {xs}, {given.pitch}, {given.width}, {p}, {b},"
+                    f" {out.width}, {kind}, {ys}, {out.pitch}, {PANEL});"
+                )
+            return wrapped(call)
+        gate = self._pointer(by) if by is not None else "NULL"
+        made.called.add("through" if by is not None else "NONE")
+        if not weight.turned:
+            made.called |= {"narrow_back", "product"}
+            call = (
+                f"narrow_back(n, {xs}, {given.width}, {p}, {weight.row.pitch},"
+                f" {out.width}, {kind}, {gate}, {ys}, {out.pitch}, {PANEL});"
+            )
+            return wrapped(call)
+        if out.narrow:
+            made.called |= {"narrow", "total", "totals"}
+            call = (
+                f"narrow(n, {xs}, {given.pitch}, {given.width}, {p}, {weight.row.pitch},"
+                f" NULL, {out.width}, NONE, {ys});"
+            )
+            lines = wrapped(call)
+            if by is not None:
+                text = f"through({kind}, load({ys} + at), load({gate} + at))"
+                lines += self._loop(out, f"store({ys} + {{at}}, {{v}});", text, False, made)
+            return lines
+        made.called |= {"back", "product", "dots", "turn", "totals"}
+        call = (
+            f"back(n, {xs}, {given.pitch}, {given.width}, {p}, {out.width}, {kind},"
+            f" {gate}, {ys}, {out.pitch}, {PANEL});"
+        )
+        return wrapped(call)
+
+    def _gradient(
+        self, value: Value, values: list[Value], done: set[Value], made: Printed
+    ) -> Statement:
+        """Write the gradient of a weight, with that of its bias."""
+        before, turned, x = value.args[:3]
+        dy = turned.args[0]
+        statement = Statement([], [value])
+        g_bias = "NULL"
+        for other in values:
+            if other.op == "accumulate_sum" and other.args[1] is dy and other not in done:
+                done.add(other)
+                statement.values.append(other)
+                g_bias = f"g->{self.member(other.args[0].name.removeprefix('d_'))}"
+                break
+        name = before.name.removeprefix("d_")
+        weight = self.arrays.parameters[name]
+        g = f"g->{self.member(name)}"
+        given, d = self._array(x), self._array(dy)
+        made.called.add("gradient")
+        if weight.turned:
+            if d.pitch > 128:
+                made.called.add("wide")
+            call = (
+                f"gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
+                f" {self._pointer(dy)}, {d.pitch}, {d.width}, {g}, {weight.row.pitch},"
+                f" {g_bias}, beta, alpha, {PANEL});"
+            )
+        else:
+            made.called.add("narrow_gradient")
+            call = (
+                f"narrow_gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
+                f" {self._pointer(dy)}, {d.width}, {g}, {weight.row.pitch}, {g_bias},"
+                f" beta, alpha, {PANEL});"
+            )
+        statement.lines = wrapped(call)
+        return statement
+
+    # Expressions.
+
+    def _lanes(self, value: Value, made: Printed, inside: bool = False) -> tuple[str, int]:
+        """Give the expression of a vector at `{at}`; `inside` spells out what has a slot."""
+        if not value.shape:
+            return self._factor(value, made)
+        if value.op == "input" or (value.slot and not inside):
+            return f"load({self._pointer(value)} + {{at}})", ATOM
+        rule = C.tensor[value.op]
+        made.called.add(value.op)
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            within = bool(arg.slot) and arg.slot == value.slot and arg.op not in WHOLE | WHOLE_ROWS
+            text, binds = self._lanes(arg, made, within)
+            operands.append(text if binds <= need else f"({text})")
+        if value.op in ACTIVATIONS:
+            made.called.add(ACTIVATIONS[value.op])
+        if value.op in THROUGH:
+            made.called |= {THROUGH[value.op], "through"}
+        return rule.plain.format(*operands, **_kept(value)), rule.binds
+
+    def _factor(self, value: Value, made: Printed) -> tuple[str, int]:
+        """Give a number within an expression of vectors."""
+        if value.op == "const":
+            number = value.attribute("value")
+            text = f"{number:.0f}" if number == int(number) and abs(number) < 2**24 else f"(real){number!r}"
+            return text, ATOM if number >= 0 and "(" not in text else NEGATION
+        if value.op == "div" and value.args[1].op == "count":
+            number = value.args[0].attribute("value")
+            word = {1: "one", 2: "two"}.get(number, "part")
+            name = f"{word}_over_n"
+            made.scalars[name] = f"(real)({number!r} / {_count(value.args[1], 'total')})"
+            return name, ATOM
+        if value.op == "input":
+            return self.member(value.name), ATOM
+        rule = C.scalar[value.op]
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            text, binds = self._factor(arg, made)
+            operands.append(text if binds <= need else f"({text})")
+        return rule.plain.format(*operands), rule.binds
+
+    def _number(self, value: Value, made: Printed) -> tuple[str, int]:
+        """Give the expression of one sample's number, sample `s`."""
+        if value.op == "const":
+            return repr(value.attribute("value")), ATOM
+        if value.op == "input" or value.slot:
+            if value.dtype == "int":
+                return self._label(value), ATOM
+            return f"{self._row(value)}[0]", ATOM
+        made.called.add(value.op)
+        if value.op == "pick":
+            x, label = value.args
+            if x.op == "log_softmax" and not x.slot:
+                z = x.args[0]
+                made.called |= {"logsumexp"}
+                row = self._row(z)
+                return f"{row}[{self._label(label)}] - logsumexp({row}, {_width(z)})", 4
+            return f"{self._row(x)}[{self._label(label)}]", ATOM
+        if value.op in ROWS:
+            x = value.args[0]
+            return f"{value.op}({self._row(x)}, {_width(x)})", ATOM
+        if value.op in ("equal", "greater"):
+            sign = "==" if value.op == "equal" else ">"
+            a, b = (self._number(arg, made)[0] for arg in value.args)
+            return f"{a} {sign} {b}", 5
+        rule = C.tensor[value.op]
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            text, binds = self._number(arg, made)
+            operands.append(text if binds <= need else f"({text})")
+        return rule.plain.format(*operands), rule.binds
+
+    def _scalar(self, value: Value, sums: Mapping[Value, str]) -> str:
+        """Give a number that is made of sums."""
+        return self._scalar_text(value, sums)[0]
+
+    def _scalar_text(self, value: Value, sums: Mapping[Value, str]) -> tuple[str, int]:
+        if value in sums:
+            return f"{sums[value]} / {_parts(value.args[0], 'n')}", PRODUCT
+        if value.op == "const":
+            number = value.attribute("value")
+            return repr(number), ATOM if number >= 0 else NEGATION
+        rule = C.scalar[value.op]
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            text, binds = self._scalar_text(arg, sums)
+            operands.append(text if binds <= need else f"({text})")
+        return rule.plain.format(*operands), rule.binds
+
+    # Places.
+
+    def _array(self, value: Value) -> Array:
+        """Give how the rows of a Value lie: those of what it is made of."""
+        name = value.slot or value.name
+        if name in self.arrays.samples:
+            return self.arrays.samples[name]
+        for arg in value.args:
+            if BATCH in arg.shape:
+                return self._array(arg)
+        raise KeyError(name)
+
+    def _pointer(self, value: Value) -> str:
+        return f"m->{self.member(value.slot or value.name)}"
+
+    def _row(self, value: Value) -> str:
+        pitch = self._array(value).pitch
+        at = "s" if pitch == 1 else f"s * {pitch}"
+        return f"({self._pointer(value)} + {at})"
+
+    def _label(self, value: Value) -> str:
+        return f"{self._pointer(value)}[s]"
+
+    def _is_rowwise(self, value: Value) -> bool:
+        return value.op in ROWS or (
+            value.op not in ("input", "const")
+            and not value.slot
+            and any(self._is_rowwise(arg) for arg in value.args)
+        )
+
+
+PANEL = "m->panel"
+"""Where a strip of a weight is copied to; the view says NULL where no kernel reads it."""
+
+
+def wrapped(call: str, indent: int = 0) -> list[str]:
+    """Break a call after a comma, below what follows the bracket that is still open."""
+    from textwrap import wrap
+
+    room = WIDTH - 2 - indent
+    if len(call) <= room:
+        return [" " * indent + call]
+    below = call.index("(") + 1
+    head, tail = call[:below], call[below:]
+    lines = wrap(tail, room - below, break_long_words=False, break_on_hyphens=False)
+    start = " " * indent
+    return [start + head + lines[0], *(start + " " * below + line for line in lines[1:])]
+
+
+def _kept(value: Value) -> dict[str, str]:
+    if value.op in ROWS:
+        return {"width": str(_width(value.args[0]))}
+    return {}
+
+
+def _width(value: Value) -> int:
+    width = value.shape[-1]
+    assert isinstance(width, int)
+    return width
+
+
+def _parts(value: Value, batch: str) -> str:
+    """Give how many elements a Value has, for `batch` rows."""
+    width = _width(value)
+    return batch if width == 1 else f"({width} * {batch})"
+
+
+def _count(count: Value, batch: str) -> str:
+    return _parts(count.args[0], batch)

@@ -1,0 +1,70 @@
+"""One line of C an operation: of vectors of the compiler's own type, and of plain numbers.
+
+`{0}`, `{1}` are the operands. What looks along the axis of a sample takes a row: a pointer to its
+first number, and how many there are. Products are no lines: `c_printing` calls their kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from specc.targets.numpy_text import NUMPY
+from specc.targets.text import INFIX, Text
+
+TENSOR: dict[str, Text] = {
+    **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
+    "exp": Text("vexp({0})"),
+    "log": Text("vlog({0})"),
+    "log1p": Text("vlog1p({0})"),
+    "abs": Text("vabs({0})"),
+    "square": Text("square({0})"),
+    "relu": Text("activated(RELU, {0})"),
+    "tanh": Text("activated(TANH, {0})"),
+    "sigmoid": Text("activated(SIGMOID, {0})"),
+    "relu_backward": Text("through(RELU, {0}, {1})"),
+    "tanh_backward": Text("through(TANH, {0}, {1})"),
+    "sigmoid_backward": Text("through(SIGMOID, {0}, {1})"),
+    "greater": Text("HOLDS({0} > {1})"),
+    "equal": Text("HOLDS({0} == {1})"),
+    # Of a row: one number for each sample.
+    "logsumexp": Text("logsumexp({0}, {width})"),
+    "argmax": Text("argmax({0}, {width})"),
+    "pick": Text("{0}[{1}]"),
+    # Statements of their own.
+    "log_softmax": Text("log_softmax"),
+    "softmax": Text("softmax"),
+    "minus_one_hot": Text("minus_one_hot"),
+    "linear": Text("dense"),
+    "mm": Text("product"),
+    "transpose": Text("{0}"),
+    "accumulate_mm": Text("gradient"),
+    "accumulate_sum": Text("gradient"),
+    "mean": Text("mean"),
+    "share": Text("share"),
+    "sum": Text("sum"),
+}
+
+SCALAR: dict[str, Text] = {
+    **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
+    "pow": Text("pow({0}, {1})"),
+    "exp": Text("exp({0})"),
+    "floor": Text("floor({0})"),
+}
+
+C = replace(
+    NUMPY,
+    name="c",
+    tensor=TENSOR,
+    scalar=SCALAR,
+    helpers=(),
+    words=replace(
+        NUMPY.words,
+        needs=(
+            "It needs NumPy and, once, a C compiler (to save and load, safetensors too), no"
+            " autograd: every derivative is written out, beside its derivation."
+        ),
+    ),
+    descends="always",
+    workspace=True,
+)
+"""Its module in Python is one over NumPy arrays."""
