@@ -157,11 +157,11 @@ CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}
 WIDE = [name for name in SPECS if name.startswith("wide")]
 
 
-def prepared(text: str, seed: int = 0) -> tuple[Any, Reference, Model]:
+def prepared(text: str, target: str = "torch") -> tuple[Any, Reference, Model]:
     """Give the emitted model and the reference, both with the same drawn parameters."""
     model = checked(text)
-    state = parameters(model, seed)
-    net = module_of_spec(text).Model(dtype=torch.float64)
+    state = parameters(model)
+    net = module_of_spec(text, target=target).Model(dtype=torch.float64)
     net.load_state_dict(state)
     reference = Reference(model)
     reference.load(state)
@@ -191,17 +191,19 @@ def errors(
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("name", CASES)
-def test_values_and_gradients_are_those_of_autograd(name: str, batch: int) -> None:
+def test_values_and_gradients_are_those_of_autograd(
+    name: str, batch: int, target: str
+) -> None:
     """Prediction, loss, every parameter's gradient and the input's agree to 1e-10."""
-    net, reference, model = prepared(CASES[name])
+    net, reference, model = prepared(CASES[name], target)
     found = errors(net, reference, model, batch)
     assert {what: e for what, e in found.items() if not e <= BOUND} == {}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_batches_in_turn_do_not_disturb_each_other(name: str) -> None:
+def test_batches_in_turn_do_not_disturb_each_other(name: str, target: str) -> None:
     """A batch gives the same after batches of other sizes, which share no buffer with it."""
-    net, reference, model = prepared(CASES[name])
+    net, reference, model = prepared(CASES[name], target)
     for batch in (*BATCHES, *reversed(BATCHES)):
         found = errors(net, reference, model, batch)
         assert max(found.values()) <= BOUND, (batch, found)
@@ -223,9 +225,9 @@ def test_the_module_form_has_the_same_gradients(name: str) -> None:
     assert distance({"": prediction.detach()}, {"": truth.prediction}) <= BOUND
 
 
-def test_gradients_alone_leave_the_parameters() -> None:
+def test_gradients_alone_leave_the_parameters(target: str) -> None:
     """`loss_and_gradients` changes no parameter and gives copies."""
-    net, _, model = prepared(SPECS["relu"])
+    net, _, model = prepared(SPECS["relu"], target)
     before = net.flat_parameters.clone()
     _, first = net.loss_and_gradients(*samples(model, 7, seed=1))
     kept = {name: g.clone() for name, g in first.items()}
@@ -259,7 +261,7 @@ def test_every_activation_and_loss_is_among_the_cases() -> None:
     assert VOCABULARY["activation"].keys() == ACTIVATIONS.keys()
 
 
-FAULTS = {
+FAULTS_IN_TORCH = {
     "relu passes all": ("s.relu2, 0, grad_input", "s.relu2, -1, grad_input"),
     "slope of another layer": ("s.relu2, 0, grad_input", "s.relu1, 0, grad_input"),
     "mean over samples lost": ("new_tensor(2 / batch)", "new_tensor(2.0)"),
@@ -282,16 +284,40 @@ FAULTS = {
     ),
     "activation left out": ("out=s.relu3).relu_()", "out=s.relu3)"),
 }
+FAULTS_IN_NUMPY = {
+    "relu passes all": ("d_relu2 * (s.relu2 > 0)", "d_relu2 * (s.relu2 > -1)"),
+    "slope of another layer": ("d_relu2 * (s.relu2", "d_relu2 * (s.relu1"),
+    "mean over samples lost": ("(2 / tanh1.size)", "2.0"),
+    "factor 2 lost": ("(2 / tanh1.size)", "(1 / tanh1.size)"),
+    "sign of the residual": ("residual = tanh1 - label", "residual = label - tanh1"),
+    "tanh left out": ("(1 - tanh1**2)", "(1 - 0 * tanh1)"),
+    "input of another layer": ("d_linear4.T @ s.relu3", "d_linear4.T @ s.relu2"),
+    "weight of another layer": (
+        "d_linear3 @ p.linear3_weight",
+        "d_linear3 @ p.linear2_weight",
+    ),
+    "weight not transposed": (
+        "d_linear3 @ p.linear3_weight",
+        "d_linear3 @ p.linear3_weight.T",
+    ),
+    "loss not a mean": ("np.mean((tanh1", "np.sum((tanh1"),
+    "input gradient twice": ("= s.d_linear1 @ p", "= 2 * s.d_linear1 @ p"),
+    "activation left out": ("np.maximum(linear3, 0)", "linear3"),
+}
+FAULTS = {
+    **{("torch", name): fault for name, fault in FAULTS_IN_TORCH.items()},
+    **{("numpy", name): fault for name, fault in FAULTS_IN_NUMPY.items()},
+}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_in_the_emitted_text_is_found(fault: str) -> None:
+@pytest.mark.parametrize(("target", "fault"), FAULTS)
+def test_a_planted_fault_in_the_emitted_text_is_found(target: str, fault: str) -> None:
     """The bound of these tests is crossed by a single wrong line."""
-    right, wrong = FAULTS[fault]
-    text = compiled(example("disk"))
+    right, wrong = FAULTS[target, fault]
+    text = compiled(example("disk"), target=target)
     assert text.count(right) == 1
-    net, reference, model = prepared(example("disk"))
-    broken = load(text.replace(right, wrong)).Model(dtype=torch.float64)
+    net, reference, model = prepared(example("disk"), target)
+    broken = load(text.replace(right, wrong), target).Model(dtype=torch.float64)
     broken.load_state_dict(net.state_dict())
     assert max(errors(net, reference, model, 7).values()) <= BOUND
     assert max(errors(broken, reference, model, 7).values()) > 1e-3
@@ -347,10 +373,10 @@ def drift(module: ModuleType, text: str, arguments: dict[str, Any]) -> list[floa
     ["linear(5) tanh linear(3)", "linear(150) tanh linear(130) tanh linear(3) tanh"],
 )
 @pytest.mark.parametrize("name", SGD)
-def test_updates_are_those_of_torch_optim(name: str, layers: str) -> None:
+def test_updates_are_those_of_torch_optim(name: str, layers: str, target: str) -> None:
     """Fifty steps of each form of sgd under a changing rate agree to 1e-12."""
     text = spec(layers, optimizer=sgd(SGD[name]), schedule="time_decay(decay=0.1)")
-    found = drift(module_of_spec(text), text, SGD[name])
+    found = drift(module_of_spec(text, target=target), text, SGD[name])
     assert len(found) == STEPS and max(found) <= 1e-12
 
 
@@ -371,11 +397,11 @@ def test_another_update_is_told_apart(name: str) -> None:
     assert {other: d for other, d in others.items() if not d > 1e-6} == {}
 
 
-def test_the_rate_is_outside_the_velocity() -> None:
+def test_the_rate_is_outside_the_velocity(target: str) -> None:
     """After a rate of 0 the velocity still moves the parameters by the new rate alone."""
     text = spec("linear(3)", optimizer="sgd(lr=0.1, momentum=0.5)")
     model = checked(text)
-    net = module_of_spec(text).Model(dtype=torch.float64)
+    net = module_of_spec(text, target=target).Model(dtype=torch.float64)
     net.load_state_dict(parameters(model))
     x, y = samples(model, 4)
     _, g = net.loss_and_gradients(x, y)
@@ -430,18 +456,18 @@ SCHEDULES: dict[str, tuple[Any, Any]] = {
 }
 
 
-def rates(schedule: str, lr: float = RATE) -> list[float]:
+def rates(schedule: str, target: str, lr: float = RATE) -> list[float]:
     """The 200 values that the emitted module gives."""
     text = spec("linear(3)", optimizer=f"sgd(lr={lr})", schedule=schedule)
-    module = module_of_spec(text)
+    module = module_of_spec(text, target=target)
     return [module.learning_rate(t) for t in range(200)]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_rates_are_the_closed_form(schedule: str) -> None:
+def test_rates_are_the_closed_form(schedule: str, target: str) -> None:
     """200 values equal the formula of the language's semantics to the last few bits."""
     formula, _ = SCHEDULES[schedule]
-    found = rates(schedule)
+    found = rates(schedule, target)
     assert found[0] == RATE
     assert all(type(rate) is float for rate in found)
     assert found == pytest.approx([formula(t) for t in range(200)], rel=1e-15)
@@ -449,7 +475,7 @@ def test_rates_are_the_closed_form(schedule: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Detected call of")
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_rates_are_those_of_torch(schedule: str) -> None:
+def test_rates_are_those_of_torch(schedule: str, target: str) -> None:
     """200 values equal torch's scheduler, which multiplies from step to step."""
     _, make = SCHEDULES[schedule]
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=RATE)
@@ -458,7 +484,7 @@ def test_rates_are_those_of_torch(schedule: str) -> None:
     for _ in range(200):
         expected.append(scheduler.get_last_lr()[0])
         scheduler.step()
-    assert rates(schedule) == pytest.approx(expected, rel=1e-12)
+    assert rates(schedule, target) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -469,9 +495,11 @@ def test_rates_are_those_of_torch(schedule: str) -> None:
         ("step_decay(factor=0.5, every=2)", [0.1, 0.1, 0.05, 0.05, 0.025]),
     ],
 )
-def test_rates_are_the_documented_values(schedule: str, expected: list[float]) -> None:
+def test_rates_are_the_documented_values(
+    schedule: str, expected: list[float], target: str
+) -> None:
     """The values that the semantics write out for lr=0.1."""
-    found = rates(schedule, 0.1)[: len(expected)]
+    found = rates(schedule, target, 0.1)[: len(expected)]
     assert found == pytest.approx(expected, abs=5e-8)
 
 

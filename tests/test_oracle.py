@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.modules import ROOT, compiled, load, module_of_spec
+from tests.modules import IN_PYTHON, ROOT, module_of_spec
 
 BOUND = 1e-12
+IN_TURN = pytest.mark.parametrize("target", IN_PYTHON)
 TAIL = """
 loss mse
 optimizer sgd(lr={lr})
@@ -97,27 +98,28 @@ def test_the_record_holds_what_it_should(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_rates_are_the_recorded_ones(name: str) -> None:
-    module = module_of_spec(SPECS[name])
+def test_rates_are_the_recorded_ones(name: str, target: str) -> None:
+    module = module_of_spec(SPECS[name], target=target)
     found = [module.learning_rate(t) for t in range(3)]
     assert found == pytest.approx(oracle(name).rates, rel=1e-15)
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_steps_follow_the_recorded_trajectory(name: str) -> None:
+def test_steps_follow_the_recorded_trajectory(name: str, target: str) -> None:
     """Every recorded state and every loss agrees to 1e-12."""
-    found = differences(module_of_spec(SPECS[name]), oracle(name))
+    found = differences(module_of_spec(SPECS[name], target=target), oracle(name))
     assert found.keys() == {"step1", "step10", "step100", "step600", "losses"}
     assert {what: d for what, d in found.items() if not d <= BOUND} == {}
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", SPECS)
 def test_fit_follows_the_recorded_trajectory(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`fit`, given the recorded orders, ends in the recorded state with the recorded losses."""
     recorded = oracle(name)
-    module = module_of_spec(SPECS[name])
+    module = module_of_spec(SPECS[name], target=target)
 
     def ordered(seed: int, stream: str, count: int) -> Tensor:
         kind, epoch = stream.split("/")
@@ -153,7 +155,7 @@ def _bias_dropped(module: ModuleType, patch: pytest.MonkeyPatch) -> None:
 
     def without(p: Any, g: Any, *rest: Any) -> None:
         backward(p, g, *rest)
-        g.named["linear2.bias"].zero_()
+        g.named["linear2.bias"][:] = 0
 
     patch.setattr(module, "backward", without)
 
@@ -173,7 +175,7 @@ def _last_twice(module: ModuleType, patch: pytest.MonkeyPatch) -> None:
     def twice(p: Any, g: Any, *rest: Any) -> None:
         backward(p, g, *rest)
         last = list(g.named)[-1]
-        g.named[last].mul_(1 + 1e-9)
+        g.named[last][:] *= 1 + 1e-9
 
     patch.setattr(module, "backward", twice)
 
@@ -186,21 +188,22 @@ FAULTS: dict[str, Change] = {
 }
 
 
+@IN_TURN
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SPECS)
 def test_a_planted_fault_leaves_the_trajectory(
-    name: str, fault: str, monkeypatch: pytest.MonkeyPatch
+    name: str, fault: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The smallest faults are far outside the bound."""
-    module = load(compiled(SPECS[name]))
+    module = module_of_spec(SPECS[name], target=target)
     FAULTS[fault](module, monkeypatch)
     assert max(differences(module, oracle(name)).values()) > 2 * BOUND
 
 
 def test_a_schedule_one_epoch_late_leaves_the_trajectory(
-    monkeypatch: pytest.MonkeyPatch,
+    target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = module_of_spec(SPECS["disk_time_decay"])
+    module = module_of_spec(SPECS["disk_time_decay"], target=target)
     _rate_late(module, monkeypatch)
     found = differences(module, oracle("disk_time_decay"))
     assert found["step100"] <= BOUND < 1e-3 < found["step600"]
