@@ -111,8 +111,8 @@ def measure(
     for name in names:
         try:
             subject = SUBJECTS[name](start)
-        except (LookupError, ImportError) as error:
-            rows[name] = {"missing": str(error.args[0] if error.args else error)}
+        except (LookupError, ImportError, RuntimeError) as error:
+            rows[name] = {"missing": str(error)}
             continue
         subject.epoch(start.order)
         truth = truths[subject.linear]
@@ -144,7 +144,7 @@ def table(result: dict[str, Any], top: float | None) -> str:
     ]
     for name, row in result["rows"].items():
         if "missing" in row:
-            lines.append(f"{name:<16}not available: {row['missing']}")
+            lines.append(f"{name:<16}not available: {row['missing'].strip()}")
             continue
         rate = result["flop"] * result["batch"] / row["fit_us"] / 1e3
         bare = f"{row['step_us']:.2f}" if "step_us" in row else ""

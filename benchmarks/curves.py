@@ -25,9 +25,7 @@ Row = dict[str, Any]
 def draw(results: dict[str, Any], folder: Path) -> list[Path]:
     """Write the pictures for which there are figures; give their paths."""
     rows, top = results["steps"], results["peak_gflops"]
-    networks = dict.fromkeys(
-        row["network"] for row in rows if not _by_width(row) or row["widths"][1] == 25
-    )
+    networks = dict.fromkeys(row["network"] for row in rows if not _by_width(row))
     paper = [name for name in networks if name == "2-25-25-25-1"]
     others = [name for name in networks if name not in paper]
     batches = sorted({row["batch"] for row in rows if _by_width(row)})
@@ -65,7 +63,8 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
 
 def _by_width(row: Row) -> bool:
     first, *hidden, last = row["widths"]
-    return (first, len(hidden), last) == (2, 3, 1)
+    power_of_two = hidden[0] & (hidden[0] - 1) == 0
+    return (first, len(hidden), last) == (2, 3, 1) and power_of_two
 
 
 def _picture(
@@ -98,6 +97,8 @@ def _picture(
                 zorder=4 if own else 3,
                 label=name,
             )
+            if found[0]["rows"][name].get("note", "").startswith("without"):
+                lines[name].set_label(f"{name} (no tanh)")
         if top:
             (lines["peak of the core"],) = axis.plot(
                 [position(row) for row in rows],
@@ -116,15 +117,10 @@ def _picture(
         axis.grid(which="major", color="#dddddd", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("training, microseconds a sample (float32, one core)")
-    last = axes[-1]
-
-    def height(name: str) -> float:
-        drawn = next((line for line in last.lines if line.get_label() == name), None)
-        return -float(drawn.get_ydata()[0]) if drawn is not None else 0.0
-
+    drawn = sorted(lines.values(), key=lambda line: -line.get_ydata()[0])
     figure.legend(
-        [lines[name] for name in sorted(lines, key=height)],
-        sorted(lines, key=height),
+        drawn,
+        [line.get_label() for line in drawn],
         loc="outside right center",
         frameon=False,
         fontsize=9,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 LR = 1e-3
 SEED = 0
+_KEPT = tempfile.TemporaryDirectory(prefix="specc-bench-")  # until this process ends
+FOLDER = Path(_KEPT.name)
+"""Where emitted modules are."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +139,15 @@ def emitted(spec: str, batch: int, target: str) -> Any:
 
     if target not in TARGETS:
         raise LookupError(f"specc has no target {target!r} yet")
-    result = compile_source(Source("net.spec", spec), {}, target)
+    name = f"net_{target}_{batch}_{len(list(FOLDER.iterdir()))}"
+    result = compile_source(Source("net.spec", spec), {}, target, stem=name)
     if result.text is None:
         raise SystemExit("\n".join(item.message for item in result.diagnostics))
-    name = f"net_{target}_{abs(hash(spec))}_{batch}"
-    folder = tempfile.mkdtemp(prefix="specc-bench-")
-    Path(folder, f"{name}.py").write_text(result.text)
-    sys.path.insert(0, folder)
+    for ending, text in {".py": result.text, **result.beside}.items():
+        (FOLDER / f"{name}{ending}").write_text(text)
+    os.environ["SPECC_CACHE"] = str(FOLDER)
+    sys.path.insert(0, str(FOLDER))
     try:
         return importlib.import_module(name)
     finally:
-        sys.path.remove(folder)
+        sys.path.remove(str(FOLDER))
