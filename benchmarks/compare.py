@@ -112,7 +112,7 @@ def measure(
         try:
             subject = SUBJECTS[name](start)
         except (LookupError, ImportError, RuntimeError) as error:
-            rows[name] = {"missing": str(error)}
+            rows[name] = {"missing": str(error).partition("\n")[0]}
             continue
         subject.epoch(start.order)
         truth = truths[subject.linear]
@@ -144,7 +144,7 @@ def table(result: dict[str, Any], top: float | None) -> str:
     ]
     for name, row in result["rows"].items():
         if "missing" in row:
-            lines.append(f"{name:<16}not available: {row['missing'].strip()}")
+            lines.append(f"{name:<16}not available: {row['missing']}")
             continue
         rate = result["flop"] * result["batch"] / row["fit_us"] / 1e3
         bare = f"{row['step_us']:.2f}" if "step_us" in row else ""
