@@ -75,8 +75,8 @@ class Arrays:
         return sum(weight.size for weight in self.parameters.values())
 
 
-def arrays(derived: Derived) -> Arrays:
-    """Decide how every array lies."""
+def arrays(derived: Derived, by_input: Program) -> Arrays:
+    """Decide how every array lies; `by_input` keeps the derivative by the input."""
     compact = _compact(derived.programs)
     samples: dict[str, Array] = {}
     parameters: dict[str, Weight] = {}
@@ -86,7 +86,8 @@ def arrays(derived: Derived) -> Arrays:
 
     x = derived.forward.inputs[0]
     samples[x.name] = laid(_width(x), _width(x) in compact)
-    for program in (derived.forward, derived.loss_gradient, derived.backward):
+    programs = (derived.forward, derived.loss_gradient, derived.backward, by_input)
+    for program in programs:
         for value in program.values:
             name = value.slot or (value.name if value.op == "input" else "")
             if not name or BATCH not in value.shape or name in samples:

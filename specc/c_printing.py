@@ -60,9 +60,13 @@ class Printed:
 class Printer:
     """Prints the Programs of one module."""
 
-    def __init__(self, arrays: Arrays, name: Callable[[str], str]) -> None:
+    def __init__(
+        self, arrays: Arrays, name: Callable[[str], str], panel: str = "NULL"
+    ) -> None:
         self.arrays = arrays
         self.member = name
+        self.panel = panel
+        self.inside: set[Value] = set()
 
     def printed(self, program: Program, masked: bool = False) -> Printed:
         """Print a Program with slots; `masked` keeps the padding of its results zero."""
@@ -70,8 +74,9 @@ class Printer:
         uses = program.uses()
         done: set[Value] = set()
         values = [v for v in program.values if v.slot]
+        self.inside = {v for v in values if self._is_inside(v, program, uses)}
         for value in values:
-            if value in done or self._is_inside(value, program, uses):
+            if value in done or value in self.inside:
                 continue
             statement = self._statement(value, values, uses, done, made, masked)
             made.statements.append(statement)
@@ -93,7 +98,7 @@ class Printer:
 
     def _is_inside(self, value: Value, program: Program, uses: Mapping[Value, int]) -> bool:
         """Tell whether a later statement takes this Value in."""
-        if uses[value] != 1:
+        if uses[value] != 1 or self._ends_product(value, uses):
             return False
         for later in program.values:
             if later.slot == value.slot and value in later.args and later is not value:
@@ -101,6 +106,12 @@ class Printer:
                     return self._end(later) is not None
                 return value.op not in WHOLE | WHOLE_ROWS and later.op not in WHOLE
         return False
+
+    def _ends_product(self, value: Value, uses: Mapping[Value, int]) -> bool:
+        """Tell whether the kernel of a product does this too."""
+        first = value.args[0]
+        product = first.op in ("linear", "mm") and first.slot == value.slot
+        return product and uses[first] == 1 and self._end(value) is not None
 
     def _statement(
         self,
@@ -113,10 +124,9 @@ class Printer:
     ) -> Statement:
         done.add(value)
         first = value.args[0]
-        inner = first.op in ("linear", "mm") and first.slot == value.slot
-        if inner and uses[first] == 1 and (end := self._end(value)):
+        if self._ends_product(value, uses):
             done.add(first)
-            return Statement(self._product(first, end, made), [first, value])
+            return Statement(self._product(first, self._end(value), made), [first, value])
         if value.op in ("linear", "mm"):
             return Statement(self._product(value, None, made), [value])
         if value.op == "accumulate_mm":
@@ -136,25 +146,41 @@ class Printer:
             return Statement(wrapped(call), [value])
         if value.op == "accumulate_sum":
             raise NotImplementedError("a bias without its weight")
-        text, _ = self._lanes(value, made, inside=True)
-        out = self._pointer(value)
-        return Statement(self._loop(self._array(value), f"store({out} + {{at}}, {{v}});", text, masked, made), [value])
+        sums: list[str] = []
+        text, _ = self._lanes(value, made, True, sums)
+        pattern = f"store({self._pointer(value)} + {{at}}, {{v}});"
+        array = self._array(value)
+        if sums:
+            inner = self._rowwise(array, pattern, text, made)
+            return Statement(
+                [
+                    "for (int s = 0; s < n; s++) {",
+                    *("  " + line for line in [*sums, *inner]),
+                    "}",
+                ],
+                [value],
+            )
+        return Statement(self._loop(array, pattern, text, masked, made), [value])
+
+    def _rowwise(self, a: Array, pattern: str, text: str, made: Printed) -> list[str]:
+        """Write the loop over the vectors of row `s`, whose padding stays zero."""
+        made.called.add("first")
+        inside = f"first({text}, {a.width} - c)" if a.width != a.pitch else text
+        body = pattern.replace("{v}", inside).replace("{at}", "at")
+        head = (
+            f"for (int c = 0, at = s * {a.pitch}; c < {a.width}; c += LANES, at += LANES)"
+        )
+        return [head, *wrapped(body, 2)]
 
     def _loop(
         self, a: Array, pattern: str, text: str, masked: bool, made: Printed
     ) -> list[str]:
         """Write a loop over vectors; `{at}` is where in an array, `{v}` the vector."""
         if masked and a.width != a.pitch:
-            made.called.add("first")
-            inside = text.replace("{at}", "at")
-            body = pattern.replace("{at}", "at").replace(
-                "{v}", f"first({inside}, {a.width} - c)"
-            )
+            inner = self._rowwise(a, pattern, text, made)
             return [
                 "for (int s = 0; s < n; s++)",
-                f"  for (int c = 0, at = s * {a.pitch}; c < {a.width};"
-                " c += LANES, at += LANES)",
-                *wrapped(body, 4),
+                *("  " + line for line in inner),
             ]
         count = "n" if a.pitch == 1 else f"n * {a.pitch}"
         body = pattern.replace("{at}", "at").replace("{v}", text.replace("{at}", "at"))
@@ -168,8 +194,9 @@ class Printer:
         x = value.args[0]
         if self._is_rowwise(x):
             text = self._number(x, made)[0]
-            line = f"for (int s = 0; s < n; s++) {name} += {text};"
-            lines = [line] if len(line) + 2 <= WIDTH else [line[:29], *wrapped(line[30:], 2)]
+            head, body = "for (int s = 0; s < n; s++)", f"{name} += {text};"
+            short = len(head) + len(body) + 3 <= WIDTH
+            lines = [f"{head} {body}"] if short else [head, *wrapped(body, 2)]
             return Statement([f"double {name} = 0;", *lines], [value])
         text, _ = self._lanes(x, made, inside=True)
         if value.op == "share":
@@ -222,7 +249,7 @@ class Printer:
                     made.called.add("wide")
                 call = (
                     f"dense(n, {xs}, {given.pitch}, {given.width}, {p}, {b},"
-                    f" {out.width}, {kind}, {ys}, {out.pitch}, {PANEL});"
+                    f" {out.width}, {kind}, {ys}, {out.pitch}, {self.panel});"
                 )
             return wrapped(call)
         gate = self._pointer(by) if by is not None else "NULL"
@@ -231,7 +258,7 @@ class Printer:
             made.called |= {"narrow_back", "product"}
             call = (
                 f"narrow_back(n, {xs}, {given.width}, {p}, {weight.row.pitch},"
-                f" {out.width}, {kind}, {gate}, {ys}, {out.pitch}, {PANEL});"
+                f" {out.width}, {kind}, {gate}, {ys}, {out.pitch}, {self.panel});"
             )
             return wrapped(call)
         if out.narrow:
@@ -248,7 +275,7 @@ class Printer:
         made.called |= {"back", "product", "dots", "turn", "totals"}
         call = (
             f"back(n, {xs}, {given.pitch}, {given.width}, {p}, {out.width}, {kind},"
-            f" {gate}, {ys}, {out.pitch}, {PANEL});"
+            f" {gate}, {ys}, {out.pitch}, {self.panel});"
         )
         return wrapped(call)
 
@@ -277,38 +304,69 @@ class Printer:
             call = (
                 f"gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
                 f" {self._pointer(dy)}, {d.pitch}, {d.width}, {g}, {weight.row.pitch},"
-                f" {g_bias}, beta, alpha, {PANEL});"
+                f" {g_bias}, beta, alpha, {self.panel});"
             )
         else:
             made.called.add("narrow_gradient")
             call = (
                 f"narrow_gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
                 f" {self._pointer(dy)}, {d.width}, {g}, {weight.row.pitch}, {g_bias},"
-                f" beta, alpha, {PANEL});"
+                f" beta, alpha, {self.panel});"
             )
         statement.lines = wrapped(call)
         return statement
 
     # Expressions.
 
-    def _lanes(self, value: Value, made: Printed, inside: bool = False) -> tuple[str, int]:
-        """Give the expression of a vector at `{at}`; `inside` spells out what has a slot."""
+    def _lanes(
+        self,
+        value: Value,
+        made: Printed,
+        inside: bool = False,
+        sums: list[str] | None = None,
+    ) -> tuple[str, int]:
+        """Give the expression of a vector at `{at}`; `inside` spells out what has a slot.
+
+        `sums` takes the lines of sums over a row that it needs.
+        """
         if not value.shape:
             return self._factor(value, made)
         if value.op == "input" or (value.slot and not inside):
             return f"load({self._pointer(value)} + {{at}})", ATOM
+        if value.op == "sum":
+            assert sums is not None and value.attribute("keep")
+            return self._row_sum(value, made, sums), ATOM
+        if value.op == "mul" and any(arg.op == "greater" for arg in value.args):
+            a, b = value.args
+            a, b = (a, b) if b.op == "greater" else (b, a)
+            made.called.add("keep")
+            kept = [self._lanes(arg, made, arg in self.inside, sums)[0] for arg in (b, a)]
+            return f"keep({', '.join(kept)})", ATOM
         rule = C.tensor[value.op]
         made.called.add(value.op)
         operands = []
         for arg, need in zip(value.args, rule.needs, strict=False):
-            within = bool(arg.slot) and arg.slot == value.slot and arg.op not in WHOLE | WHOLE_ROWS
-            text, binds = self._lanes(arg, made, within)
+            text, binds = self._lanes(arg, made, arg in self.inside, sums)
             operands.append(text if binds <= need else f"({text})")
         if value.op in ACTIVATIONS:
             made.called.add(ACTIVATIONS[value.op])
         if value.op in THROUGH:
             made.called |= {THROUGH[value.op], "through"}
         return rule.plain.format(*operands, **_kept(value)), rule.binds
+
+    def _row_sum(self, value: Value, made: Printed, sums: list[str]) -> str:
+        """Write the sum over row `s`, and give its name."""
+        text, _ = self._lanes(value.args[0], made, False, sums)
+        name = f"sum{len(sums) // 4 + 1}" if sums else "sum"
+        made.called |= {"first", "total"}
+        array = self._array(value.args[0])
+        loop = self._rowwise(array, f"{name}_of += {{v}};", text, made)
+        sums += [
+            f"vec {name}_of = fill(0);",
+            *loop,
+            f"const real {name} = total({name}_of);",
+        ]
+        return name
 
     def _factor(self, value: Value, made: Printed) -> tuple[str, int]:
         """Give a number within an expression of vectors."""
@@ -408,10 +466,6 @@ class Printer:
             and not value.slot
             and any(self._is_rowwise(arg) for arg in value.args)
         )
-
-
-PANEL = "m->panel"
-"""Where a strip of a weight is copied to; the view says NULL where no kernel reads it."""
 
 
 def wrapped(call: str, indent: int = 0) -> list[str]:

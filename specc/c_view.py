@@ -32,7 +32,7 @@ from specc.library.initializers import Draw
 from specc.model import Clause, Model
 from specc.passes.buffers import buffers
 from specc.passes.expand import expand
-from specc.targets.c_text import C
+from specc.targets.numpy_text import NUMPY
 from specc.view import Code
 
 KEYWORDS = frozenset(
@@ -53,32 +53,38 @@ def member(name: str) -> str:
 
 def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> dict[str, Any]:
     """Give the view; every leaf that a template prints is Code."""
-    laid = arrays(derived)
     last = derived.loss.inputs[0].name
     x = derived.forward.inputs[0]
+    d_x = f"d_{x.name}"
+    by_input = _named(derived.input_gradient, d_x)
+    laid = arrays(derived, by_input)
     label = derived.loss.inputs[1]
     optimizer = model.optimizer.use()
     state = list(optimizer.state())
     positions = math.prod(model.input.shape[:-1])
     batch = model.train.batch_size
-    printer = Printer(laid, member)
+    descends = derived.descends
+    parts = -(-batch // max(MOST_ROWS // positions, 1))
+    samples = max(-(-batch // parts), -(-TILE // positions))
+    rows = -(-samples * positions // TILE) * TILE
+    samples = rows // positions
+    panel = _panel(derived, laid, rows)
 
     output = _named(derived.output) if derived.output is not None else None
     if output is not None:
         (_, made), *_ = output.outputs
         shape = laid.samples[last]
         laid = Arrays({**laid.samples, made.slot: shape}, laid.parameters)
-    d_x = f"d_{x.name}"
-    by_input = _named(derived.input_gradient, d_x)
-    laid = Arrays({**laid.samples, d_x: laid.samples[x.name]}, laid.parameters)
     predicted = output.outputs[0][1].slot if output is not None else last
     laid = Arrays({**laid.samples, "prediction": laid.samples[last]}, laid.parameters)
     names = {"prediction": member(predicted)}
-    printer = Printer(laid, lambda name: names.get(name, member(name)))
+    printer = Printer(
+        laid, lambda name: names.get(name, member(name)), "m->panel" if panel else "NULL"
+    )
 
     forward = printer.printed(derived.forward)
     loss = printer.reduced(derived.loss)
-    gradient = printer.printed(derived.loss_gradient, masked=True)
+    gradient = printer.printed(derived.loss_gradient)
     step_loss = printer.reduced(derived.step_loss) if derived.step_loss else None
     backward = printer.printed(derived.backward)
     input_backward = printer.printed(by_input)
@@ -90,15 +96,8 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
     called = {op for made in everything if made for op in made.called} | update_called
     uses = _uses(called, laid)
 
-    descends = derived.descends
-    parts = -(-batch // max(MOST_ROWS // positions, 1))
-    samples = -(-batch // parts)
-    samples = max(samples, -(-TILE // positions))
-    rows = -(-samples * positions // TILE) * TILE
-    samples = rows // positions
     keeps_gradient = not (descends and batch <= samples)
-    panel = _panel(derived, laid, rows, called)
-    workspace = _workspace(derived, laid, rows, x, label, d_x, output, panel)
+    workspace = _workspace(derived, laid, rows, by_input, label, output, panel)
     c, upper = model.name, model.name.upper()
     size = laid.size
     reals = size * (1 + len(state) + keeps_gradient) + sum(n for _, n, _ in workspace if n)
@@ -169,7 +168,7 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
             else f"targets of {upper}_TARGET numbers"
         ),
         "schedule_says": Code(str(model.schedule.use)),
-        **schedule_view(model, derived, C),
+        **schedule_view(model, derived, NUMPY),
         "c_schedule_doc": Code(f"The rate after t epochs: {_says(model, model.schedule)}."),
         "c_learning_rate": Code(_rate_text(derived.learning_rate)),
         "constant_rate": not derived.learning_rate.inputs,
@@ -318,6 +317,8 @@ def _uses(called: set[str], laid: Arrays) -> dict[str, bool]:
     found = set(called)
     if "RELU" in found:
         found.add("keep")
+    if found & {"gradient", "narrow_gradient"}:
+        found.add("first")
     if "abs" in found:
         found.add("pick")
     if found & {"logsumexp", "log_softmax", "softmax", "pick_row"}:
@@ -349,23 +350,36 @@ def _named(program: Program, name: str | None = None) -> Program:
     return buffers(replace(program, outputs=outputs))
 
 
-def _panel(derived: Derived, laid: Arrays, rows: int, called: set[str]) -> int:
-    """Give the size of the panel that strips of weights are copied to."""
+def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
+    """Give the size of the panel that strips of weights are copied to; 0 where none is."""
     deep = 0
-    for program in (derived.backward, derived.input_gradient):
+    for program in (derived.forward, derived.backward, derived.input_gradient):
         for value in program.values:
-            if value.op == "mm" and value.args[1].op != "transpose":
-                weight = laid.parameters[value.args[1].name]
-                if weight.turned:
-                    deep = max(deep, min(DEPTH, padded(weight.row.width)))
-    if "wide" in called:
-        deep = max([deep, rows, *(min(DEPTH, w.rows) for w in laid.parameters.values())])
+            match value:
+                case Value(op="mm", args=(_, Value(op="input") as w)):
+                    weight = laid.parameters[w.name]
+                    if weight.turned:
+                        deep = max(deep, min(DEPTH, padded(weight.row.width)))
+                case Value(op="linear" | "mm"):
+                    w = value.args[1]
+                    weight = laid.parameters[(w.args[0] if w.op == "transpose" else w).name]
+                    if weight.turned and weight.rows * weight.row.pitch > CACHED:
+                        deep = max(deep, min(DEPTH, weight.rows))
+                case Value(op="accumulate_mm"):
+                    weight = laid.parameters[value.args[0].name.removeprefix("d_")]
+                    if weight.row.pitch > 4 * 2 * LINE:
+                        deep = max(deep, rows)
     return padded(deep) * 2 * LINE
 
 
 def _workspace(
-    derived: Derived, laid: Arrays, rows: int, x: Value, label: Value, d_x: str,
-    output: Program | None, panel: int
+    derived: Derived,
+    laid: Arrays,
+    rows: int,
+    by_input: Program,
+    label: Value,
+    output: Program | None,
+    panel: int,
 ) -> list[tuple[str, int, str]]:
     """Give every array: its name, how many numbers, of what type."""
     found: dict[str, tuple[int, str]] = {}
@@ -374,18 +388,18 @@ def _workspace(
         slack = LINE if array.narrow else 0
         found.setdefault(name, (padded(rows * array.pitch + slack), "real"))
 
-    add(x.name, laid.samples[x.name])
+    x = derived.forward.inputs[0].name
+    add(x, laid.samples[x])
     if label.dtype == "int":
         found[label.name] = (rows, "int64_t")
     else:
         add(label.name, laid.samples[label.name])
-    programs = [derived.forward, derived.loss_gradient, derived.backward]
+    programs = [derived.forward, derived.loss_gradient, derived.backward, by_input]
     programs += [output] if output is not None else []
     for program in programs:
         for value in program.values:
             if value.slot and BATCH in value.shape and value.slot in laid.samples:
                 add(value.slot, laid.samples[value.slot])
-    add(d_x, laid.samples[d_x])
     if panel:
         found["panel"] = (panel, "real")
     ordered = sorted(found.items(), key=lambda item: item[1][1] == "int64_t")
