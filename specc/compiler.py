@@ -79,10 +79,25 @@ def compile_source(
         from specc.parser import parse
 
         return Compilation(model, outline(parse(source)[0]), diagnostics)
+    if stage in ("opt", "code"):
+        missing = missing_in(model, target)
+        if missing:
+            return Compilation(None, None, arranged((*diagnostics, *missing), source))
     if stage == "code":
         files = code_of(model, target, command, stem or model.name)
         return Compilation(model, files.pop(".py"), diagnostics, files)
     return Compilation(model, text_of(model, target, stage), diagnostics)
+
+
+def missing_in(model: Model, target: str) -> list[Diagnostic]:
+    """Say what of a checked model a target cannot write."""
+    from specc.coverage import uncovered
+    from specc.derive import derive
+    from specc.lower import lower
+
+    targets = [target_called(name) for name in TARGETS]
+    language = targets[TARGETS.index(target)]
+    return uncovered(model, derive(lower(model), language), language, targets)
 
 
 def text_of(model: Model, target: str, stage: str) -> str:

@@ -53,6 +53,7 @@ CODES: dict[str, str] = {
     "E035": "a network with nothing to train",
     "E036": "a monitored value that the training does not have",
     "E037": "data that cannot be used",
+    "E038": "an operation that the target does not have",
     "W001": "a softmax before cross_entropy, which applies its own",
     "W002": "targets that the last activation cannot reach",
     "W003": "an initializer made for another activation than the one that follows",

@@ -61,7 +61,7 @@ def test_a_case_has_a_model_exactly_without_errors(path, in_folder):
 
 def test_every_code_has_a_case_and_every_case_a_known_code(in_folder):
     raised = {d.code for path in SPECS for d in findings(path.name)[1]}
-    assert raised == set(CODES)
+    assert raised == set(CODES) - {"E038"}  # of one target: test_coverage.py
 
 
 def test_every_code_in_the_sources_is_in_the_table():

@@ -1,0 +1,71 @@
+"""Whether a target can write all that a spec computes.
+
+Takes a checked Model and the Programs derived from it, gives a finding for each layer or clause
+that needs an operation which the target has neither a line for nor can be made of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from specc.derive import Derived
+from specc.diagnostics import Diagnostic, error, quoted
+from specc.ir import Program, Value
+from specc.lower import identifier
+from specc.model import Model
+from specc.ops import OPS
+from specc.passes.simplify import simplify
+from specc.source import Span
+from specc.targets.text import Target
+
+
+def uncovered(
+    model: Model, derived: Derived, target: Target, targets: Sequence[Target]
+) -> list[Diagnostic]:
+    """Report what `target` cannot write; `targets` are all that there are."""
+    found: dict[tuple[str, Span], None] = {}
+    for program in derived.programs:
+        for value in simplify(program).values:
+            for op in _lacking(value, target):
+                found[op, _place(value, program, model)] = None
+    return [_finding(op, span, target, targets) for op, span in found]
+
+
+def _finding(
+    op: str, span: Span, target: Target, targets: Iterable[Target]
+) -> Diagnostic:
+    message = f"the target {quoted(target.name)} has no {quoted(op)}"
+    able = [quoted(other.name) for other in targets if op in other.primitive]
+    note = f"targets that have it: {', '.join(able)}" if able else "no target has it"
+    return error("E038", message, span, "needs it", note)
+
+
+def _lacking(value: Value, target: Target) -> Iterator[str]:
+    """Name the operations that a Value comes down to and the target has no line for."""
+    arrays = bool(value.args and value.args[0].shape)
+    table = target.tensor if arrays else target.scalar
+    if value.op in table or value.op in ("input", "const", "count"):
+        return
+    expansion = OPS[value.op].expansion
+    if expansion is None or value.op in target.primitive:
+        yield value.op
+        return
+    known = set(value.args)
+    waiting = [expansion(*value.args, **dict(value.attrs))]
+    while waiting:
+        part = waiting.pop()
+        if part not in known:
+            known.add(part)
+            waiting += part.args
+            yield from _lacking(part, target)
+
+
+def _place(value: Value, program: Program, model: Model) -> Span:
+    """Find the layer or the clause that a Value was made for."""
+    if value.origins:
+        layers = {identifier(node.name): node.span for node in model.nodes}
+        return layers[value.origins[0].layer]
+    clauses = {metric.use.entry.name: metric for metric in model.metrics}
+    clauses |= {"update": model.optimizer, "learning_rate": model.schedule}
+    span = clauses.get(program.name, model.loss).span
+    return span or model.loss.span or model.nodes[-1].span
