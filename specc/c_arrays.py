@@ -23,6 +23,8 @@ TILE = 8
 """How many rows a kernel takes at a time: the workspace holds a multiple."""
 DEPTH = 256
 """How many rows of a weight go to the panel at a time."""
+STRIDE = 128
+"""Rows that are longer are copied to the panel, for a gradient."""
 CACHED = 8192
 """A weight of more numbers is copied to the panel for a product."""
 

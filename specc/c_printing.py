@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from specc.c_arrays import Array, Arrays
+from specc.c_arrays import CACHED, STRIDE, Array, Arrays
 from specc.ir import BATCH, Origin, Program, Value
 from specc.targets.c_text import C
 from specc.targets.text import ATOM, NEGATION, PRODUCT
@@ -55,6 +55,8 @@ class Printed:
     """Numbers that depend on the batch alone: name -> expression."""
     called: set[str] = field(default_factory=set)
     """Kernels and operations."""
+    vectors: set[str] = field(default_factory=set)
+    """Sums of vectors, of which the total is still to be taken."""
 
 
 class Printer:
@@ -67,6 +69,19 @@ class Printer:
         self.member = name
         self.panel = panel
         self.inside: set[Value] = set()
+        self.shapes: dict[str, tuple[str, str]] = {}
+        """Kernels for one shape: name -> parameters, body."""
+        self.calls: dict[str, int] = {}
+        """How often each is called."""
+
+    @property
+    def kernels(self) -> list[str]:
+        """The lines that define every kernel for a shape."""
+        lines: list[str] = []
+        for name, (signature, body) in self.shapes.items():
+            kind = "OUTLINE" if self.calls[name] > 1 else "INLINE"
+            lines += ["", *wrapped(f"{kind} void {name}{signature} {{"), *wrapped(f"{body};", 2), "}"]
+        return lines
 
     def printed(self, program: Program, masked: bool = False) -> Printed:
         """Print a Program with slots; `masked` keeps the padding of its results zero."""
@@ -91,7 +106,11 @@ class Printer:
             if value.op in ("mean", "share"):
                 sums[value] = "sum" if not sums else f"sum{len(sums) + 1}"
                 made.statements.append(self._sum(value, sums[value], made))
-        made.result = self._scalar(result, sums)
+        texts = {
+            value: f"(double)total({name})" if name in made.vectors else name
+            for value, name in sums.items()
+        }
+        made.result = self._scalar(result, texts)
         return made
 
     # Statements.
@@ -205,14 +224,14 @@ class Printer:
         a = self._array(x)
         made.called |= {"first", "total"}
         if a.width != a.pitch:
-            loop = self._loop(a, f"{name}_of += {{v}};", text, True, made)
+            loop = self._loop(a, f"{name} += {{v}};", text, True, made)
         else:
             count = "n" if a.pitch == 1 else f"n * {a.pitch}"
             loop = self._loop(
-                a, f"{name}_of += first({{v}}, {count} - at);", text, False, made
+                a, f"{name} += first({{v}}, {count} - at);", text, False, made
             )
-        lines = [f"vec {name}_of = fill(0);", *loop, f"double {name} = total({name}_of);"]
-        return Statement(lines, [value])
+        made.vectors.add(name)
+        return Statement([f"vec {name} = fill(0);", *loop], [value])
 
     def _end(self, value: Value) -> tuple[str, Value | None] | None:
         """Give the activation that ends a product, and by what it goes if it is a derivative."""
@@ -225,59 +244,92 @@ class Printer:
     def _product(
         self, value: Value, end: tuple[str, Value | None] | None, made: Printed
     ) -> list[str]:
+        """Call the kernel of a linear layer, or of its derivative by its input."""
         x, w, *bias = value.args
         kind, by = end or ("NONE", None)
         made.called.add(kind)
-        out = self._array(value)
-        given = self._array(x)
+        out, given = self._array(value), self._array(x)
         forward = value.op == "linear" or w.op == "transpose"
         weight_value = w.args[0] if w.op == "transpose" else w
         weight = self.arrays.parameters[weight_value.name]
         p = f"p->{self.member(weight_value.name)}"
         xs, ys = self._pointer(x), self._pointer(value)
+        sizes = f"{given.width}_{out.width}"
+        word = "" if kind == "NONE" else f"_{kind.lower()}"
+        if forward and out.narrow:
+            made.called |= {"narrow", "total", "totals"}
+            b, given_bias = self._bias(bias)
+            return self._call(
+                f"narrow_{sizes}{word}{b}",
+                f"narrow(n, x, {given.pitch}, {given.width}, w, {weight.row.pitch},"
+                f" {'NULL' if b else 'bias'}, {out.width}, {kind}, y)",
+                {"*x": xs, "*w": p, **given_bias, "y": ys},
+            )
         if forward:
-            b = f"p->{self.member(bias[0].name)}" if bias else "NULL"
-            if out.narrow:
-                made.called |= {"narrow", "total", "totals"}
-                call = (
-                    f"narrow(n, {xs}, {given.pitch}, {given.width}, {p},"
-                    f" {weight.row.pitch}, {b}, {out.width}, {kind}, {ys});"
-                )
-            else:
-                made.called |= {"dense", "product"}
-                if given.width * out.pitch > 8192:
-                    made.called.add("wide")
-                call = (
-                    f"dense(n, {xs}, {given.pitch}, {given.width}, {p}, {b},"
-                    f" {out.width}, {kind}, {ys}, {out.pitch}, {self.panel});"
-                )
-            return wrapped(call)
-        gate = self._pointer(by) if by is not None else "NULL"
-        made.called.add("through" if by is not None else "NONE")
+            made.called |= {"dense", "product"}
+            if given.width * out.pitch > CACHED:
+                made.called.add("wide")
+            b, given_bias = self._bias(bias)
+            return self._call(
+                f"dense_{sizes}{word}{b}",
+                f"dense(n, x, {given.pitch}, {given.width}, w, {'NULL' if b else 'bias'},"
+                f" {out.width}, {kind}, y, {out.pitch}, panel)",
+                {"*x": xs, "*w": p, **given_bias, "y": ys, "panel": self.panel},
+            )
+        through = {"*x": self._pointer(by)} if by is not None else {}
+        gate = "x" if by is not None else "NULL"
+        if by is not None:
+            made.called.add("through")
         if not weight.turned:
             made.called |= {"narrow_back", "product"}
-            call = (
-                f"narrow_back(n, {xs}, {given.width}, {p}, {weight.row.pitch},"
-                f" {out.width}, {kind}, {gate}, {ys}, {out.pitch}, {self.panel});"
+            return self._call(
+                f"narrow_back_{sizes}{word}",
+                f"narrow_back(n, dy, {given.width}, w, {weight.row.pitch}, {out.width},"
+                f" {kind}, {gate}, dx, {out.pitch})",
+                {"*dy": xs, "*w": p, **through, "dx": ys},
             )
-            return wrapped(call)
         if out.narrow:
             made.called |= {"narrow", "total", "totals"}
-            call = (
-                f"narrow(n, {xs}, {given.pitch}, {given.width}, {p}, {weight.row.pitch},"
-                f" NULL, {out.width}, NONE, {ys});"
+            lines = self._call(
+                f"narrow_{sizes}_of_columns",
+                f"narrow(n, dy, {given.pitch}, {given.width}, w, {weight.row.pitch}, NULL,"
+                f" {out.width}, NONE, dx)",
+                {"*dy": xs, "*w": p, "dx": ys},
             )
-            lines = wrapped(call)
             if by is not None:
-                text = f"through({kind}, load({ys} + at), load({gate} + at))"
+                text = f"through({kind}, load({ys} + at), load({self._pointer(by)} + at))"
                 lines += self._loop(out, f"store({ys} + {{at}}, {{v}});", text, False, made)
             return lines
         made.called |= {"back", "product", "dots", "turn", "totals"}
-        call = (
-            f"back(n, {xs}, {given.pitch}, {given.width}, {p}, {out.width}, {kind},"
-            f" {gate}, {ys}, {out.pitch}, {self.panel});"
+        return self._call(
+            f"back_{sizes}{word}",
+            f"back(n, dy, {given.pitch}, {given.width}, w, {out.width}, {kind}, {gate}, dx,"
+            f" {out.pitch}, panel)",
+            {"*dy": xs, "*w": p, **through, "dx": ys, "panel": self.panel},
         )
-        return wrapped(call)
+
+    def _bias(self, bias: list[Value]) -> tuple[str, dict[str, str]]:
+        """Give the ending of a kernel's name, and the argument, for a bias or none."""
+        if not bias:
+            return "_unbiased", {}
+        return "", {"*bias": f"p->{self.member(bias[0].name)}"}
+
+    def _call(self, name: str, body: str, given: Mapping[str, str]) -> list[str]:
+        """Call a kernel for these shapes, which is made once; `*` marks what it reads."""
+        taken = [
+            f"const real *{key[1:]}" if key.startswith("*") else f"real *{key}"
+            for key in given
+        ]
+        extra = ", real beta, real alpha" if "beta" in body else ""
+        ending = 2
+        base = name
+        signature = f"(int n, {', '.join(taken)}{extra})"
+        while self.shapes.get(name, (signature, body)) != (signature, body):
+            name, ending = f"{base}_{ending}", ending + 1
+        self.shapes[name] = (signature, body)
+        self.calls[name] = self.calls.get(name, 0) + 1
+        more = ", beta, alpha" if extra else ""
+        return wrapped(f"{name}(n, {', '.join(given.values())}{more});")
 
     def _gradient(
         self, value: Value, values: list[Value], done: set[Value], made: Printed
@@ -286,34 +338,36 @@ class Printer:
         before, turned, x = value.args[:3]
         dy = turned.args[0]
         statement = Statement([], [value])
-        g_bias = "NULL"
+        g_bias: dict[str, str] = {}
         for other in values:
             if other.op == "accumulate_sum" and other.args[1] is dy and other not in done:
                 done.add(other)
                 statement.values.append(other)
-                g_bias = f"g->{self.member(other.args[0].name.removeprefix('d_'))}"
+                name = other.args[0].name.removeprefix("d_")
+                g_bias = {"g_bias": f"g->{self.member(name)}"}
                 break
         name = before.name.removeprefix("d_")
         weight = self.arrays.parameters[name]
-        g = f"g->{self.member(name)}"
         given, d = self._array(x), self._array(dy)
         made.called.add("gradient")
-        if weight.turned:
-            if d.pitch > 128:
-                made.called.add("wide")
-            call = (
-                f"gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
-                f" {self._pointer(dy)}, {d.pitch}, {d.width}, {g}, {weight.row.pitch},"
-                f" {g_bias}, beta, alpha, {self.panel});"
-            )
-        else:
-            made.called.add("narrow_gradient")
-            call = (
-                f"narrow_gradient(n, {self._pointer(x)}, {given.pitch}, {given.width},"
-                f" {self._pointer(dy)}, {d.width}, {g}, {weight.row.pitch}, {g_bias},"
-                f" beta, alpha, {self.panel});"
-            )
-        statement.lines = wrapped(call)
+        kind = "gradient" if weight.turned else "narrow_gradient"
+        made.called.add(kind)
+        if weight.turned and d.pitch > STRIDE:
+            made.called.add("wide")
+        pitch = f"{d.pitch}, " if weight.turned else ""
+        panel = "panel, " if weight.turned else ""
+        statement.lines = self._call(
+            f"{kind}_{given.width}_{d.width}{'' if g_bias else '_unbiased'}",
+            f"{kind}(n, x, {given.pitch}, {given.width}, dy, {pitch}{d.width}, g,"
+            f" {weight.row.pitch}, {'g_bias' if g_bias else 'NULL'}, {panel}beta, alpha)",
+            {
+                "*x": self._pointer(x),
+                "*dy": self._pointer(dy),
+                "g": f"g->{self.member(name)}",
+                **g_bias,
+                **({"panel": self.panel} if weight.turned else {}),
+            },
+        )
         return statement
 
     # Expressions.
@@ -477,7 +531,9 @@ def wrapped(call: str, indent: int = 0) -> list[str]:
         return [" " * indent + call]
     below = call.index("(") + 1
     head, tail = call[:below], call[below:]
-    lines = wrap(tail, room - below, break_long_words=False, break_on_hyphens=False)
+    whole = tail.replace("real *", "real~*").replace("const real", "const~real")
+    lines = wrap(whole, room - below, break_long_words=False, break_on_hyphens=False)
+    lines = [line.replace("~", " ") for line in lines]
     start = " " * indent
     return [start + head + lines[0], *(start + " " * below + line for line in lines[1:])]
 

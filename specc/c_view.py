@@ -17,6 +17,7 @@ from specc.c_arrays import (
     DEPTH,
     LINE,
     MOST_ROWS,
+    STRIDE,
     TILE,
     Array,
     Arrays,
@@ -250,10 +251,12 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "input_backward_doc": Code(
             f"{derived.input_gradient.outputs[0][1].derivation or d_x}."
         ),
+        "stride": Code(str(STRIDE)),
+        "kernels": [Code(line) for line in printer.kernels],
         "metrics": [
             SimpleNamespace(
                 name=Code(program.name),
-                doc=Code(f"{_says(model, clause)}."),
+                doc=Code(_says(model, clause)),
                 lines=_reduction(made),
             )
             for program, clause, made in zip(derived.metrics, model.metrics, metrics, strict=True)
@@ -332,7 +335,12 @@ def _uses(called: set[str], laid: Arrays) -> dict[str, bool]:
         "vtanh": "TANH" in found,
         "vsigmoid": "SIGMOID" in found,
     }
-    names = """keep pick first total largest totals turn square abs argmax logsumexp log_softmax
+    made = {name for name, there in elementary.items() if there}
+    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p"}:
+        found.add("pick")
+    elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
+    elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
+    names = """keep pick first total largest totals turn square pow abs argmax logsumexp log_softmax
         softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]
@@ -367,7 +375,7 @@ def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
                         deep = max(deep, min(DEPTH, weight.rows))
                 case Value(op="accumulate_mm"):
                     weight = laid.parameters[value.args[0].name.removeprefix("d_")]
-                    if weight.row.pitch > 4 * 2 * LINE:
+                    if weight.row.pitch > STRIDE:
                         deep = max(deep, rows)
     return padded(deep) * 2 * LINE
 

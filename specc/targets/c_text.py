@@ -18,6 +18,7 @@ TENSOR: dict[str, Text] = {
     "log1p": Text("vlog1p({0})"),
     "abs": Text("vabs({0})"),
     "square": Text("square({0})"),
+    "pow": Text("vpow({0}, {1})"),
     "relu": Text("activated(RELU, {0})"),
     "tanh": Text("activated(TANH, {0})"),
     "sigmoid": Text("activated(SIGMOID, {0})"),
