@@ -56,6 +56,23 @@ def assignments(
     return overrides
 
 
+class TargetName(click.Choice[str]):
+    """The name of a target; a misspelt one is told which was meant."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Give the name back, or fail."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as problem:
+            from specc.diagnostics import did_you_mean
+
+            hint = did_you_mean(str(value), TARGETS)
+            said = f" {hint[0].upper()}{hint[1:]}" if hint else ""
+            self.fail(problem.message + said, param, ctx)
+
+
 Command = Callable[..., Any]
 
 
@@ -112,7 +129,13 @@ def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -
 @commands.command("compile")
 @several_specs
 @click.option("-o", "output", metavar="PATH", help="A Python file, or a folder.")
-@click.option("--target", type=click.Choice(TARGETS), default="torch")
+@click.option(
+    "--target",
+    type=TargetName(TARGETS),
+    default=TARGETS[0],
+    show_default=True,
+    help="What the module computes with.",
+)
 @click.option(
     "--emit",
     "stage",

@@ -230,6 +230,23 @@ def test_every_stage_can_be_printed(folder, stage):
     assert not (folder / "net.py").exists()
 
 
+def test_another_target_is_recorded_and_compared_with(folder):
+    arguments = ("compile", "net.spec", "--target", "numpy")
+    assert specc(*arguments, cwd=folder).returncode == 0
+    text = (folder / "net.py").read_text()
+    assert "`specc compile net.spec --target numpy`" in " ".join(text.split())
+    assert "import numpy as np" in text and "torch" not in imports(text)
+    assert specc(*arguments, "--check", cwd=folder).returncode == 0
+    result = specc("compile", "net.spec", "--diff", cwd=folder)
+    assert result.returncode == 1 and "+import torch" in result.stdout
+    opt = specc(*arguments, "--emit", "opt", cwd=folder)
+    assert opt.returncode == 0 and "tanh_backward(" not in opt.stdout
+
+
+def imports(text):
+    return " ".join(line for line in text.splitlines() if "import " in line)
+
+
 # wrong usage and I/O: 2
 
 
@@ -240,6 +257,7 @@ def test_every_stage_can_be_printed(folder, stage):
         (["compile", "net.spec", "--stdot"], "--stdout"),
         (["compile"], "FILE"),
         (["compile", "net.spec", "--target", "fortran"], "torch"),
+        (["compile", "net.spec", "--target", "nunpy"], "Did you mean `numpy`?"),
         (["compile", "net.spec", "-D", "width"], "name=value"),
         (["compile", "net.spec", "-D", "width=1", "-D", "width=2"], "given twice"),
         (["compile", "net.spec", "net.spec"], "given twice"),
