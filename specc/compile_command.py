@@ -39,8 +39,8 @@ def compile_command(
     if modules is None:
         return FINDINGS
     if printing:
-        for _, texts in modules.values():
-            for text in texts.values():
+        for _, made in modules.values():
+            for text in made.values():
                 click.echo(text, nl=not text.endswith("\n"))
         return FINE
     texts = placed(modules, output)
