@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 Piece = Any
+ABSENT = object()
+"""Stands for an attribute that the module did not have."""
 
 
 def to_array(piece: Piece) -> Piece:
@@ -96,10 +98,14 @@ class Adapted:
         return taking_tensors(found) if callable(found) else found
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._before.setdefault(name, getattr(self._inner, name))
+        self._before.setdefault(name, getattr(self._inner, name, ABSENT))
         own = taking_arrays(value) if callable(value) else value
         setattr(self._inner, name, own)
 
     def __delattr__(self, name: str) -> None:
         """Undo what was set: monkeypatch finds nothing to put back."""
-        setattr(self._inner, name, self._before.pop(name))
+        before = self._before.pop(name)
+        if before is ABSENT:
+            delattr(self._inner, name)
+        else:
+            setattr(self._inner, name, before)
