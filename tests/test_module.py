@@ -854,12 +854,12 @@ def test_transforms_of_torch_func_are_refused_and_change_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def files(tmp_path_factory: pytest.TempPathFactory, target: str) -> list[str]:
     """Write every example's module to disk."""
     folder = tmp_path_factory.mktemp("emitted")
     texts = {name: example(name) for name in EXAMPLES} | ODD
     for name, text in texts.items():
-        (folder / f"{name}.py").write_text(compiled(text))
+        (folder / f"{name}.py").write_text(compiled(text, target=target))
     return [str(folder / f"{name}.py") for name in texts]
 
 
