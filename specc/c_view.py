@@ -203,7 +203,7 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "usage": [
             Code(line)
             for line in (
-                f"   static {c}_model net;",
+                f"   static {upper}_ALIGNED {c}_model net;",
                 f"   {c}_init(&net, {upper}_SEED);",
                 f"   {c}_fit(&net, ...); or {c}_train_step(&net, x, y, n, lr);",
                 f"   {c}_predict(&net, x, n, prediction);",
