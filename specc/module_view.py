@@ -88,6 +88,9 @@ def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
         "summary": Code(f"{model.name}: {path}, {size:,} parameters"),
         "library": Code(target.words.library),
         "array": Code(target.words.array),
+        "keep_best": Code(
+            target.words.assign.format("self.best", "self.model.flat_parameters")
+        ),
         "classes": model.target.dtype == "int",
         "class_count": Code(str(model.output_shape[-1])),
         "last_class": Code(str(model.output_shape[-1] - 1)),

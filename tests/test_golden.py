@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from specc.compiler import TARGETS, compile_source
+from specc.compiler import compile_source
 from specc.output import is_ours
 from specc.place import recorded_command
 from specc.source import read
+from tests.modules import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.spec"))
