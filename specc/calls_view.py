@@ -33,7 +33,9 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
     saved = bool(view["saved_lines"])
     return {
         "has_saved": saved,
-        "rows_differ": rows != ("x", "y"),
+        "positions": rows[0] != "x",
+        "labels_differ": rows[1] != "y",
+        "as_rows": [Code(line) for line in _as_rows(*rows)],
         "predicted": Code(predicted + axes),
         "forward_alone": Code(alone),
         "forward_block": Code(alone.replace("x)", "x[block])")),
@@ -47,3 +49,15 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
         "sweep_given": Code("s, " if saved else ""),
         "sweep_alone": Code("Saved(), " if saved else ""),
     }
+
+
+def _as_rows(x: str, y: str) -> list[str]:
+    """Assign the rows of a batch, where they are not the batch itself."""
+    match x != "x", y != "y":
+        case True, True:
+            return [f"x, y = {x}, {y}"]
+        case True, False:
+            return [f"x = {x}"]
+        case False, True:
+            return [f"y = {y}"]
+    return []

@@ -7,10 +7,10 @@ overwrites the result of the line before joins that line. Nothing here knows a l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from specc.ir import BATCH, Origin, Program, Value
+from specc.ir import BATCH, Origin, Program, Value, is_constant
 from specc.passes.buffers import VIEWS
 from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
 
@@ -216,6 +216,11 @@ class _Printer:
         return self._formula(value, table), table[value.op].binds
 
     def _formula(self, value: Value, table: Mapping[str, Text]) -> str:
+        match value:
+            case Value(op="mul", args=(array, Value(op="div", args=(one, count)))):
+                if not self.target.workspace and array.shape and is_constant(one, 1):
+                    share = replace(value, op="div", args=(array, count))
+                    return self._formula(share, table)
         rule = table[value.op]
         self.called.add(value.op)
         operands = self._operands(value, rule)
@@ -223,10 +228,19 @@ class _Printer:
 
     def _operands(self, value: Value, rule: Text) -> list[str]:
         args = value.args
-        if not self.target.workspace and value.op == "mul" and _is_factor(args[1]):
+        if self._has_factor(value):
             args = args[::-1]
         pairs = zip(args, rule.needs, strict=False)
         return [self._within(arg, need) for arg, need in pairs]
+
+    def _has_factor(self, value: Value) -> bool:
+        """Tell whether a formula has a factor that it writes first: `lr * gradient`."""
+        if self.target.workspace or value.op != "mul":
+            return False
+        array, factor = value.args
+        return (
+            bool(array.shape) and factor.op in ("const", "input") and not factor.shape
+        )
 
     def _within(self, value: Value, need: int) -> str:
         text, binds = self.text(value)
@@ -281,8 +295,3 @@ class _Printer:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
         self.views[name] = (seen, pattern)
         return name
-
-
-def _is_factor(value: Value) -> bool:
-    """Tell whether a formula has this factor first: a number, or one that has a name."""
-    return not value.shape and value.op in ("const", "input")

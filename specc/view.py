@@ -13,6 +13,8 @@ from specc.ir import BATCH, Program, Shape
 from specc.printing import Printed, Statement, printed
 from specc.targets.text import Target
 
+LINE = 88
+"""How long a line may be."""
 WIDTH = 82
 """How long a comment in a function's body may be."""
 
@@ -38,7 +40,7 @@ class Function:
     @property
     def long(self) -> bool:
         """Whether `return float(result)` does not fit on a line."""
-        return len(self.result.text) > 88 - len("    return float()")
+        return len(self.result.text) > LINE - len("    return float()")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ def function(
             lines += comment(heading(statement))
         batched = BATCH in statement.value.shape
         shape = f"  # {dims(statement.value.shape)}" if batched else ""
+        alone = 4 + len(statement.code) <= LINE < 4 + len(statement.code + shape)
+        if alone and not target.workspace:
+            shape = ""  # rather than break a line that fits
         lines.append(Code(statement.code + shape))
     return Function(
         name=Code(program.name),
