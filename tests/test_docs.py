@@ -29,8 +29,8 @@ def blocks(text: str, kind: str = "") -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.S | re.M)
 
 
-def disk() -> str:
-    return (ROOT / "generated" / "torch" / "disk.py").read_text(encoding="utf-8")
+def disk(target: str = "torch") -> str:
+    return (ROOT / "generated" / target / "disk.py").read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_the_example() -> None:
@@ -49,8 +49,12 @@ def test_the_readme_shows_what_the_example_compiles_to() -> None:
 
 
 def test_the_module_page_shows_lines_of_the_example() -> None:
-    (excerpt,) = (block for block in blocks(MODULE, "python") if "# " in block[:6])
-    assert excerpt in disk()
+    excerpts = [block for block in blocks(MODULE, "python") if "# " in block[:6]]
+    assert len(excerpts) == 2
+    assert all(
+        excerpt in disk(target)
+        for excerpt, target in zip(excerpts, ("torch", "numpy"), strict=True)
+    )
 
 
 def test_the_block_of_the_language_page_compiles() -> None:
