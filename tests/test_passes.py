@@ -35,6 +35,7 @@ from specc.passes.layout import layout
 from specc.passes.share import share
 from specc.passes.simplify import simplify
 from specc.printing import _chained
+from specc.targets.numpy_text import NUMPY
 from specc.targets.torch_text import TORCH
 from tests.interpreter import concrete, evaluate
 from tests.modules import checked
@@ -689,3 +690,21 @@ def test_the_compiler_verifies_after_each_pass(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "share", broken)
     with pytest.raises(InvalidProgram, match="after share"):
         optimize(derived("relu"), TORCH)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_target_gets_no_operation_that_it_lacks(name: str) -> None:
+    """What fuse knows beyond numpy's operations it does not make there."""
+    found = optimize(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
+    used = {value.op for program in found.programs for value in program.values}
+    assert used <= NUMPY.primitive
+    assert not found.columns and not found.descends and found.step_loss is None
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_without_a_workspace_every_array_has_a_name_of_its_own(name: str) -> None:
+    found = optimize(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
+    for program in (found.forward, found.loss_gradient, found.backward):
+        slots = [value.slot for value in program.values if value.slot]
+        assert len(slots) == len(set(slots))
+        assert all(v.slot in ("", v.name) for v in program.values)
