@@ -1,8 +1,8 @@
 """Where a C module keeps its numbers: how the rows of each array lie in memory.
 
-A row is padded with zeros to whole vectors of 16, on every machine, so that a header means the same
-memory whatever it is compiled for. A few outputs of a wide layer are not padded (they are *narrow*):
-their numbers fill vectors over the samples, and the layer's weight lies as in torch.
+A row is padded with zeros to whole vectors of 16, on every machine, so that a header means the
+same memory whatever it is compiled for. A few outputs of a wide layer are not padded (they are
+*narrow*): their numbers fill vectors over the samples, and the layer's weight lies as in torch.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def arrays(derived: Derived, by_input: Program) -> Arrays:
             else:
                 parameters[weight.name] = Weight(given.width, out, True)
             for b in bias:
-                parameters[b.name] = Weight(1, Array(out.width, padded(out.width)), False)
+                parameters[b.name] = Weight(
+                    1, Array(out.width, padded(out.width)), False
+                )
     last = derived.loss.inputs[0].name
     label = derived.loss.inputs[1]
     if label.dtype == "real":

@@ -10,12 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from specc.c_arrays import CACHED, STRIDE, Array, Arrays
+from specc.c_formatting import WIDTH, wrapped
 from specc.ir import BATCH, Origin, Program, Value
 from specc.targets.c_text import C
 from specc.targets.text import ATOM, NEGATION, PRODUCT
-
-WIDTH = 92
-"""How long a line may be."""
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
@@ -80,7 +78,12 @@ class Printer:
         lines: list[str] = []
         for name, (signature, body) in self.shapes.items():
             kind = "OUTLINE" if self.calls[name] > 1 else "INLINE"
-            lines += ["", *wrapped(f"{kind} void {name}{signature} {{"), *wrapped(f"{body};", 2), "}"]
+            lines += [
+                "",
+                *wrapped(f"{kind} void {name}{signature} {{"),
+                *wrapped(f"{body};", 2),
+                "}",
+            ]
         return lines
 
     def printed(self, program: Program, masked: bool = False) -> Printed:
@@ -115,7 +118,9 @@ class Printer:
 
     # Statements.
 
-    def _is_inside(self, value: Value, program: Program, uses: Mapping[Value, int]) -> bool:
+    def _is_inside(
+        self, value: Value, program: Program, uses: Mapping[Value, int]
+    ) -> bool:
         """Tell whether a later statement takes this Value in."""
         if uses[value] != 1 or self._ends_product(value, uses):
             return False
@@ -145,7 +150,9 @@ class Printer:
         first = value.args[0]
         if self._ends_product(value, uses):
             done.add(first)
-            return Statement(self._product(first, self._end(value), made), [first, value])
+            return Statement(
+                self._product(first, self._end(value), made), [first, value]
+            )
         if value.op in ("linear", "mm"):
             return Statement(self._product(value, None, made), [value])
         if value.op == "accumulate_mm":
@@ -186,9 +193,7 @@ class Printer:
         made.called.add("first")
         inside = f"first({text}, {a.width} - c)" if a.width != a.pitch else text
         body = pattern.replace("{v}", inside).replace("{at}", "at")
-        head = (
-            f"for (int c = 0, at = s * {a.pitch}; c < {a.width}; c += LANES, at += LANES)"
-        )
+        head = f"for (int c = 0, at = s * {a.pitch}; c < {a.width}; c += LANES, at += LANES)"
         return [head, *wrapped(body, 2)]
 
     def _loop(
@@ -297,8 +302,12 @@ class Printer:
                 {"*dy": xs, "*w": p, "dx": ys},
             )
             if by is not None:
-                text = f"through({kind}, load({ys} + at), load({self._pointer(by)} + at))"
-                lines += self._loop(out, f"store({ys} + {{at}}, {{v}});", text, False, made)
+                text = (
+                    f"through({kind}, load({ys} + at), load({self._pointer(by)} + at))"
+                )
+                lines += self._loop(
+                    out, f"store({ys} + {{at}}, {{v}});", text, False, made
+                )
             return lines
         made.called |= {"back", "product", "dots", "turn", "totals"}
         return self._call(
@@ -340,7 +349,11 @@ class Printer:
         statement = Statement([], [value])
         g_bias: dict[str, str] = {}
         for other in values:
-            if other.op == "accumulate_sum" and other.args[1] is dy and other not in done:
+            if (
+                other.op == "accumulate_sum"
+                and other.args[1] is dy
+                and other not in done
+            ):
                 done.add(other)
                 statement.values.append(other)
                 name = other.args[0].name.removeprefix("d_")
@@ -394,7 +407,9 @@ class Printer:
             a, b = value.args
             a, b = (a, b) if b.op == "greater" else (b, a)
             made.called.add("keep")
-            kept = [self._lanes(arg, made, arg in self.inside, sums)[0] for arg in (b, a)]
+            kept = [
+                self._lanes(arg, made, arg in self.inside, sums)[0] for arg in (b, a)
+            ]
             return f"keep({', '.join(kept)})", ATOM
         rule = C.tensor[value.op]
         made.called.add(value.op)
@@ -426,13 +441,19 @@ class Printer:
         """Give a number within an expression of vectors."""
         if value.op == "const":
             number = value.attribute("value")
-            text = f"{number:.0f}" if number == int(number) and abs(number) < 2**24 else f"(real){number!r}"
+            text = (
+                f"{number:.0f}"
+                if number == int(number) and abs(number) < 2**24
+                else f"(real){number!r}"
+            )
             return text, ATOM if number >= 0 and "(" not in text else NEGATION
         if value.op == "div" and value.args[1].op == "count":
             number = value.args[0].attribute("value")
             word = {1: "one", 2: "two"}.get(number, "part")
             name = f"{word}_over_n"
-            made.scalars[name] = f"(real)({number!r} / {_count(value.args[1], 'total')})"
+            made.scalars[name] = (
+                f"(real)({number!r} / {_count(value.args[1], 'total')})"
+            )
             return name, ATOM
         if value.op == "input":
             return self.member(value.name), ATOM
@@ -520,22 +541,6 @@ class Printer:
             and not value.slot
             and any(self._is_rowwise(arg) for arg in value.args)
         )
-
-
-def wrapped(call: str, indent: int = 0) -> list[str]:
-    """Break a call after a comma, below what follows the bracket that is still open."""
-    from textwrap import wrap
-
-    room = WIDTH - 2 - indent
-    if len(call) <= room:
-        return [" " * indent + call]
-    below = call.index("(") + 1
-    head, tail = call[:below], call[below:]
-    whole = tail.replace("real *", "real~*").replace("const real", "const~real")
-    lines = wrap(whole, room - below, break_long_words=False, break_on_hyphens=False)
-    lines = [line.replace("~", " ") for line in lines]
-    start = " " * indent
-    return [start + head + lines[0], *(start + " " * below + line for line in lines[1:])]
 
 
 def _kept(value: Value) -> dict[str, str]:

@@ -24,7 +24,8 @@ from specc.c_arrays import (
     arrays,
     padded,
 )
-from specc.c_printing import WIDTH, Printed, Printer, Statement
+from specc.c_formatting import WIDTH
+from specc.c_printing import Printed, Printer, Statement
 from specc.derivation import mathematics
 from specc.derive import Derived
 from specc.functions_view import BASIC, file_name, schedule_view
@@ -52,7 +53,9 @@ def member(name: str) -> str:
     return f"{name}_" if name in KEYWORDS else name
 
 
-def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> dict[str, Any]:
+def c_view(
+    model: Model, derived: Derived, facts: dict[str, Any], stem: str
+) -> dict[str, Any]:
     """Give the view; every leaf that a template prints is Code."""
     last = derived.loss.inputs[0].name
     x = derived.forward.inputs[0]
@@ -80,7 +83,9 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
     laid = Arrays({**laid.samples, "prediction": laid.samples[last]}, laid.parameters)
     names = {"prediction": member(predicted)}
     printer = Printer(
-        laid, lambda name: names.get(name, member(name)), "m->panel" if panel else "NULL"
+        laid,
+        lambda name: names.get(name, member(name)),
+        "m->panel" if panel else "NULL",
     )
 
     forward = printer.printed(derived.forward)
@@ -101,7 +106,9 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
     workspace = _workspace(derived, laid, rows, by_input, label, output, panel)
     c, upper = model.name, model.name.upper()
     size = laid.size
-    reals = size * (1 + len(state) + keeps_gradient) + sum(n for _, n, _ in workspace if n)
+    reals = size * (1 + len(state) + keeps_gradient) + sum(
+        n for _, n, _ in workspace if n
+    )
     integers = sum(8 * n for name, n, kind in workspace if kind == "int64_t")
     reals -= sum(n for name, n, kind in workspace if kind == "int64_t")
     orthogonal = [
@@ -116,9 +123,17 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
     run_rest = 16 * (stopping is not None) + 16
     constants = [
         (f"{upper}_INPUT", math.prod(model.input.shape), "numbers of one sample"),
-        (f"{upper}_TARGET", 1 if label.dtype == "int" else math.prod(model.target.shape), ""),
+        (
+            f"{upper}_TARGET",
+            1 if label.dtype == "int" else math.prod(model.target.shape),
+            "",
+        ),
         (f"{upper}_OUTPUT", math.prod(model.output_shape), ""),
-        (f"{upper}_PARAMETERS", sum(math.prod(p.shape) for p in model.parameters.values()), ""),
+        (
+            f"{upper}_PARAMETERS",
+            sum(math.prod(p.shape) for p in model.parameters.values()),
+            "",
+        ),
         (f"{upper}_PADDED", size, "the same with padding"),
         (f"{upper}_BATCH_SIZE", batch, ""),
         (f"{upper}_SAMPLES", samples, "what the workspace holds"),
@@ -126,13 +141,12 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         (f"{upper}_SEED", model.train.seed, ""),
     ]
     if stopping is not None:
-        constants.append((f"{upper}_PATIENCE", stopping.patience, "epochs without a gain"))
+        constants.append(
+            (f"{upper}_PATIENCE", stopping.patience, "epochs without a gain")
+        )
     figures = ["loss", *(p.name for p in derived.metrics)]
     said = "logits" if derived.output else "prediction"
     target_type = "int64_t" if label.dtype == "int" else f"{c}_real"
-
-    def pad(prefix: str) -> Code:
-        return Code(" " * len(prefix))
 
     def rowed(n: str) -> str:
         return n if positions == 1 else f"{n} * {positions}"
@@ -155,7 +169,11 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
             for name in [*state, *(["gradient"] if keeps_gradient else [])]
         ],
         "workspace_members": _workspace_members(workspace, laid, c, upper)
-        + ([Code(f"double basis[{max(orthogonal)}]; /* of an initializer */")] if orthogonal else []),
+        + (
+            [Code(f"double basis[{max(orthogonal)}]; /* of an initializer */")]
+            if orthogonal
+            else []
+        ),
         "figure_members": [Code(f"double {name};") for name in figures],
         "run_members": _run_members(c, state, stopping is not None, restores),
         "model_bytes": Code(str(4 * reals + integers)),
@@ -163,6 +181,7 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "run_bytes": Code(str(4 * run_reals + run_rest)),
         "run_bytes_double": Code(str(8 * run_reals + run_rest)),
         "target_type": Code(target_type),
+        "label_type": Code("int64_t" if label.dtype == "int" else "real"),
         "target_says": Code(
             f"labels, from 0 to {model.output_shape[-1] - 1}"
             if label.dtype == "int"
@@ -170,11 +189,13 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         ),
         "schedule_says": Code(str(model.schedule.use)),
         **schedule_view(model, derived, NUMPY),
-        "c_schedule_doc": Code(f"The rate after t epochs: {_says(model, model.schedule)}."),
+        "c_schedule_doc": Code(
+            f"The rate after t epochs: {_says(model, model.schedule)}."
+        ),
         "c_learning_rate": Code(_rate_text(derived.learning_rate)),
         "constant_rate": not derived.learning_rate.inputs,
         "update_says": Code(_says(model, model.optimizer)),
-        "step_limit": Code(f"{upper}_SAMPLES" if not keeps_gradient else f"n"),
+        "step_limit": Code(f"{upper}_SAMPLES" if not keeps_gradient else "n"),
         "keeps_gradient": keeps_gradient,
         "shuffle": shuffled,
         "or_null": Code(", or as they come where `order` is NULL"),
@@ -195,11 +216,6 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "samples_seen": Code(
             f"updates * {upper}_BATCH_SIZE" if model.train.drop_last else "n"
         ),
-        "pad_evaluate": pad(f"{c}_figures {c}_evaluate("),
-        "pad_gradients": pad(f"double {c}_loss_and_gradients("),
-        "pad_step": pad(f"double {c}_train_step("),
-        "pad_train": pad(f"size_t {c}_train("),
-        "pad_fit": pad(f"int {c}_fit("),
         "usage": [
             Code(line)
             for line in (
@@ -215,6 +231,15 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
                 f"cc -O3 -march=native -ffp-contract=fast -c {stem}.c; it needs libm and"
                 " nothing else, allocates nothing, and has no state outside of what it is given.",
                 88,
+            )
+        ],
+        "binding_says": [
+            Code(line)
+            for line in textwrap.wrap(
+                f"The arithmetic is in {stem}.c, which is built once, when the first Model is"
+                " made, and kept in a cache. Arrays are handed over as they are, and so are"
+                " torch tensors on the CPU.",
+                86,
             )
         ],
         "activations": Code(", ".join(["NONE", *activations])),
@@ -240,14 +265,18 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "step_loss_name": Code("step_loss" if step_loss else derived.loss.name),
         "step_loss_doc": Code(
             f"{derived.step_loss.outputs[0][1].derivation}, of what {derived.loss_gradient.name}"
-            " left." if derived.step_loss else ""
+            " left."
+            if derived.step_loss
+            else ""
         ),
         "descends_says": Code(
             "that is the update." if descends else "it would be an update of plain sgd."
         ),
         "backward": _body(backward, _backward_says()),
         "input_backward": _body(input_backward, _derived_says),
-        "input_backward_reads_p": any("p->" in line for s in input_backward.statements for line in s.lines),
+        "input_backward_reads_p": any(
+            "p->" in line for s in input_backward.statements for line in s.lines
+        ),
         "input_backward_doc": Code(
             f"{derived.input_gradient.outputs[0][1].derivation or d_x}."
         ),
@@ -259,7 +288,9 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
                 doc=Code(_says(model, clause)),
                 lines=_reduction(made),
             )
-            for program, clause, made in zip(derived.metrics, model.metrics, metrics, strict=True)
+            for program, clause, made in zip(
+                derived.metrics, model.metrics, metrics, strict=True
+            )
         ],
         "no_metrics": not metrics,
         "metrics_read_output": output is not None and bool(metrics),
@@ -273,14 +304,21 @@ def c_view(model: Model, derived: Derived, facts: dict[str, Any], stem: str) -> 
         "times_positions": Code("" if positions == 1 else f" * {positions}"),
         "output_width": Code(str(model.output_shape[-1])),
         "predicted": Code(member(predicted)),
-        "predicted_pitch": Code(str(laid.samples[last].pitch)),
+        "predicted_at": Code(_times("s", laid.samples[last].pitch)),
         "input_width": Code(str(model.input.shape[-1])),
-        "input_pitch": Code(str(laid.samples[x.name].pitch)),
+        "input_at": Code(_times("s", laid.samples[x.name].pitch)),
         "d_input": Code(member(d_x)),
         "take_x": _copied(x.name, "x", laid.samples[x.name], positions),
-        "take_y": _labels(label, positions)
-        if label.dtype == "int"
-        else _copied(label.name, "y", laid.samples[label.name], math.prod(model.target.shape[:-1])),
+        "take_y": (
+            _labels(label, positions)
+            if label.dtype == "int"
+            else _copied(
+                label.name,
+                "y",
+                laid.samples[label.name],
+                math.prod(model.target.shape[:-1]),
+            )
+        ),
         "monitored": Code(_monitored(stopping.monitor)) if stopping else Code(""),
         "in_c": True,
         "has_state": bool(state),
@@ -370,7 +408,9 @@ def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
                         deep = max(deep, min(DEPTH, padded(weight.row.width)))
                 case Value(op="linear" | "mm"):
                     w = value.args[1]
-                    weight = laid.parameters[(w.args[0] if w.op == "transpose" else w).name]
+                    weight = laid.parameters[
+                        (w.args[0] if w.op == "transpose" else w).name
+                    ]
                     if weight.turned and weight.rows * weight.row.pitch > CACHED:
                         deep = max(deep, min(DEPTH, weight.rows))
                 case Value(op="accumulate_mm"):
@@ -537,7 +577,9 @@ def _body(made: Printed | None, says: Any) -> list[Code]:
 
 
 def _scalars(made: Printed) -> list[Code]:
-    lines = [Code(f"const real {name} = {text};") for name, text in made.scalars.items()]
+    lines = [
+        Code(f"const real {name} = {text};") for name, text in made.scalars.items()
+    ]
     return lines or [Code("(void)total;")]
 
 
@@ -619,27 +661,38 @@ def _rate_text(program: Program) -> str:
     return text(program.outputs[0][1])[0]
 
 
+def _times(index: str, size: int) -> str:
+    return index if size == 1 else f"{index} * {size}"
+
+
 def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
-    w, pitch = array.width, array.pitch
+    """Copy one sample, number k of those given, to row s of the workspace."""
+    width, pitch = array.width, array.pitch
     to = f"m->{member(name)}"
-    if positions == 1 or w == pitch:
-        count = w * positions
-        step = pitch * positions
-        return [Code(f"memcpy({to} + s * {step}, {given} + k * {count}, {count} * sizeof *{given});")]
+    where = "if (y) " if given == "y" else ""
+    if positions == 1 or width == pitch:
+        count = width * positions
+        if count == 1:
+            return [Code(f"{where}{to}[s] = {given}[k];")]
+        at, of = _times("s", pitch * positions), _times("k", count)
+        size = _times(f"sizeof *{given}", count)
+        return [Code(f"{where}memcpy({to} + {at}, {given} + {of}, {size});")]
+    at = f"(s * {positions} + q) * {pitch}"
+    of = f"(k * {positions} + (size_t)q) * {width}"
     return [
-        Code(f"for (int q = 0; q < {positions}; q++)"),
-        Code(
-            f"  memcpy({to} + (s * {positions} + q) * {pitch},"
-            f" {given} + (k * {positions} + (size_t)q) * {w}, {w} * sizeof *{given});"
-        ),
+        Code(f"for (int q = 0; {'y && ' if where else ''}q < {positions}; q++)"),
+        Code(f"  memcpy({to} + {at}, {given} + {of}, {width} * sizeof *{given});"),
     ]
 
 
 def _labels(label: Value, positions: int) -> list[Code]:
     to = f"m->{member(label.name)}"
     if positions == 1:
-        return [Code(f"{to}[s] = y[k];")]
-    return [Code(f"memcpy({to} + s * {positions}, y + k * {positions}, {positions} * sizeof *y);")]
+        return [Code(f"if (y) {to}[s] = y[k];")]
+    copy = (
+        f"memcpy({to} + s * {positions}, y + k * {positions}, {positions} * sizeof *y);"
+    )
+    return [Code(f"if (y) {copy}")]
 
 
 def _stopping(facts: dict[str, Any], upper: str) -> dict[str, Code]:
@@ -648,14 +701,18 @@ def _stopping(facts: dict[str, Any], upper: str) -> dict[str, Code]:
         return {}
     return {
         "c_worst": Code("-INFINITY" if facts["better"].text == ">" else "INFINITY"),
-        "c_by_delta": Code(facts["by_delta"].text.replace("MIN_DELTA", facts["min_delta"].text)),
+        "c_by_delta": Code(
+            facts["by_delta"].text.replace("MIN_DELTA", facts["min_delta"].text)
+        ),
     }
 
 
 def _chunk(model: Model) -> int:
     """Give how many updates take a tenth of a second or so, at ten thousand million a second."""
     weights = sum(math.prod(p.shape) for p in model.parameters.values())
-    operations = 6 * weights * model.train.batch_size * math.prod(model.input.shape[:-1])
+    operations = (
+        6 * weights * model.train.batch_size * math.prod(model.input.shape[:-1])
+    )
     return max(1, 2**30 // operations)
 
 
@@ -722,13 +779,15 @@ def _starts(model: Model, laid: Arrays, c: str) -> dict[str, Any]:
             longer, fewer = max(parameter.shape), min(parameter.shape)
             lines.append(Code(f"orthogonal(m->basis, key, {longer}, {fewer});"))
             r, k = f"i / {columns}", f"i % {columns}"
-            at = f"i" if rows >= columns else f"{k} * {fewer} + {r}"
+            at = "i" if rows >= columns else f"{k} * {fewer} + {r}"
             text = f"m->basis[{at}]" + ("" if draw.a == 1 else f" * {draw.a!r}")
         elif draw.distribution == "uniform" and draw.a == -draw.b:
             text = f"2 * {drawn} - 1"
             text = text if draw.b == 1 else f"({text}) * {draw.b!r}"
         elif draw.distribution == "uniform":
-            text = f"{draw.a!r} + ({draw.b!r} - {draw.a!r}) * {drawn}".replace("- -", "+ ")
+            text = f"{draw.a!r} + ({draw.b!r} - {draw.a!r}) * {drawn}".replace(
+                "- -", "+ "
+            )
         else:
             mean = f"{draw.a!r} + " if draw.a else ""
             text = f"{mean}{drawn}" + (f" * {draw.b!r}" if draw.b != 1 else "")

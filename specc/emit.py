@@ -34,6 +34,7 @@ def emit_c(
     model: Model, derived: Derived, target: Target, command: str, stem: str
 ) -> dict[str, str]:
     """Give a source and a header of C, and the module that binds them: ending -> text."""
+    from specc.c_formatting import formatted_c
     from specc.c_view import c_view
     from specc.module_view import facts_view, training_view
     from specc.output import sealed, sealed_c
@@ -42,7 +43,7 @@ def emit_c(
     view = facts | c_view(model, derived, facts, stem)
     files = {".py": sealed(_module(view, target))}
     for ending in (".c", ".h"):
-        text = _tidy(rendered(f"c/net{ending}.j2", view))
+        text = formatted_c(_tidy(rendered(f"c/net{ending}.j2", view)))
         if not text.isascii():
             raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
         files[ending] = sealed_c(text)

@@ -10,6 +10,7 @@ import atexit
 import functools
 import hashlib
 import importlib.util
+import os
 import shutil
 import sys
 import tempfile
@@ -28,8 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}
 EXAMPLES = list(EXAMPLE_FILES)
 """The names of the examples, without `.spec`."""
-TARGETS = ("torch", "numpy")
+TARGETS = ("torch", "numpy", "c")
 """The targets that have to agree."""
+os.environ.setdefault("SPECC_CACHE", str(ROOT / ".pytest_cache" / "specc"))
 IN_PYTHON = ("torch", "numpy")
 """Those whose formulas are functions of the Python module, so that a test can change one."""
 
@@ -81,16 +83,24 @@ def module_of_example(
 
 @functools.cache
 def _compiled(text: str, overrides: tuple[tuple[str, str], ...], target: str) -> str:
-    result = compile_source(source(text), dict(overrides), target)
+    result = compile_source(source(text), dict(overrides), target, stem="net")
     assert result.text is not None, told(result.diagnostics)
+    _beside[result.text] = result.beside
     return result.text
+
+
+_beside: dict[str, Mapping[str, str]] = {}
+"""The text of a module -> the files beside it: ending -> text."""
 
 
 @functools.cache
 def _loaded(text: str) -> ModuleType:
     name = "emitted_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = _folder() / f"{name}.py"
+    path = _folder() / name / f"{name}.py"
+    path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
+    for ending, beside in _beside.get(text, {}).items():
+        path.with_name(f"net{ending}").write_text(beside, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

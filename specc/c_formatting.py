@@ -1,0 +1,85 @@
+"""Lines of C that fit: what is longer is broken after a comma, or a comment between words.
+
+Takes text that is formatted but for its long lines, which names of the user's make, gives text of
+`WIDTH` columns where words allow it. No tool that formats C is asked: none is there everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+WIDTH = 96
+"""How long a line may be."""
+
+
+def formatted_c(text: str) -> str:
+    """Break every line that is too long: of code, and of comments."""
+    lines: list[str] = []
+    given = text.splitlines()
+    at = 0
+    while at < len(given):
+        line = given[at]
+        if not line.lstrip().startswith("/*"):
+            lines += [line] if len(line) <= WIDTH else _code(line)
+            at += 1
+            continue
+        end = at
+        while "*/" not in given[end]:
+            end += 1
+        block = given[at : end + 1]
+        lines += _comment(block) if any(len(part) > WIDTH for part in block) else block
+        at = end + 1
+    return "\n".join(lines) + "\n"
+
+
+def wrapped(code: str, indent: int = 0) -> list[str]:
+    """Break a call or a signature, below what follows the bracket that is still open."""
+    start = " " * indent
+    room = WIDTH - indent
+    if len(code) <= room:
+        return [start + code]
+    below = code.index("(") + 1
+    head, tail = code[:below], code[below:]
+    pieces = [piece for piece in re.split(r"(?<=,) ", tail) if piece]
+    if max(map(len, pieces)) > room - below:
+        pieces = tail.split(" ")
+    if max(map(len, pieces)) > room - below and below > 4:
+        return [start + head, *wrapped_words(pieces, start + "    ")]
+    lines = wrapped_words(pieces, start + " " * below)
+    return [start + head + lines[0].lstrip(), *lines[1:]]
+
+
+def wrapped_words(words: list[str], start: str) -> list[str]:
+    """Fill lines that begin with `start`."""
+    lines = [start + words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(start + word)
+    return lines
+
+
+def _code(line: str) -> list[str]:
+    statement = line.lstrip()
+    if statement.startswith("#") or "(" not in statement:
+        return [line]
+    body, mark, comment = statement.partition(" /* ")
+    indent = line[: len(line) - len(statement)]
+    if mark:
+        return [f"{indent}/* {comment}", *wrapped(body.rstrip(), len(indent))]
+    return wrapped(statement, len(indent))
+
+
+def _comment(block: list[str]) -> list[str]:
+    first = block[0]
+    indent = first[: len(first) - len(first.lstrip())]
+    words = " ".join(
+        part.strip().removeprefix("/*").removeprefix("* ") for part in block
+    )
+    text = words.removesuffix("*/").strip()
+    lines = textwrap.wrap(text, WIDTH - len(indent) - 6, break_long_words=False)
+    lines = [f"{indent} * {part}" for part in lines]
+    lines[0] = f"{indent}/* {lines[0].removeprefix(f'{indent} * ')}"
+    return [*lines[:-1], f"{lines[-1]} */"]
