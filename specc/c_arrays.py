@@ -56,6 +56,7 @@ class Weight:
     row: Array
     turned: bool
     """Whether (in, out) in memory, for torch's (out, in)."""
+    is_bias: bool = False
 
     @property
     def size(self) -> int:
@@ -109,9 +110,8 @@ def arrays(derived: Derived, by_input: Program) -> Arrays:
             else:
                 parameters[weight.name] = Weight(given.width, out, True)
             for b in bias:
-                parameters[b.name] = Weight(
-                    1, Array(out.width, padded(out.width)), False
-                )
+                row = Array(out.width, padded(out.width))
+                parameters[b.name] = Weight(1, row, False, is_bias=True)
     last = derived.loss.inputs[0].name
     label = derived.loss.inputs[1]
     if label.dtype == "real":

@@ -397,7 +397,7 @@ class Printer:
         `sums` takes the lines of sums over a row that it needs.
         """
         if not value.shape:
-            return self._factor(value, made)
+            return self.factor(value, made)
         if value.op == "input" or (value.slot and not inside):
             return f"load({self._pointer(value)} + {{at}})", ATOM
         if value.op == "sum":
@@ -437,7 +437,7 @@ class Printer:
         ]
         return name
 
-    def _factor(self, value: Value, made: Printed) -> tuple[str, int]:
+    def factor(self, value: Value, made: Printed) -> tuple[str, int]:
         """Give a number within an expression of vectors."""
         if value.op == "const":
             number = value.attribute("value")
@@ -460,7 +460,7 @@ class Printer:
         rule = C.scalar[value.op]
         operands = []
         for arg, need in zip(value.args, rule.needs, strict=False):
-            text, binds = self._factor(arg, made)
+            text, binds = self.factor(arg, made)
             operands.append(text if binds <= need else f"({text})")
         return rule.plain.format(*operands), rule.binds
 

@@ -72,6 +72,7 @@ def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
         "provenance": [
             Code(s) for s in textwrap.wrap(f"{origin} {target.words.needs}", 86)
         ],
+        "origin": [Code(s) for s in textwrap.wrap(origin, 86)],
         "module": Code(model.name),
         "spec_lines": [Code(piece) for piece in _pieces(text)],
         "spec_sha256": Code(literal(hashlib.sha256(text.encode()).hexdigest())),

@@ -1,0 +1,181 @@
+"""Printed Programs -> the bodies of C functions, with the comments that stand in them.
+
+A comment beside code is the heading of a layer or the derivation that a Value carries.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+
+from specc.c_formatting import WIDTH
+from specc.c_printing import Printed, Printer, Statement
+from specc.derivation import mathematics
+from specc.functions_view import BASIC, file_name
+from specc.ir import Program, Value, nameless
+from specc.model import Clause, Model
+from specc.passes.expand import expand
+from specc.targets.c_text import SCALAR, TENSOR
+from specc.view import Code
+
+Says = Callable[[Statement], str]
+"""What stands above a statement."""
+
+
+def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
+    """Print the update of all parameters as the body of one loop over vectors."""
+    made = Printed()
+    results = {value: name for name, value in program.outputs}
+    known: dict[Value, str] = {}
+    lines: list[str] = []
+
+    def text(value: Value) -> tuple[str, int]:
+        if value in known:
+            return known[value], 0
+        if not value.shape:
+            return printer.factor(value, made)
+        if value.op == "input":
+            return f"load({value.name} + at)", 0
+        rule = TENSOR[value.op]
+        made.called.add(value.op)
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            inner, binds = text(arg)
+            operands.append(inner if binds <= need else f"({inner})")
+        return rule.plain.format(*operands), rule.binds
+
+    for value in program.values:
+        name = results.get(value) or (value.name if value.op != "input" else "")
+        if not name or not value.shape or value.op == "input":
+            continue
+        if value.derivation:
+            lines.append(f"/* {value.derivation} */")
+        expression, _ = text(value)
+        uses = program.uses()[value] - (value in results)
+        if value in results and not uses:
+            lines.append(f"store({name} + at, {expression});")
+            continue
+        local = f"new_{name}" if value in results else name
+        lines.append(f"vec {local} = {expression};")
+        known[value] = local
+        if value in results:
+            lines.append(f"store({name} + at, {local});")
+    return lines, made.called
+
+
+def update_arrays(lines: list[str], state: Iterable[str]) -> list[str]:
+    """Declare the arrays that the loop of an update reads and writes."""
+    body = "\n".join(lines)
+    found = ["real *theta = flat(&m->parameters);"]
+    found += [f"real *{name} = flat(&m->{name});" for name in state]
+    if re.search(r"\bgradient\b", body):
+        found.append("const real *gradient = flat_const(g);")
+    return found
+
+
+def body(made: Printed | None, says: Says) -> list[Code]:
+    """Give the statements of a function, each below what is said of it."""
+    lines: list[Code] = []
+    if made is None:
+        return lines
+    for statement in made.statements:
+        said = says(statement)
+        if said:
+            lines += commented(said)
+        lines += [Code(line) for line in statement.lines]
+    return lines
+
+
+def scalars(made: Printed) -> list[Code]:
+    """Declare the numbers that depend on the batch alone."""
+    lines = [
+        Code(f"const real {name} = {text};") for name, text in made.scalars.items()
+    ]
+    return lines or [Code("(void)total;")]
+
+
+def reduction(made: Printed) -> list[Code]:
+    """Give the statements of a function that returns a number."""
+    lines = [Code(line) for statement in made.statements for line in statement.lines]
+    return [*lines, Code(f"return {made.result};")]
+
+
+def commented(text: str) -> list[Code]:
+    """Wrap a comment."""
+    lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False)
+    if len(lines) == 1:
+        return [Code(f"/* {lines[0]} */")]
+    return [
+        Code(f"/* {lines[0]}"),
+        *(Code(f" * {line}") for line in lines[1:-1]),
+        Code(f" * {lines[-1]} */"),
+    ]
+
+
+def forward_says(model: Model) -> Says:
+    """Head each statement by what the spec said, and where."""
+
+    def says(statement: Statement) -> str:
+        origins = statement.origins
+        said = ", ".join(origin.says for origin in origins)
+        lines = sorted({origin.line for origin in origins})
+        where = "-".join(str(line) for line in (lines[0], lines[-1])[: len(lines)])
+        return f"{origins[0].layer}: {said}  ({file_name(model)}:{where})"
+
+    return says
+
+
+def backward_says() -> Says:
+    """Put the layer before the first derivation that belongs to it."""
+    seen = [""]
+
+    def says(statement: Statement) -> str:
+        text = ";  ".join(statement.derivations)
+        layer = statement.origins[0].layer if statement.origins else ""
+        if not layer or layer == seen[-1]:
+            return text
+        seen.append(layer)
+        return f"{layer}: {text}"
+
+    return says
+
+
+def derivation_of(statement: Statement) -> str:
+    """Say what a statement derives."""
+    return ";  ".join(statement.derivations)
+
+
+def nothing(statement: Statement) -> str:
+    """Say nothing."""
+    return ""
+
+
+def formula(program: Program) -> str:
+    """Write a loss as a line of mathematics."""
+    return mathematics(nameless(expand(program, BASIC)).outputs[0][1])
+
+
+def said(model: Model, clause: Clause) -> str:
+    """Say what the spec said, and where."""
+    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
+    return f"{clause.use}{where}"
+
+
+def rate(program: Program) -> str:
+    """Write the rate as a double; t is one, and so is every other number."""
+
+    def text(value: Value) -> tuple[str, int]:
+        if value.op == "const":
+            number = value.attribute("value")
+            return repr(float(number)), 0 if number >= 0 else 2
+        if value.op == "input":
+            return value.name, 0
+        rule = SCALAR[value.op]
+        operands = []
+        for arg, need in zip(value.args, rule.needs, strict=False):
+            inner, binds = text(arg)
+            operands.append(inner if binds <= need else f"({inner})")
+        return rule.plain.format(*operands), rule.binds
+
+    return text(program.outputs[0][1])[0]

@@ -1,0 +1,68 @@
+"""Which parts of the kernels a C module needs, from the operations that its functions call."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from specc.c_arrays import STRIDE
+from specc.c_printing import Printer
+from specc.view import Code
+
+ACTIVATED = {
+    "RELU": "case RELU: return keep(~HOLDS(z <= 0), z);",
+    "TANH": "case TANH: return vtanh(z);",
+    "SIGMOID": "case SIGMOID: return vsigmoid(z);",
+}
+THROUGH = {
+    "RELU": "case RELU: return keep(~HOLDS(y <= 0), dy);",
+    "TANH": "case TANH: return dy * (1 - y * y);",
+    "SIGMOID": "case SIGMOID: return dy * y * (1 - y);",
+}
+
+
+def _uses(called: set[str]) -> dict[str, bool]:
+    """Tell which parts of the kernels a module needs."""
+    found = set(called)
+    if "RELU" in found:
+        found.add("keep")
+    if found & {"gradient", "narrow_gradient"}:
+        found.add("first")
+    if "abs" in found:
+        found.add("pick")
+    if found & {"logsumexp", "log_softmax", "softmax", "pick_row"}:
+        found |= {"logsumexp"}
+    if "logsumexp" in found:
+        found |= {"first", "total", "exp"}
+    elementary = {
+        "vexp": "exp" in found,
+        "vlog": "log" in found,
+        "vlog1p": "log1p" in found,
+        "vtanh": "TANH" in found,
+        "vsigmoid": "SIGMOID" in found,
+    }
+    made = {name for name, there in elementary.items() if there}
+    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p"}:
+        found.add("pick")
+    elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
+    elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
+    names = """keep pick first total largest totals turn square pow abs argmax logsumexp log_softmax
+        softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
+    uses = {name: name in found for name in names}
+    uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]
+    uses["shuffles"] = bool(found & {"totals", "turn"})
+    uses["elementary"] = any(elementary.values())
+    return uses | elementary
+
+
+def kernels_view(printer: Printer, called: set[str]) -> dict[str, Any]:
+    """Give the kernels that `called` needs, and those that `printer` made for shapes."""
+    activations = [op for op in ACTIVATED if op in called]
+    return {
+        "uses": SimpleNamespace(**_uses(called)),
+        "activations": Code(", ".join(["NONE", *activations])),
+        "activation_cases": [Code(ACTIVATED[op]) for op in activations],
+        "slope_cases": [Code(THROUGH[op]) for op in activations if "through" in called],
+        "stride": Code(str(STRIDE)),
+        "kernels": [Code(line) for line in printer.kernels],
+    }

@@ -1,0 +1,238 @@
+"""What a C module keeps: every array and its size, and so how many bytes a model and a run take.
+
+Takes a checked model and its Programs. Invariant: what the header says is what the compiler finds,
+on every machine, which the source asserts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from specc.c_arrays import (
+    CACHED,
+    DEPTH,
+    LINE,
+    MOST_ROWS,
+    STRIDE,
+    TILE,
+    Arrays,
+    arrays,
+    padded,
+)
+from specc.c_names import member
+from specc.derive import Derived
+from specc.ir import BATCH, Program, Value
+from specc.model import Model
+from specc.passes.buffers import buffers
+from specc.view import Code
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One array of the workspace."""
+
+    name: str
+    count: int
+    type: str
+    """`real`, or `int64_t` for class labels."""
+    says: str
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All arrays of a module, and the Programs whose results got one here."""
+
+    arrays: Arrays
+    positions: int
+    """How many rows a sample has."""
+    samples: int
+    """How many samples the workspace holds."""
+    workspace: tuple[Kept, ...]
+    state: tuple[str, ...]
+    """The optimizer's vectors."""
+    keeps_gradient: bool
+    """Whether an update needs the gradient in an array of its own."""
+    basis: int
+    """How many doubles an orthogonal initializer needs."""
+    watches: bool
+    """Whether there is early stopping."""
+    restores: bool
+    output: Program | None
+    by_input: Program
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether a kernel copies strips of a weight."""
+        return any(kept.name == "panel" for kept in self.workspace)
+
+    def model_bytes(self, real: int) -> int:
+        """Give the size of a model whose numbers take `real` bytes."""
+        vectors = 1 + len(self.state) + self.keeps_gradient
+        reals = vectors * self.arrays.size
+        reals += sum(kept.count for kept in self.workspace if kept.type == "real")
+        others = sum(kept.count for kept in self.workspace if kept.type != "real")
+        return real * reals + 8 * (others + self.basis)
+
+    def run_bytes(self, real: int) -> int:
+        """Give the size of what a fit keeps beside the model."""
+        vectors = 2 * (1 + len(self.state)) + self.restores
+        return real * vectors * self.arrays.size + 16 * self.watches + 16
+
+
+def memory(model: Model, derived: Derived) -> Memory:
+    """Decide what is kept, and where."""
+    x, last = derived.forward.inputs[0], derived.loss.inputs[0].name
+    by_input = _with_array(derived.input_gradient, f"d_{x.name}")
+    output = None if derived.output is None else _with_array(derived.output)
+    laid = arrays(derived, by_input)
+    more = {"prediction": laid.samples[last]}
+    if output is not None:
+        more[output.outputs[0][1].slot] = laid.samples[last]
+    laid = replace(laid, samples={**laid.samples, **more})
+    positions = math.prod(model.input.shape[:-1])
+    batch = model.train.batch_size
+    parts = -(-batch // max(MOST_ROWS // positions, 1))
+    held = max(-(-batch // parts), -(-TILE // positions))
+    rows = -(-held * positions // TILE) * TILE
+    samples = rows // positions
+    stopping = model.early_stopping
+    orthogonal = [
+        math.prod(parameter.shape)
+        for parameter in model.parameters.values()
+        if parameter.initializer(parameter.fans).distribution == "orthogonal"
+    ]
+    return Memory(
+        arrays=laid,
+        positions=positions,
+        samples=samples,
+        workspace=_workspace(derived, laid, rows, by_input, output),
+        state=model.optimizer.use().state(),
+        keeps_gradient=not derived.descends or batch > samples,
+        basis=max(orthogonal, default=0),
+        watches=stopping is not None,
+        restores=stopping is not None and stopping.restore_best,
+        output=output,
+        by_input=by_input,
+    )
+
+
+def parameter_members(kept: Memory, c: str) -> list[Code]:
+    """Declare every parameter."""
+    lines, comments = [], []
+    for name, weight in kept.arrays.parameters.items():
+        lines.append(f"{c}_real {member(name)}[{weight.size}];")
+        row = weight.row
+        rows = f" in rows of {row.pitch}" if row.pitch != row.width else ""
+        if weight.is_bias:
+            comments.append(f"({row.width},)")
+        elif weight.turned:
+            comments.append(f"(in {weight.rows}, out {row.width}){rows}")
+        else:
+            comments.append(f"(out {weight.rows}, in {row.width}){rows}")
+    return aligned(lines, comments)
+
+
+def workspace_members(kept: Memory, c: str) -> list[Code]:
+    """Declare every array of the workspace."""
+    lines, comments = [], []
+    for array in kept.workspace:
+        kind = f"{c}_real" if array.type == "real" else array.type
+        name = array.name if array.name == "panel" else member(array.name)
+        lines.append(f"{kind} {name}[{array.count}];")
+        comments.append(array.says)
+    if kept.basis:
+        lines.append(f"double basis[{kept.basis}];")
+        comments.append("of an initializer")
+    return aligned(lines, comments)
+
+
+def run_members(kept: Memory, c: str) -> list[Code]:
+    """Declare what a fit keeps beside the model."""
+    lines = [(f"{c}_parameters before[2];", "of the last two epochs, to go back to")]
+    lines += [(f"{c}_parameters before_{name}[2];", "") for name in kept.state]
+    if kept.restores:
+        lines.append((f"{c}_parameters best;", ""))
+    if kept.watches:
+        lines.append(("double best_value, reference;", "what early stopping compares"))
+    lines += [
+        ("int32_t epochs;", "finished"),
+        ("int32_t best_epoch;", "-1 before the first"),
+        ("int32_t waited;", "epochs without a gain"),
+        ("int32_t unused;", ""),
+    ]
+    return aligned([line for line, _ in lines], [text for _, text in lines])
+
+
+def aligned(lines: list[str], comments: list[str]) -> list[Code]:
+    """Write comments behind lines, one below the other."""
+    width = max((len(line) for line in lines), default=0)
+    return [
+        Code(f"{line:<{width}} /* {text} */" if text else line)
+        for line, text in zip(lines, comments, strict=True)
+    ]
+
+
+def _with_array(program: Program, name: str | None = None) -> Program:
+    """Keep the result of a Program in an array of its own."""
+    outputs = tuple(
+        (key, value if value.slot else replace(value, name=name or key))
+        for key, value in program.outputs
+    )
+    return buffers(replace(program, outputs=outputs))
+
+
+def _workspace(
+    derived: Derived,
+    laid: Arrays,
+    rows: int,
+    by_input: Program,
+    output: Program | None,
+) -> tuple[Kept, ...]:
+    found: dict[str, Kept] = {}
+
+    def add(name: str) -> None:
+        array = laid.samples[name]
+        slack = LINE if array.narrow else 0
+        rest = f" in rows of {array.pitch}" if array.pitch != array.width else ""
+        says = f"(batch, {array.width}){rest}"
+        count = padded(rows * array.pitch + slack)
+        found.setdefault(name, Kept(name, count, "real", says))
+
+    label = derived.loss.inputs[1]
+    add(derived.forward.inputs[0].name)
+    if label.dtype == "real":
+        add(label.name)
+    programs = [derived.forward, derived.loss_gradient, derived.backward, by_input]
+    for program in [*programs, *([] if output is None else [output])]:
+        for value in program.values:
+            if BATCH in value.shape and value.slot in laid.samples:
+                add(value.slot)
+    size = _panel(derived, laid, rows)
+    if size:
+        found["panel"] = Kept("panel", size, "real", "strips of a weight")
+    if label.dtype == "int":
+        found[label.name] = Kept(label.name, rows, "int64_t", "(batch,)")
+    return tuple(found.values())
+
+
+def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
+    """Give the size of the panel that strips of weights are copied to; 0 where none is."""
+    deep = 0
+    for program in (derived.forward, derived.backward, derived.input_gradient):
+        for value in program.values:
+            match value:
+                case Value(op="mm", args=(_, Value(op="input") as w)):
+                    weight = laid.parameters[w.name]
+                    if weight.turned:
+                        deep = max(deep, min(DEPTH, padded(weight.row.width)))
+                case Value(op="linear" | "mm", args=(_, w, *_)):
+                    w = w.args[0] if w.op == "transpose" else w
+                    weight = laid.parameters[w.name]
+                    if weight.turned and weight.rows * weight.row.pitch > CACHED:
+                        deep = max(deep, min(DEPTH, weight.rows))
+                case Value(op="accumulate_mm", args=(before, *_)):
+                    weight = laid.parameters[before.name.removeprefix("d_")]
+                    if weight.row.pitch > STRIDE:
+                        deep = max(deep, rows)
+    return padded(deep) * 2 * LINE
