@@ -13,7 +13,7 @@ from specc.c_arrays import CACHED, STRIDE, Array, Arrays
 from specc.c_formatting import WIDTH, wrapped
 from specc.ir import BATCH, Origin, Program, Value
 from specc.targets.c_text import C
-from specc.targets.text import ATOM, NEGATION, PRODUCT
+from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
@@ -159,9 +159,8 @@ class Printer:
             return self._gradient(value, values, done, made)
         if value.op == "minus_one_hot":
             x, label = value.args
-            row = self._row(x)
             made.called.add("minus_one_hot")
-            line = f"{row}[{self._label(label)}] -= 1;"
+            line = f"{self._number_at(x, self._label(label))} -= 1;"
             return Statement(["for (int s = 0; s < n; s++) " + line], [value])
         if value.op in WHOLE_ROWS:
             made.called.add(value.op)
@@ -446,7 +445,7 @@ class Printer:
                 if number == int(number) and abs(number) < 2**24
                 else f"(real){number!r}"
             )
-            return text, ATOM if number >= 0 and "(" not in text else NEGATION
+            return text, ATOM if number >= 0 else NEGATION
         if value.op == "div" and value.args[1].op == "count":
             number = value.args[0].attribute("value")
             word = {1: "one", 2: "two"}.get(number, "part")
@@ -471,23 +470,23 @@ class Printer:
         if value.op == "input" or value.slot:
             if value.dtype == "int":
                 return self._label(value), ATOM
-            return f"{self._row(value)}[0]", ATOM
+            return self._number_at(value, ""), ATOM
         made.called.add(value.op)
         if value.op == "pick":
             x, label = value.args
             if x.op == "log_softmax" and not x.slot:
                 z = x.args[0]
                 made.called |= {"logsumexp"}
-                row = self._row(z)
-                return f"{row}[{self._label(label)}] - logsumexp({row}, {_width(z)})", 4
-            return f"{self._row(x)}[{self._label(label)}]", ATOM
+                picked = self._number_at(z, self._label(label))
+                return f"{picked} - logsumexp({self._row(z)}, {_width(z)})", SUM
+            return self._number_at(x, self._label(label)), ATOM
         if value.op in ROWS:
             x = value.args[0]
             return f"{value.op}({self._row(x)}, {_width(x)})", ATOM
         if value.op in ("equal", "greater"):
             sign = "==" if value.op == "equal" else ">"
             a, b = (self._number(arg, made)[0] for arg in value.args)
-            return f"{a} {sign} {b}", 5
+            return f"{a} {sign} {b}", COMPARISON
         rule = C.tensor[value.op]
         operands = []
         for arg, need in zip(value.args, rule.needs, strict=False):
@@ -530,7 +529,13 @@ class Printer:
     def _row(self, value: Value) -> str:
         pitch = self._array(value).pitch
         at = "s" if pitch == 1 else f"s * {pitch}"
-        return f"({self._pointer(value)} + {at})"
+        return f"{self._pointer(value)} + {at}"
+
+    def _number_at(self, value: Value, index: str) -> str:
+        """Give one number of row `s`, the first where `index` is empty."""
+        pitch = self._array(value).pitch
+        at = "s" if pitch == 1 else f"s * {pitch}"
+        return f"{self._pointer(value)}[{f'{at} + {index}' if index else at}]"
 
     def _label(self, value: Value) -> str:
         return f"{self._pointer(value)}[s]"

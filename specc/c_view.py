@@ -157,7 +157,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     return {
         **kernels_view(printer, called),
         "c_learning_rate": Code(rate(derived.learning_rate)),
-        "constant_rate": not derived.learning_rate.inputs,
+        "constant_rate": all(v.op != "input" for v in derived.learning_rate.values),
         "forward_doc": Code(
             f"Write the {said_last} of the samples in the workspace to {last}, and what backward"
             " reads."
@@ -182,7 +182,9 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
             else "it would be an update of plain sgd."
         ),
         "backward": body(backward, backward_says()),
-        "input_backward": body(by_input, derivation_of),
+        "input_backward": body(
+            by_input, derivation_of if len(by_input.statements) > 1 else nothing
+        ),
         "input_backward_reads_p": reads_p,
         "input_backward_doc": Code(f"{by or f'dL/d{x}'}."),
         "metrics": [
