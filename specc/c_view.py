@@ -313,7 +313,7 @@ def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
     if positions == 1 or width == pitch:
         count = width * positions
         if count == 1:
-            return [Code(f"{where}{to}[s] = {given}[k];")]
+            return [Code(f"{where}{to}[{_times('s', pitch)}] = {given}[k];")]
         at, of = _times("s", pitch * positions), _times("k", count)
         size = _times(f"sizeof *{given}", count)
         return [Code(f"{where}memcpy({to} + {at}, {given} + {of}, {size});")]
