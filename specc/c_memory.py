@@ -77,7 +77,7 @@ class Memory:
     def run_bytes(self, real: int) -> int:
         """Give the size of what a fit keeps beside the model."""
         vectors = 2 * (1 + len(self.state)) + self.restores
-        return real * vectors * self.arrays.size + 16 * self.watches + 16
+        return real * vectors * self.arrays.size + 16 * self.watches + 24
 
 
 def memory(model: Model, derived: Derived) -> Memory:
@@ -159,6 +159,8 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         ("int32_t epochs;", "finished"),
         ("int32_t best_epoch;", "-1 before the first"),
         ("int32_t waited;", "epochs without a gain"),
+        ("int32_t bad;", "the update whose loss is not finite"),
+        ("volatile int32_t stop;", "set it, and training ends after the update"),
         ("int32_t unused;", ""),
     ]
     return aligned([line for line, _ in lines], [text for _, text in lines])

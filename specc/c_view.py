@@ -133,6 +133,11 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "run_bytes_double": Code(str(kept.run_bytes(8))),
         "keeps_gradient": kept.keeps_gradient,
         "state": [Code(name) for name in kept.state],
+        "no_state": not kept.state,
+        "finish_ignores_model": not kept.restores and not kept.state,
+        "finish_ignores_run": not kept.restores and kept.watches,
+        "watch_model": Code(f"const {c}_model *m, " if kept.restores else ""),
+        "watch_call": Code("m, " if kept.restores else ""),
     }
 
 
