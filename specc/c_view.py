@@ -277,6 +277,7 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
     if model.early_stopping is None:
         return view
     delta = facts["by_delta"].text.replace("MIN_DELTA", facts["min_delta"].text)
+    delta = delta if model.early_stopping.min_delta else ""
     return view | {
         "monitored": Code(_monitored(model.early_stopping.monitor)),
         "c_worst": Code("-INFINITY" if facts["better"].text == ">" else "INFINITY"),
@@ -297,6 +298,11 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "vectors": Code(str(1 + len(kept.state))),
         "state_views": [
             Code(f'"{name}": numbers[{i} * PADDED : {i + 1} * PADDED]')
+            for i, name in enumerate(kept.state, 1)
+        ],
+        "run_vectors": Code(str(2 * (1 + len(kept.state)) + kept.restores)),
+        "before_views": [
+            Code(f'"{name}": vectors[{2 * i}:{2 * i + 2}]')
             for i, name in enumerate(kept.state, 1)
         ],
         "samples_held": Code(str(kept.samples)),

@@ -17,7 +17,7 @@ from specc.view import Code
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
-    json math os shlex shutil subprocess sys tempfile time typing""".split()
+    json math os shlex shutil subprocess sys tempfile threading time typing""".split()
 )
 
 
