@@ -20,6 +20,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/mypy generated/torch/*.py
 	$(BIN)/mypy generated/numpy/*.py
+	$(BIN)/mypy generated/c/*.py
 
 bench: $(READY)  ## one pinned core; give it an idle machine
 	$(BIN)/python benchmarks/step.py --check

@@ -307,7 +307,9 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ],
         "samples_held": Code(str(kept.samples)),
         "named": named_views(model, kept.arrays),
-        "figure_names": Code(", ".join(f'"{name}"' for name in figures)),
+        "figure_names": Code(
+            ", ".join(f'"{name}"' for name in figures) + "," * (len(figures) == 1)
+        ),
         "input_quoted": Code(f'"{model.input.name}"'),
     }
 

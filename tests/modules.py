@@ -74,6 +74,28 @@ def module_of_spec(
     return load(compiled(text, overrides, target), target)
 
 
+def changed(text: str, target: str, *changes: tuple[str, str, str]) -> Any:
+    """Import the module of a spec with changes in its files: (ending, old, new)."""
+    right = compiled(text, target=target)
+    files = {".py": right, **_beside.get(right, {})}
+    for ending, old, new in changes:
+        assert old in files[ending], f"{old!r} is not in it"
+        files[ending] = files[ending].replace(old, new)
+    module = files.pop(".py")
+    if files:
+        module += f"# {hashlib.sha256(repr(files).encode()).hexdigest()}\n"
+    _beside[module] = files
+    return load(module, target)
+
+
+def write_module(folder: Path, text: str, target: str) -> Path:
+    """Write the files of a spec's module to a folder; give the path of the Python one."""
+    right = compiled(text, target=target)
+    for ending, content in {".py": right, **_beside.get(right, {})}.items():
+        (folder / f"net{ending}").write_text(content, encoding="utf-8")
+    return folder / "net.py"
+
+
 def module_of_example(
     name: str, overrides: Mapping[str, str] | None = None, target: str = "torch"
 ) -> Any:

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.modules import IN_PYTHON, ROOT, compiled, load, module_of_spec
+from tests.modules import IN_PYTHON, ROOT, changed, module_of_spec, write_module
 from tests.samples import samples, sequential
 
 SPEC = """
@@ -233,13 +233,12 @@ def test_a_float32_start_is_the_float64_one_rounded(started: ModuleType) -> None
     assert torch.equal(started.Model().flat_parameters, double.float())
 
 
+@pytest.mark.parametrize("target", IN_PYTHON, scope="session")
 @pytest.mark.parametrize("seed", [0, 1, 2**63])
 @pytest.mark.parametrize("stream", ["shuffle/0", "shuffle/17", ""])
 def test_streams_equal_their_definition(
     started: ModuleType, seed: int, stream: str, target: str
 ) -> None:
-    if target not in IN_PYTHON:
-        pytest.skip("the streams are no functions of the module")
     signed = [
         word - WORD if word >= 2**63 else word for word in drawn(seed, stream, 50)
     ]
@@ -269,7 +268,7 @@ def taught(
     **sgd: Any,
 ) -> tuple[list[Tensor], list[float]]:
     """Train with torch alone; give the parameters and the train_loss of every epoch."""
-    module = load(compiled(text))
+    module = module_of_spec(text)
     net = sequential(text)
     net.load_state_dict(module.Model(dtype=torch.float64).state_dict())
     optimizer = torch.optim.SGD(net.parameters(), lr=1.0, **sgd)
@@ -386,20 +385,46 @@ def test_less_than_a_batch_is_refused_where_short_ones_are_dropped(target: str) 
 # Early stopping.
 
 
+TOLD = "if (x_val) now.validation = tiny_evaluate(m, x_val, y_val, n_val);"
+"""What a fit in C does for the figures of validation."""
+
+
+def told(
+    text: str, target: str, name: str = "loss", *changes: tuple[str, str, str]
+) -> Any:
+    """Import a module in which validation may say a trace: in C it is made to read it."""
+    if target == "c":
+        said = f"now.validation.{name} = (double)x_val[TINY_INPUT * epoch];"
+        others = "now.validation.loss = 1; "
+        changes = ((".c", TOLD, others + said), *changes)
+    if not changes:
+        return module_of_spec(text, target=target)
+    module = changed(text, target, *changes)
+    if target == "c":
+        module.check_finite = lambda value, name: None
+        module.reads_traces = True
+    return module
+
+
 def followed(
-    module: ModuleType, trace: list[float], name: str = "loss"
+    module: Any, trace: list[float], name: str = "loss"
 ) -> tuple[Any, list[Tensor], Any]:
     """Fit while validation says `trace`: the history, every epoch's parameters, the model."""
     model = module.Model(dtype=torch.float64)
     x, y = samples(module, 3)
-    told = iter(trace)
-    model._evaluate = lambda x, y: {"loss": 1.0, name: next(told)}
+    x_val, y_val = x, y
+    if getattr(module, "reads_traces", False):
+        x_val, y_val = samples(module, len(trace))
+        x_val[:, 0] = torch.tensor(trace)
+    else:
+        saying = iter(trace)
+        model._evaluate = lambda x, y: {"loss": 1.0, name: next(saying)}
     states: list[Tensor] = []
 
     def remember(epoch: int, logs: dict[str, float]) -> None:
         states.append(state(model))
 
-    history = model.fit(x, y, x, y, epochs=len(trace), callback=remember)
+    history = model.fit(x, y, x_val, y_val, epochs=len(trace), callback=remember)
     return history, states, model
 
 
@@ -431,7 +456,7 @@ PATIENT = spec(epochs=9, early="patience=2", batch_size=2)
 
 @pytest.mark.parametrize("name", TRACES)
 def test_traces_hold(name: str, target: str) -> None:
-    check_trace(module_of_spec(PATIENT, target=target), *TRACES[name])
+    check_trace(told(PATIENT, target), *TRACES[name])
 
 
 def ruled(
@@ -482,7 +507,7 @@ def test_any_trace_follows_the_rule(
     monitor, rule = VARIANTS[variant]
     text = spec(epochs=9, early=variant, batch_size=3, more="metric accuracy")
     name = monitor.removeprefix("val_")
-    history, states, model = followed(module_of_spec(text, target=target), trace, name)
+    history, states, model = followed(told(text, target, name), trace, name)
     stop, best = ruled(trace, *rule)
     assert (history.stopped_epoch, history.best_epoch) == (stop, best)
     assert torch.equal(state(model), states[best])
@@ -491,13 +516,13 @@ def test_any_trace_follows_the_rule(
 def test_the_reference_and_the_best_are_two_things(target: str) -> None:
     """Small gains move the best parameters and do not buy more time."""
     text = spec(epochs=9, early="patience=3, min_delta=1", batch_size=2)
-    check_trace(module_of_spec(text, target=target), [5, 4.5, 4.4, 4.3, 1], 3, 3)
+    check_trace(told(text, target), [5, 4.5, 4.4, 4.3, 1], 3, 3)
 
 
 def test_without_restore_the_last_parameters_stay(target: str) -> None:
     early = "patience=2, restore_best=false"
     history, states, model = followed(
-        module_of_spec(spec(epochs=9, early=early), target=target), [3, 1, 2, 2, 2]
+        told(spec(epochs=9, early=early), target), [3, 1, 2, 2, 2]
     )
     assert (history.best_epoch, history.stopped_epoch) == (1, 3)
     assert torch.equal(state(model), states[3])
@@ -567,19 +592,18 @@ def test_a_callback_sees_the_logs_and_may_stop(target: str) -> None:
     assert (history.stopped_by, history.stopped_epoch) == ("callback", 3)
 
 
+@pytest.mark.parametrize("target", IN_PYTHON)
 @pytest.mark.parametrize("where", ["callback", "update"])
 def test_an_interrupt_keeps_the_best(
     where: str, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    if where == "update" and target not in IN_PYTHON:
-        pytest.skip("the update is no function of the module")
     module = module_of_spec(
         spec(epochs=9, early="patience=9", batch_size=2), target=target
     )
     model = module.Model(dtype=torch.float64)
     x, y = samples(module, 6)
-    told = iter([3.0, 1.0, 2.0, 4.0])
-    model._evaluate = lambda x, y: {"loss": next(told)}
+    saying = iter([3.0, 1.0, 2.0, 4.0])
+    model._evaluate = lambda x, y: {"loss": next(saying)}
     states: list[Tensor] = []
     update, counter = module.update, itertools.count(1)
 
@@ -600,21 +624,32 @@ def test_an_interrupt_keeps_the_best(
     assert torch.equal(state(model), states[1])
 
 
-def test_an_error_in_a_callback_goes_out_and_keeps_the_best(target: str) -> None:
-    module = module_of_spec(spec(epochs=9, early="patience=9"), target=target)
+@pytest.mark.parametrize("error", [LookupError("mine"), KeyboardInterrupt()])
+def test_an_error_in_a_callback_keeps_the_best(
+    error: BaseException, target: str
+) -> None:
+    module = told(spec(epochs=9, early="patience=9"), target)
     model = module.Model(dtype=torch.float64)
     x, y = samples(module, 6)
-    told = iter([3.0, 1.0, 2.0])
-    model._evaluate = lambda x, y: {"loss": next(told)}
+    trace = [3.0, 1.0, 2.0]
+    x_val, y_val = samples(module, 3)
+    x_val[:, 0] = torch.tensor(trace)
+    saying = iter(trace)
+    if target in IN_PYTHON:
+        model._evaluate = lambda x, y: {"loss": next(saying)}
     states: list[Tensor] = []
 
     def fail(epoch: int, logs: dict[str, float]) -> None:
         states.append(state(model))
         if epoch == 2:
-            raise LookupError("mine")
+            raise error
 
-    with pytest.raises(LookupError, match="mine"):
-        model.fit(x, y, x, y, callback=fail)
+    if isinstance(error, KeyboardInterrupt):
+        history = model.fit(x, y, x_val, y_val, callback=fail)
+        assert history.stopped_by == "interrupted"
+    else:
+        with pytest.raises(LookupError, match="mine"):
+            model.fit(x, y, x_val, y_val, callback=fail)
     assert torch.equal(state(model), states[1])
 
 
@@ -849,7 +884,7 @@ def test_a_killed_run_goes_on(tmp_path: Path, target: str) -> None:
     )
     module = module_of_spec(text, target=target)
     x, y = samples(module, 10)
-    (tmp_path / "net.py").write_text(compiled(text, target=target))
+    write_module(tmp_path, text, target)
     torch.save((x, y, x, y), tmp_path / "data")
     names = [str(tmp_path / name) for name in ("net.py", "data", "run")]
     names.append(target)
@@ -891,10 +926,12 @@ RESTORED = {
 VELOCITY = {
     "torch": ("        vectors |= self.model._o.state\n", ""),
     "numpy": (" | self.model._state\n", "\n"),
+    "c": (" | self.model._state\n", "\n"),
 }
 FORGOTTEN = {
     "torch": "            vector.zero_()\n",
     "numpy": "            vector[:] = 0\n",
+    "c": "            vector[:] = 0\n",
 }
 
 Fault = Callable[[str], tuple[str, str]]
@@ -918,9 +955,24 @@ TRACE_FAULTS: dict[str, Fault] = {
 }
 
 
+TRACE_FAULTS_IN_C: dict[str, tuple[str, str, str]] = {
+    "best by reference": (".c", "    run->best = m->parameters;\n", ""),
+    "ties count": (".c", "value < run->best_value", "value <= run->best_value"),
+    "ties reset": (".c", "value < run->reference", "value <= run->reference"),
+    "one too late": (".c", "waited >= TINY_PATIENCE", "waited > TINY_PATIENCE"),
+    "one too early": (".c", "waited >= TINY_PATIENCE", "waited >= TINY_PATIENCE - 1"),
+    "no reset": (".c", "    run->waited = 0;\n", ""),
+    "nothing restored": (".py", RESTORED["numpy"], "pass"),
+    "the reference stays": (".c", "    run->reference = value;\n", ""),
+}
+
+
 @pytest.mark.parametrize("fault", TRACE_FAULTS)
 def test_a_fault_in_early_stopping_is_seen(fault: str, target: str) -> None:
-    module = broken(PATIENT, TRACE_FAULTS[fault], target)
+    if target == "c":
+        module = told(PATIENT, target, "loss", TRACE_FAULTS_IN_C[fault])
+    else:
+        module = broken(PATIENT, TRACE_FAULTS[fault], target)
     with pytest.raises(AssertionError):
         for trace in TRACES.values():
             check_trace(module, *trace)
@@ -958,18 +1010,17 @@ LEAKS: dict[str, Fault] = {
 
 @pytest.mark.parametrize("fault", LEAKS)
 def test_a_leak_is_seen(fault: str, target: str) -> None:
-    times = 3 if fault == "velocity" else 1  # before, after, with new parameters
-    module = broken(MOMENTUM, LEAKS[fault], target, times)
+    changes = [(".py", *LEAKS[fault](target))]
+    if fault == "velocity" and target == "c":
+        changes.append((".c", "  memset(&m->velocity, 0, sizeof m->velocity);\n", ""))
+    module = changed(MOMENTUM, target, *changes)
     with pytest.raises(AssertionError):
         check_fits_are_apart(module)
 
 
-def broken(text: str, fault: Fault, target: str, times: int = 1) -> Any:
+def broken(text: str, fault: Fault, target: str) -> Any:
     """Import the module of a spec with a fault in its text."""
-    right = compiled(text, target=target)
-    old, new = fault(target)
-    assert right.count(old) == times, f"{old!r} is {right.count(old)} times in it"
-    return load(right.replace(old, new), target)
+    return changed(text, target, (".py", *fault(target)))
 
 
 def test_a_run_under_other_parameters_is_not_taken_for_this_one(
