@@ -62,9 +62,9 @@ class Memory:
     by_input: Program
 
     @property
-    def has_panel(self) -> bool:
-        """Whether a kernel copies strips of a weight."""
-        return any(kept.name == "panel" for kept in self.workspace)
+    def panel(self) -> int:
+        """How many numbers the strips take that kernels copy of a weight; 0 for none."""
+        return sum(kept.count for kept in self.workspace if kept.name == "panel")
 
     def model_bytes(self, real: int) -> int:
         """Give the size of a model whose numbers take `real` bytes."""

@@ -132,6 +132,7 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "run_bytes": Code(str(kept.run_bytes(4))),
         "run_bytes_double": Code(str(kept.run_bytes(8))),
         "keeps_gradient": kept.keeps_gradient,
+        "panel_size": Code(str(kept.panel)),
         "state": [Code(name) for name in kept.state],
         "no_state": not kept.state,
         "finish_ignores_model": not kept.restores and not kept.state,
@@ -214,7 +215,7 @@ def _printer(derived: Derived, kept: Memory) -> Printer:
     return Printer(
         kept.arrays,
         lambda name: names.get(name, member(name)),
-        "m->panel" if kept.has_panel else "NULL",
+        "m->panel" if kept.panel else "NULL",
     )
 
 
