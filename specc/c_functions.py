@@ -9,8 +9,9 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable
 
+from specc.c_expressions import Printed, Statement
 from specc.c_formatting import WIDTH
-from specc.c_printing import Printed, Printer, Statement
+from specc.c_printing import Printer
 from specc.derivation import mathematics
 from specc.functions_view import BASIC, file_name
 from specc.ir import Program, Value, nameless
