@@ -13,7 +13,7 @@ from specc.c_arrays import Array, Arrays
 from specc.c_formatting import WIDTH, wrapped
 from specc.ir import BATCH, Origin, Value
 from specc.targets.c_text import C
-from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM
+from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, spelled
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
@@ -94,15 +94,14 @@ class Expressions:
             return f"keep({', '.join(kept)})", ATOM
         rule = C.tensor[value.op]
         made.called.add(value.op)
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            text, binds = self._lanes(arg, made, arg in self.inside, sums)
-            operands.append(text if binds <= need else f"({text})")
         if value.op in ACTIVATIONS:
             made.called.add(ACTIVATIONS[value.op])
         if value.op in THROUGH:
             made.called |= {THROUGH[value.op], "through"}
-        return rule.plain.format(*operands, **_kept(value)), rule.binds
+        operands = (
+            self._lanes(arg, made, arg in self.inside, sums) for arg in value.args
+        )
+        return spelled(rule, operands, **_kept(value))
 
     def _row_sum(self, value: Value, made: Printed, sums: list[str]) -> str:
         """Write the sum over row `s`, and give its name."""
@@ -139,11 +138,7 @@ class Expressions:
         if value.op == "input":
             return self.member(value.name), ATOM
         rule = C.scalar[value.op]
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            text, binds = self.factor(arg, made)
-            operands.append(text if binds <= need else f"({text})")
-        return rule.plain.format(*operands), rule.binds
+        return spelled(rule, (self.factor(arg, made) for arg in value.args))
 
     def _number(self, value: Value, made: Printed) -> tuple[str, int]:
         """Give the expression of one sample's number, sample `s`."""
@@ -170,11 +165,7 @@ class Expressions:
             a, b = (self._number(arg, made)[0] for arg in value.args)
             return f"{a} {sign} {b}", COMPARISON
         rule = C.tensor[value.op]
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            text, binds = self._number(arg, made)
-            operands.append(text if binds <= need else f"({text})")
-        return rule.plain.format(*operands), rule.binds
+        return spelled(rule, (self._number(arg, made) for arg in value.args))
 
     def _scalar(self, value: Value, sums: Mapping[Value, str]) -> str:
         """Give a number that is made of sums."""
@@ -187,11 +178,7 @@ class Expressions:
             number = value.attribute("value")
             return repr(number), ATOM if number >= 0 else NEGATION
         rule = C.scalar[value.op]
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            text, binds = self._scalar_text(arg, sums)
-            operands.append(text if binds <= need else f"({text})")
-        return rule.plain.format(*operands), rule.binds
+        return spelled(rule, (self._scalar_text(arg, sums) for arg in value.args))
 
     def _array(self, value: Value) -> Array:
         """Give how the rows of a Value lie: those of what it is made of."""

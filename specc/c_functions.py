@@ -13,11 +13,11 @@ from specc.c_expressions import Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_printing import Printer
 from specc.derivation import mathematics
-from specc.functions_view import BASIC, file_name
+from specc.functions_view import BASIC
 from specc.ir import Program, Value, nameless
-from specc.model import Clause, Model
 from specc.passes.expand import expand
 from specc.targets.c_text import SCALAR, TENSOR
+from specc.targets.text import spelled
 from specc.view import Code
 
 Says = Callable[[Statement], str]
@@ -40,11 +40,7 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
             return f"load({value.name} + at)", 0
         rule = TENSOR[value.op]
         made.called.add(value.op)
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            inner, binds = text(arg)
-            operands.append(inner if binds <= need else f"({inner})")
-        return rule.plain.format(*operands), rule.binds
+        return spelled(rule, map(text, value.args))
 
     for value in program.values:
         name = results.get(value) or (value.name if value.op != "input" else "")
@@ -114,39 +110,6 @@ def commented(text: str) -> list[Code]:
     ]
 
 
-def forward_says(model: Model) -> Says:
-    """Head each statement by what the spec said, and where."""
-
-    def says(statement: Statement) -> str:
-        origins = statement.origins
-        said = ", ".join(origin.says for origin in origins)
-        lines = sorted({origin.line for origin in origins})
-        where = "-".join(str(line) for line in (lines[0], lines[-1])[: len(lines)])
-        return f"{origins[0].layer}: {said}  ({file_name(model)}:{where})"
-
-    return says
-
-
-def backward_says() -> Says:
-    """Put the layer before the first derivation that belongs to it."""
-    seen = [""]
-
-    def says(statement: Statement) -> str:
-        text = ";  ".join(statement.derivations)
-        layer = statement.origins[0].layer if statement.origins else ""
-        if not layer or layer == seen[-1]:
-            return text
-        seen.append(layer)
-        return f"{layer}: {text}"
-
-    return says
-
-
-def derivation_of(statement: Statement) -> str:
-    """Say what a statement derives."""
-    return ";  ".join(statement.derivations)
-
-
 def nothing(statement: Statement) -> str:
     """Say nothing."""
     return ""
@@ -155,12 +118,6 @@ def nothing(statement: Statement) -> str:
 def formula(program: Program) -> str:
     """Write a loss as a line of mathematics."""
     return mathematics(nameless(expand(program, BASIC)).outputs[0][1])
-
-
-def said(model: Model, clause: Clause) -> str:
-    """Say what the spec said, and where."""
-    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
-    return f"{clause.use}{where}"
 
 
 def rate(program: Program) -> str:
@@ -173,10 +130,6 @@ def rate(program: Program) -> str:
         if value.op == "input":
             return value.name, 0
         rule = SCALAR[value.op]
-        operands = []
-        for arg, need in zip(value.args, rule.needs, strict=False):
-            inner, binds = text(arg)
-            operands.append(inner if binds <= need else f"({inner})")
-        return rule.plain.format(*operands), rule.binds
+        return spelled(rule, map(text, value.args))
 
     return text(program.outputs[0][1])[0]

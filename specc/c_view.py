@@ -13,15 +13,11 @@ from typing import Any
 
 from specc.c_arrays import Array
 from specc.c_functions import (
-    backward_says,
     body,
-    derivation_of,
     formula,
-    forward_says,
     nothing,
     rate,
     reduction,
-    said,
     scalars,
     update_arrays,
     updated,
@@ -39,7 +35,13 @@ from specc.c_names import member
 from specc.c_printing import Printer
 from specc.c_starts import c_starts, named_views
 from specc.derive import Derived
-from specc.functions_view import schedule_view
+from specc.functions_view import (
+    backward_heading,
+    derivation_of,
+    forward_heading,
+    said,
+    schedule_view,
+)
 from specc.ir import Value
 from specc.model import Model
 from specc.targets.numpy_text import NUMPY
@@ -168,7 +170,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
             f"Write the {said_last} of the samples in the workspace to {last}, and what backward"
             " reads."
         ),
-        "forward": body(forward, forward_says(model)),
+        "forward": body(forward, forward_heading(model)),
         "output": body(output, nothing),
         "output_doc": Code(f"Predict, from {last}."),
         "loss_name": Code(derived.loss.name),
@@ -187,7 +189,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
             if derived.descends
             else "it would be an update of plain sgd."
         ),
-        "backward": body(backward, backward_says()),
+        "backward": body(backward, backward_heading()),
         "input_backward": body(
             by_input, derivation_of if len(by_input.statements) > 1 else nothing
         ),

@@ -7,6 +7,7 @@ comment beside a line of code is the derivation that its Value carries, never te
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,6 @@ from specc.ir import BATCH, Program, nameless
 from specc.model import Clause, Model
 from specc.ops import OPS
 from specc.passes.expand import expand
-from specc.printing import Statement
 from specc.targets.text import Target
 from specc.view import Code, Function, Places, docstring, function
 
@@ -71,7 +71,7 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         given,
         _mentioned(derived.input_gradient, target, given),
         _sentence(derived.input_gradient, names.x),
-        _derivation,
+        derivation_of,
     )
     formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
     says = f"L = {formula}{_rows(derived, derived.loss)}."
@@ -149,7 +149,7 @@ def _forward(model: Model, derived: Derived, target: Target, names: _Names) -> F
         says = f"Give the {said} for a batch"
     if "s" in signature:
         says += "; s keeps what backward reads"
-    heading = _forward_heading(model)
+    heading = forward_heading(model)
     return function(derived.forward, target, places, signature, f"{says}.", heading)
 
 
@@ -169,7 +169,7 @@ def _loss_gradient(
         names.places(names.last, names.label),
         signature,
         f"{says}; n is the number of {counted}.",
-        _derivation,
+        derivation_of,
     )
 
 
@@ -184,7 +184,7 @@ def _step_loss(derived: Derived, target: Target, names: _Names) -> Function | No
         places,
         _mentioned(derived.step_loss, target, places),
         f"{says}, from what {derived.loss_gradient.name} left in s.",
-        _derivation,
+        derivation_of,
     )
 
 
@@ -215,7 +215,7 @@ def _backward(derived: Derived, target: Target, names: _Names) -> Function:
         names.places(names.last, names.d_last, *factors),
         parameters | {"g": "Parameters"} | given | factors,
         says,
-        _backward_heading(),
+        backward_heading(),
     )
 
 
@@ -224,12 +224,12 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
     program = derived.update
     state = optimizer.state()
     array = target.words.array
-    says = f"{_says(model, model.optimizer)}."
+    says = f"{said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
     if not target.workspace:
         signature |= dict.fromkeys(state, array)
         place = Places({name: name for name in signature}, kept=frozenset())
-        update = function(program, target, place, signature, says, _derivation)
+        update = function(program, target, place, signature, says, derivation_of)
         zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
         entries = ", ".join(f'"{name}": {zeros}' for name in state)
         vectors = Code(f"{{{entries}}}")
@@ -244,7 +244,7 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         named = ", ".join(f'"{name}": self.{name}' for name in state)
         lines.append(f"self.state = {{{named}}}")
     return {
-        "update": function(program, target, place, signature, says, _derivation),
+        "update": function(program, target, place, signature, says, derivation_of),
         "optimizer_lines": [Code(line) for line in lines],
         "has_optimizer": bool(kept),
         "has_state": bool(state),
@@ -272,7 +272,7 @@ def _rows(derived: Derived, program: Program) -> str:
 
 def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Code]:
     """Give the learning rate in Python, and what is said of it."""
-    says = _says(model, model.schedule)
+    says = said(model, model.schedule)
     return {
         "learning_rate": _whole(derived.learning_rate, target, "").result,
         "schedule_doc": Code(docstring(f"The rate after t epochs: {says}.")),
@@ -283,7 +283,7 @@ def _whole(program: Program, target: Target, doc: str) -> Function:
     """Print a Program that is one expression in its arguments."""
     place = Places({value.name: value.name for value in program.inputs})
     signature = {value.name: target.words.array for value in program.inputs}
-    return function(program, target, place, signature, doc, _derivation)
+    return function(program, target, place, signature, doc, derivation_of)
 
 
 def _sentence(program: Program, name: str) -> str:
@@ -291,7 +291,8 @@ def _sentence(program: Program, name: str) -> str:
     return f"{derivation}." if derivation else f"dL/d{name}."
 
 
-def _says(model: Model, clause: Clause) -> str:
+def said(model: Model, clause: Clause) -> str:
+    """Say what the spec said, and where."""
     where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
     return f"{clause.use}{where}"
 
@@ -299,7 +300,7 @@ def _says(model: Model, clause: Clause) -> str:
 def _metric_says(model: Model, clause: Clause) -> str:
     """Say it without brackets: a docstring that looks like the signature is no docstring."""
     word, bracket, rest = str(clause.use).partition("(")
-    says = _says(model, clause)
+    says = said(model, clause)
     if not bracket:
         return says
     return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
@@ -317,8 +318,10 @@ def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str
     return found | {text: array for text in texts if not text.startswith("s.")}
 
 
-def _forward_heading(model: Model) -> Any:
-    def heading(statement: Statement) -> str:
+def forward_heading(model: Model) -> Callable[[Any], str]:
+    """Head each statement by what the spec said, and where."""
+
+    def heading(statement: Any) -> str:
         first, *_ = statement.origins
         says = ", ".join(origin.says for origin in statement.origins)
         lines = sorted({origin.line for origin in statement.origins})
@@ -328,12 +331,13 @@ def _forward_heading(model: Model) -> Any:
     return heading
 
 
-def _backward_heading() -> Any:
+def backward_heading() -> Callable[[Any], str]:
+    """Put the layer before the first derivation that belongs to it."""
     seen: list[str] = [""]
 
-    def heading(statement: Statement) -> str:
-        layer = statement.origins[0].layer
-        text = _derivation(statement)
+    def heading(statement: Any) -> str:
+        layer = statement.origins[0].layer if statement.origins else seen[-1]
+        text = derivation_of(statement)
         if layer == seen[-1]:
             return text
         seen.append(layer)
@@ -342,7 +346,8 @@ def _backward_heading() -> Any:
     return heading
 
 
-def _derivation(statement: Statement) -> str:
+def derivation_of(statement: Any) -> str:
+    """Say what a statement derives."""
     return ";  ".join(statement.derivations)
 
 

@@ -6,7 +6,7 @@ the first operand; `{0}`, `{1}` are the operands, other names the attributes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,17 @@ class Text:
     over: str = ""
     fresh: bool = False
     """Whether the operation gives an array of its own, which takes the buffer's place."""
+
+
+def spelled(
+    rule: Text, operands: Iterable[tuple[str, int]], **words: str
+) -> tuple[str, int]:
+    """Fill in an expression, with brackets around what binds too loosely; give how it binds."""
+    texts = [
+        text if binds <= need else f"({text})"
+        for (text, binds), need in zip(operands, rule.needs, strict=False)
+    ]
+    return rule.plain.format(*texts, **words), rule.binds
 
 
 INFIX = {
