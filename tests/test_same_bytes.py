@@ -45,16 +45,19 @@ def emitted(folder: Path, environment: dict[str, str], umask: int) -> dict[str, 
         for name, value in os.environ.items()
         if not name.startswith(("LC_", "LANG", "PYTHON"))
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "specc", "compile", *names],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(ROOT)} | PLAIN | environment,
-        umask=umask,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return {path.name: path.read_bytes() for path in folder.glob("*.py")}
+    command = [sys.executable, "-m", "specc", "compile", *names]
+    for more in ([], ["--target", "c", "-o", "c/"]):
+        done = subprocess.run(
+            [*command, *more],
+            cwd=folder,
+            env=kept | {"PYTHONPATH": str(ROOT)} | PLAIN | environment,
+            umask=umask,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    made = [path for path in folder.rglob("*") if path.suffix in {".py", ".c", ".h"}]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in made}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_every_example_is_compiled(plain: dict[str, bytes]) -> None:
-    assert set(plain) == {f"{name}.py" for name in EXAMPLE_FILES}
+    beside = {f"c/{name}.{kind}" for name in EXAMPLE_FILES for kind in ("py", "c", "h")}
+    assert set(plain) == {f"{name}.py" for name in EXAMPLE_FILES} | beside
 
 
 @pytest.mark.parametrize("name", OTHERS)
