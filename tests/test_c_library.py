@@ -662,6 +662,31 @@ class Interrupts:
         return called
 
 
+def test_ctrl_c_between_calls_keeps_the_epochs_that_were_done(modules: Any) -> None:
+    disk = modules.disk
+    x, y = drawn(disk, 200)
+    model = disk.Model()
+    library = model._c
+
+    class InterruptsAfter:
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            def called(*arguments: Any) -> Any:
+                found = getattr(library, name)(*arguments)
+                if name == "disk_go_on":
+                    raise KeyboardInterrupt
+                return found
+
+            return called
+
+    model._c = InterruptsAfter()
+    history = model.fit(x, y, x, y, epochs=7)
+    assert history.stopped_by == "interrupted" and len(history) == 7
+    losses = [logs["val_loss"] for logs in history]
+    assert losses[history.best_epoch] == min(losses)
+    model._c = library
+    assert model.evaluate(x, y)["loss"] == min(losses)
+
+
 @pytest.mark.parametrize("does", ["predict", "evaluate"])
 def test_ctrl_c_ends_what_takes_long(
     modules: Any, monkeypatch: pytest.MonkeyPatch, does: str
