@@ -57,6 +57,16 @@ def test_the_module_page_shows_lines_of_the_example() -> None:
     )
 
 
+def test_sizes_are_those_of_the_header() -> None:
+    header = (ROOT / "generated" / "c" / "disk.h").read_text(encoding="utf-8")
+    sizes = [int(n) for n in re.findall(r"DISK_(?:MODEL|RUN)_BYTES (\d+)$", header, re.M)]
+    assert len(sizes) == 4
+    page = (ROOT / "docs" / "c.md").read_text(encoding="utf-8")
+    assert all(f"{size:,} bytes" in page for size in sizes)
+    model = min(sizes)
+    assert f"{model:,} bytes" in README
+
+
 def test_the_block_of_the_language_page_compiles() -> None:
     (shown,) = (b for b in blocks(LANGUAGE) if b.startswith("block"))
     rest = "input x: real[4]\ntarget y: real[1]\nloss mse\noptimizer sgd(lr=0.1)\n"
