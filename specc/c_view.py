@@ -69,6 +69,8 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
     c, upper = model.name, model.name.upper()
     label = derived.loss.inputs[1]
     top = model.output_shape[-1] - 1
+    several = math.prod(model.target.shape) > 1
+    labels = f"times {upper}_TARGET labels" if several else "labels"
     target = f"targets of {upper}_TARGET numbers"
     return {
         "usage": [
@@ -88,7 +90,9 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
         ),
         "target_type": Code("int64_t" if label.dtype == "int" else f"{c}_real"),
         "label_type": Code("int64_t" if label.dtype == "int" else "real"),
-        "target_says": Code(f"labels, 0 to {top}" if label.dtype == "int" else target),
+        "target_says": Code(
+            f"{labels}, 0 to {top}" if label.dtype == "int" else target
+        ),
         "schedule_says": Code(str(model.schedule.use)),
         "c_schedule_doc": Code(
             f"The rate after t epochs: {said(model, model.schedule)}."
@@ -105,10 +109,9 @@ def _filled(text: str) -> list[Code]:
 def _memory(model: Model, kept: Memory) -> dict[str, Any]:
     c, upper = model.name, model.name.upper()
     sizes = [math.prod(p.shape) for p in model.parameters.values()]
-    real_target = math.prod(model.target.shape)
     constants = [
         ("INPUT", math.prod(model.input.shape), "numbers of one sample"),
-        ("TARGET", 1 if model.target.dtype == "int" else real_target, ""),
+        ("TARGET", math.prod(model.target.shape), ""),
         ("OUTPUT", math.prod(model.output_shape), ""),
         ("PARAMETERS", sum(sizes), ""),
         ("PADDED", kept.arrays.size, "the same with padding"),
