@@ -23,7 +23,7 @@ THROUGH = {
 
 def _uses(called: set[str]) -> dict[str, bool]:
     """Tell which parts of the kernels a module needs."""
-    found = set(called)
+    found = {*called, "total"}  # which looks for what is not finite
     if "RELU" in found:
         found.add("keep")
     if found & {"gradient", "narrow_gradient"}:
@@ -46,7 +46,7 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("pick")
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
-    names = """keep pick first total largest totals turn square pow abs argmax logsumexp log_softmax
+    names = """keep pick first total totals turn square pow abs argmax logsumexp log_softmax
         softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]
