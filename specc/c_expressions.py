@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from specc.c_arrays import Array, Arrays
-from specc.c_formatting import WIDTH, wrapped
+from specc.c_formatting import WIDTH
 from specc.ir import BATCH, Origin, Value
 from specc.targets.c_text import C
 from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, spelled
@@ -220,7 +220,7 @@ class Expressions:
         inside = f"first({text}, {a.width} - c)" if a.width != a.pitch else text
         body = pattern.replace("{v}", inside).replace("{at}", "at")
         head = f"for (int c = 0, at = s * {a.pitch}; c < {a.width}; c += LANES, at += LANES)"
-        return [head, *wrapped(body, 2)]
+        return [head, f"  {body}"]
 
     def _loop(
         self, a: Array, pattern: str, text: str, masked: bool, made: Printed
@@ -235,9 +235,9 @@ class Expressions:
         count = "n" if a.pitch == 1 else f"n * {a.pitch}"
         body = pattern.replace("{at}", "at").replace("{v}", text.replace("{at}", "at"))
         head = f"for (int at = 0; at < {count}; at += LANES)"
-        if len(head) + len(body) + 3 <= WIDTH:
+        if len(head) + len(body) + 5 <= WIDTH:
             return [f"{head} {body}"]
-        return [head, *wrapped(body, 2)]
+        return [head, f"  {body}"]
 
 
 def _kept(value: Value) -> dict[str, str]:

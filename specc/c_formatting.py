@@ -43,7 +43,9 @@ def wrapped(code: str, indent: int = 0) -> list[str]:
     head, tail = code[:below], code[below:]
     pieces = [piece for piece in re.split(r"(?<=,) ", tail) if piece]
     if max(map(len, pieces)) > room - below:
-        pieces = tail.split(" ")
+        whole = re.sub(r"load\([^()]*\)", lambda m: m[0].replace(" ", "~"), tail)
+        pieces = re.split(r"(?<=,) | (?=(?:==|[-+]|&&|[?:]) )", whole)
+        pieces = [piece.replace("~", " ") for piece in pieces]
     if max(map(len, pieces)) > room - below and below > 4:
         return [start + head, *wrapped_words(pieces, start + "    ")]
     lines = wrapped_words(pieces, start + " " * below)

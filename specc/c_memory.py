@@ -161,7 +161,7 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         ("int32_t waited;", "epochs without a gain"),
         ("int32_t bad;", "the update whose loss is not finite"),
         ("volatile int32_t stop;", "set it, and training ends after the update"),
-        ("int32_t unused;", ""),
+        ("int32_t unused;", "padding"),
     ]
     return aligned([line for line, _ in lines], [text for _, text in lines])
 
@@ -212,7 +212,7 @@ def _workspace(
                 add(value.slot)
     size = _panel(derived, laid, rows)
     if size:
-        found["panel"] = Kept("panel", size, "real", "strips of a weight")
+        found["panel"] = Kept("panel", size, "real", "scratch: strips of a weight")
     if label.dtype == "int":
         found[label.name] = Kept(label.name, rows, "int64_t", "(batch,)")
     return tuple(found.values())

@@ -12,5 +12,5 @@ KEYWORDS = frozenset(
 
 
 def member(name: str) -> str:
-    """Name a member of a struct after a layer, an input or a parameter."""
-    return f"{name}_" if name in KEYWORDS else name
+    """Name a member of a struct after a layer, an input or a parameter; capitals are macros."""
+    return f"{name}_" if name in KEYWORDS or name.isupper() else name

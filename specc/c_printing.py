@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
-from specc.c_formatting import WIDTH, wrapped
+from specc.c_formatting import WIDTH
 from specc.c_products import Products
 from specc.ir import Program, Value
 
@@ -99,7 +99,7 @@ class Printer(Products):
             a = self._array(x)
             out = self._pointer(value)
             call = f"{value.op}(n, {self._pointer(x)}, {a.width}, {a.pitch}, {out});"
-            return Statement(wrapped(call), [value])
+            return Statement([call], [value])
         if value.op == "accumulate_sum":
             raise NotImplementedError("a bias without its weight")
         sums: list[str] = []
@@ -124,8 +124,8 @@ class Printer(Products):
         if self._is_rowwise(x):
             text = self._number(x, made)[0]
             head, body = "for (int s = 0; s < n; s++)", f"{name} += {text};"
-            short = len(head) + len(body) + 3 <= WIDTH
-            lines = [f"{head} {body}"] if short else [head, *wrapped(body, 2)]
+            short = len(head) + len(body) + 5 <= WIDTH
+            lines = [f"{head} {body}"] if short else [head, f"  {body}"]
             return Statement([f"double {name} = 0;", *lines], [value])
         text, _ = self._lanes(x, made, inside=True)
         if value.op == "share":

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 
 from specc.c_arrays import CACHED, STRIDE, Arrays
 from specc.c_expressions import ACTIVATIONS, THROUGH, Expressions, Printed, Statement
-from specc.c_formatting import wrapped
 from specc.ir import Value
 
 
@@ -35,8 +34,8 @@ class Products(Expressions):
             kind = "OUTLINE" if self.calls[name] > 1 else "INLINE"
             lines += [
                 "",
-                *wrapped(f"{kind} void {name}{signature} {{"),
-                *wrapped(f"{body};", 2),
+                f"{kind} void {name}{signature} {{",
+                f"  {body};",
                 "}",
             ]
         return lines
@@ -99,7 +98,7 @@ class Products(Expressions):
         if out.narrow:
             made.called |= {"narrow", "total", "totals"}
             lines = self._call(
-                f"narrow_{sizes}_of_columns",
+                f"narrow_{sizes}_unpadded",
                 f"narrow(n, dy, {given.pitch}, {given.width}, w, {weight.row.pitch}, NULL,"
                 f" {out.width}, NONE, dx)",
                 {"*dy": xs, "*w": p, "dx": ys},
@@ -141,7 +140,7 @@ class Products(Expressions):
         self.shapes[name] = (signature, body)
         self.calls[name] = self.calls.get(name, 0) + 1
         more = ", beta, alpha" if extra else ""
-        return wrapped(f"{name}(n, {', '.join(given.values())}{more});")
+        return [f"{name}(n, {', '.join(given.values())}{more});"]
 
     def _gradient(
         self, value: Value, values: list[Value], done: set[Value], made: Printed

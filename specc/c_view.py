@@ -91,15 +91,30 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
         "target_type": Code("int64_t" if label.dtype == "int" else f"{c}_real"),
         "label_type": Code("int64_t" if label.dtype == "int" else "real"),
         "target_says": Code(
-            f"{labels}, 0 to {top}" if label.dtype == "int" else target
+            f"{labels}, 0 to {top}, which is not checked"
+            if label.dtype == "int"
+            else target
         ),
         "schedule_says": Code(str(model.schedule.use)),
         "c_schedule_doc": Code(
             f"The rate after t epochs: {said(model, model.schedule)}."
         ),
         "update_says": Code(said(model, model.optimizer)),
-        "step_limit": Code("n" if kept.keeps_gradient else f"{upper}_SAMPLES"),
+        "step_limit": Code(
+            "n"
+            if kept.keeps_gradient
+            else f"n (1 to {upper}_SAMPLES: of more nothing is learnt, it gives NAN)"
+        ),
+        "and_state": Code(" and the state of the optimizer" if kept.state else ""),
+        "unwatched": Code(
+            " Early stopping needs x_val." if _watches_validation(model) else ""
+        ),
     }
+
+
+def _watches_validation(model: Model) -> bool:
+    stopping = model.early_stopping
+    return stopping is not None and stopping.monitor.startswith("val_")
 
 
 def _filled(text: str) -> list[Code]:
@@ -111,10 +126,10 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
     sizes = [math.prod(p.shape) for p in model.parameters.values()]
     constants = [
         ("INPUT", math.prod(model.input.shape), "numbers of one sample"),
-        ("TARGET", math.prod(model.target.shape), ""),
-        ("OUTPUT", math.prod(model.output_shape), ""),
-        ("PARAMETERS", sum(sizes), ""),
-        ("PADDED", kept.arrays.size, "the same with padding"),
+        ("TARGET", math.prod(model.target.shape), "likewise"),
+        ("OUTPUT", math.prod(model.output_shape), "likewise"),
+        ("PARAMETERS", sum(sizes), "all, without padding"),
+        ("PADDED", kept.arrays.size, "all, with it"),
         ("BATCH_SIZE", model.train.batch_size, ""),
         ("SAMPLES", kept.samples, "what the workspace holds"),
         ("EPOCHS", model.train.epochs, ""),
@@ -187,11 +202,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "step_loss": reduction(step_loss) if step_loss is not None else [],
         "step_loss_name": Code("step_loss" if step_loss else derived.loss.name),
         "step_loss_doc": Code(f"{left}, of what {derived.loss_gradient.name} left."),
-        "descends_says": Code(
-            "that is the update."
-            if derived.descends
-            else "it would be an update of plain sgd."
-        ),
+        "descends_says": derived.descends,
         "backward": body(backward, backward_heading()),
         "input_backward": body(
             by_input, derivation_of if len(by_input.statements) > 1 else nothing
@@ -278,7 +289,7 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
         "updates_of_n": Code(
             f"n / {batch}" if whole else f"(n + {batch} - 1) / {batch}"
         ),
-        "samples_seen": Code(f"updates * {batch}" if whole else "n"),
+        "samples_seen": Code(f"(updates * {batch})" if whole else "n"),
     }
     if model.early_stopping is None:
         return view
@@ -287,7 +298,8 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
     return view | {
         "monitored": Code(_monitored(model.early_stopping.monitor)),
         "c_worst": Code("-INFINITY" if facts["better"].text == ">" else "INFINITY"),
-        "c_by_delta": Code(delta),
+        "c_reference": Code(f"run->reference {delta}".strip()),
+        "watch_if": Code("x_val && " if _watches_validation(model) else ""),
     }
 
 

@@ -141,6 +141,7 @@ TEMPLATES = pytest.mark.parametrize(
         {"param": "lr", "block": "forward", "model": "net", "call": "encoder"},
         {"input": "unsigned", "layer": "register", "target": "linux", "last": "vec"},
         {"input": "gradient", "layer": "panel", "target": "basis", "last": "velocity"},
+        {"input": "NULL", "layer": "TILE", "target": "LANES", "last": "INFINITY"},
         {"input": "double_", "layer": "restrict", "target": "m", "model": "main"},
         {"param": "batch", "block": "s", "model": "p", "call": "t"},
     ],
