@@ -124,9 +124,12 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
 
 
 def put(texts: Mapping[Path, str], force: bool) -> None:
-    """Write each module to its place."""
-    from specc.output import write
+    """Write each file to its place: none where one of them was edited by hand."""
+    from specc.output import refuse_edited, write
 
+    if not force:
+        for path, text in texts.items():
+            refuse_edited(path, text)
     for path, text in texts.items():
         lines = f"({text.count(chr(10))} lines)"
         what = "wrote" if write(path, text, force) == "written" else "unchanged"

@@ -92,6 +92,13 @@ def difference(path: Path, text: str) -> str:
     )
 
 
+def refuse_edited(path: Path, text: str) -> None:
+    """Raise `EditedByHand` where a file at `path` is not one that `text` may replace."""
+    found = state(Path(os.path.realpath(path)), text)
+    if found in ("edited", "foreign"):
+        raise EditedByHand(path, once_ours=found == "edited")
+
+
 def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]:
     """Put `text` at `path`, whole or not at all.
 
@@ -99,11 +106,10 @@ def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]
     set, and `OSError` where the file system refuses. Follows a link to what it names.
     """
     place = Path(os.path.realpath(path))
-    found = state(place, text)
-    if found == "same":
+    if state(place, text) == "same":
         return "unchanged"
-    if found in ("edited", "foreign") and not force:
-        raise EditedByHand(path, once_ours=found == "edited")
+    if not force:
+        refuse_edited(path, text)
     try:
         replace_whole(place, text.encode())
     except OSError as error:

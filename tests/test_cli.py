@@ -52,6 +52,23 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_files_of_c_are_written_together_or_not_at_all(folder):
+    assert specc("compile", "net.spec", "--target", "c", cwd=folder).returncode == 0
+    files = {path.name: path.read_text() for path in folder.glob("net.[pch]*")}
+    assert set(files) == {"net.py", "net.c", "net.h"} and all(
+        map(is_ours, files.values())
+    )
+    (folder / "net.c").write_text(files["net.c"] + "/* mine */\n")
+    (folder / "net.spec").write_text(GOOD.replace("width = 3", "width = 4"))
+    result = specc("compile", "net.spec", "--target", "c", cwd=folder)
+    assert result.returncode == 2 and "net.c was edited by hand" in result.stderr
+    assert (folder / "net.py").read_text() == files["net.py"]
+    forced = specc("compile", "net.spec", "--target", "c", "--force", cwd=folder)
+    assert forced.returncode == 0
+    check = specc("compile", "net.spec", "--target", "c", "--check", cwd=folder)
+    assert check.returncode == 0
+
+
 def test_version(folder):
     result = specc("--version", cwd=folder)
     assert (result.returncode, result.stdout) == (0, f"specc {cli.__version__}\n")
