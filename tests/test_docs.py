@@ -59,7 +59,9 @@ def test_the_module_page_shows_lines_of_the_example() -> None:
 
 def test_sizes_are_those_of_the_header() -> None:
     header = (ROOT / "generated" / "c" / "disk.h").read_text(encoding="utf-8")
-    sizes = [int(n) for n in re.findall(r"DISK_(?:MODEL|RUN)_BYTES (\d+)$", header, re.M)]
+    sizes = [
+        int(n) for n in re.findall(r"DISK_(?:MODEL|RUN)_BYTES (\d+)$", header, re.M)
+    ]
     assert len(sizes) == 4
     page = (ROOT / "docs" / "c.md").read_text(encoding="utf-8")
     assert all(f"{size:,} bytes" in page for size in sizes)
