@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
-from specc.ir import Program, Value
+from specc.ir import InvalidProgram, Program, Value
 
 
 class Printer(Products):
@@ -101,7 +101,7 @@ class Printer(Products):
             call = f"{value.op}(n, {self._pointer(x)}, {a.width}, {a.pitch}, {out});"
             return Statement([call], [value])
         if value.op == "accumulate_sum":
-            raise NotImplementedError("a bias without its weight")
+            raise InvalidProgram("a bias is added to without its weight")
         sums: list[str] = []
         text, _ = self._lanes(value, made, True, sums)
         pattern = f"store({self._pointer(value)} + {{at}}, {{v}});"
