@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from specc.c_arrays import STRIDE
+from specc.c_arrays import CACHED, DEPTH, STRIDE
 from specc.c_printing import Printer
 from specc.view import Code
 
@@ -64,5 +64,7 @@ def kernels_view(printer: Printer, called: set[str]) -> dict[str, Any]:
         "activation_cases": [Code(ACTIVATED[op]) for op in activations],
         "slope_cases": [Code(THROUGH[op]) for op in activations if "through" in called],
         "stride": Code(str(STRIDE)),
+        "depth": Code(str(DEPTH)),
+        "cached": Code(str(CACHED)),
         "kernels": [Code(line) for line in printer.kernels],
     }

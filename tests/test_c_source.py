@@ -121,6 +121,18 @@ SPECS = {
     "logits": spec(
         "linear(12, bias=none) linear(2)", **CLASSES, more="metric accuracy"
     ),
+    "a panel of few rows": spec(
+        "linear(200) relu linear(30) relu linear(1)",
+        y="real[1]",
+        train="batch_size=8",
+    ),
+    "a wide layer before a narrow one": spec(
+        "linear(40) relu linear(2100) relu linear(4)",
+        x="real[5]",
+        y="real[4]",
+        sgd="lr=0.001",
+        train="batch_size=8",
+    ),
     "positions": spec(
         "linear(7) tanh linear(5) softmax",
         x="real[3, 6]",
@@ -502,6 +514,8 @@ SANITIZED_SPECS = {
     "widths 1 to 5": ("64", "double"),
     "wide": ("32", "float"),
     "positions": ("16", "float"),
+    "a panel of few rows": ("64", "double"),
+    "a wide layer before a narrow one": ("32", "float"),
     "starts": ("0", "double"),
 }
 
