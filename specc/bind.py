@@ -210,10 +210,12 @@ def _no_entry(entry: Entry, argument: Argument, expr: syntax.Expr) -> Invalid:
 def _tried(use: Use) -> ArgumentError | None:
     """Make the thing that a use names, for the mistakes that only this shows."""
     try:
+        if use.entry.defined:
+            use(*(ops.scalar(f"operand{i}") for i in range(use.entry.operands)))
         match use.entry.kind:
             case "initializer":
                 use(Fans(1, 1))
-            case "schedule":
+            case "schedule" if not use.entry.defined:
                 use(ops.scalar("lr"), ops.scalar("t"), ops.scalar("total"))
             case "layer" | "optimizer" | "data" | "setting":
                 use()

@@ -13,13 +13,16 @@ from specc.c_arrays import Array, Arrays
 from specc.c_formatting import WIDTH
 from specc.ir import BATCH, Origin, Value
 from specc.targets.c_text import C
-from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, spelled
+from specc.printing import numbered
+from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
 ROWS = frozenset({"logsumexp", "argmax", "pick"})
 """Operations that give one number for each sample."""
 WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum", "minus_one_hot"})
+OF_VECTORS = frozenset({"where", "minimum", "maximum", "pow"})
+"""Functions in C that take a number as a vector of it."""
 WHOLE_ROWS = frozenset({"softmax", "log_softmax"})
 """Operations that are statements of their own."""
 
@@ -93,14 +96,23 @@ class Expressions:
             ]
             return f"keep({', '.join(kept)})", ATOM
         rule = C.tensor[value.op]
-        made.called.add(value.op)
+        if value.op == "pow" and is_whole(value.args[1]):
+            rule = Text("powi({0}, {1})")
+            made.called.add("powi")
+        else:
+            made.called.add(value.op)
         if value.op in ACTIVATIONS:
             made.called.add(ACTIVATIONS[value.op])
         if value.op in THROUGH:
             made.called |= {THROUGH[value.op], "through"}
-        operands = (
+        operands = [
             self._lanes(arg, made, arg in self.inside, sums) for arg in value.args
-        )
+        ]
+        if value.op in OF_VECTORS and rule.binds == ATOM and "powi" not in rule.plain:
+            operands = [
+                made_of if arg.shape else (f"fill({made_of[0]})", ATOM)
+                for made_of, arg in zip(operands, value.args, strict=True)
+            ]
         return spelled(rule, operands, **_kept(value))
 
     def _row_sum(self, value: Value, made: Printed, sums: list[str]) -> str:
@@ -130,11 +142,8 @@ class Expressions:
         if value.op == "div" and value.args[1].op == "count":
             number = value.args[0].attribute("value")
             word = {1: "one", 2: "two"}.get(number, "part")
-            name = f"{word}_over_n"
-            made.scalars[name] = (
-                f"(real)({number!r} / {_count(value.args[1], 'total')})"
-            )
-            return name, ATOM
+            text = f"(real)({number!r} / {_count(value.args[1], 'total')})"
+            return numbered(f"{word}_over_n", text, made.scalars), ATOM
         if value.op == "input":
             return self.member(value.name), ATOM
         rule = C.scalar[value.op]
@@ -238,6 +247,14 @@ class Expressions:
         if len(head) + len(body) + 5 <= WIDTH:
             return [f"{head} {body}"]
         return [head, f"  {body}"]
+
+
+def is_whole(exponent: Value) -> bool:
+    """Tell whether a power is a few products, or one over them."""
+    if exponent.op != "const":
+        return False
+    number = exponent.attribute("value")
+    return float(number).is_integer() and abs(number) <= 16
 
 
 def _kept(value: Value) -> dict[str, str]:

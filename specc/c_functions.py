@@ -76,10 +76,12 @@ def body(made: Printed | None, says: Says) -> list[Code]:
     lines: list[Code] = []
     if made is None:
         return lines
+    before = ""
     for statement in made.statements:
         said = says(statement)
-        if said:
+        if said and said != before:
             lines += commented(said)
+        before = said
         lines += [Code(line) for line in statement.lines]
     return lines
 

@@ -20,6 +20,9 @@ THROUGH = {
     "SIGMOID": "case SIGMOID: return dy * y * (1 - y);",
 }
 
+BY_LIBM = "expm1 sqrt sin cos erf floor".split()
+"""Functions that are libm's, number by number."""
+
 
 def _uses(called: set[str]) -> dict[str, bool]:
     """Tell which parts of the kernels a module needs."""
@@ -28,7 +31,7 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("keep")
     if found & {"gradient", "narrow_gradient"}:
         found.add("first")
-    if "abs" in found:
+    if found & {"abs", "where", "minimum", "maximum", "sign"}:
         found.add("pick")
     if found & {"logsumexp", "log_softmax", "softmax", "pick_row"}:
         found |= {"logsumexp"}
@@ -40,13 +43,15 @@ def _uses(called: set[str]) -> dict[str, bool]:
         "vlog1p": "log1p" in found,
         "vtanh": "TANH" in found,
         "vsigmoid": "SIGMOID" in found,
+        **{f"v{op}": op in found for op in BY_LIBM},
     }
     made = {name for name, there in elementary.items() if there}
     if made & {"vsigmoid", "vtanh", "vlog", "vlog1p"}:
         found.add("pick")
+    elementary["each_float"] = any(elementary[f"v{op}"] for op in BY_LIBM)
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
-    names = """keep pick first total totals turn square pow abs argmax logsumexp log_softmax
+    names = """keep pick first total totals turn square pow powi abs sign minimum maximum argmax logsumexp log_softmax
         softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]

@@ -106,6 +106,7 @@ class Printer(Products):
         text, _ = self._lanes(value, made, True, sums)
         pattern = f"store({self._pointer(value)} + {{at}}, {{v}});"
         array = self._array(value)
+        masked = masked or self._may_blow_up(value)
         if sums:
             inner = self._rowwise(array, pattern, text, made)
             return Statement(
@@ -117,6 +118,17 @@ class Printer(Products):
                 [value],
             )
         return Statement(self._loop(array, pattern, text, masked, made), [value])
+
+    def _may_blow_up(self, value: Value) -> bool:
+        """Tell whether padding may become infinite, which no product with 0 takes back."""
+        if value.op in ("log", "sqrt", "pow"):
+            return True
+        if value.op == "log1p" and value.args[0].op != "exp":
+            return True
+        if value.op == "div" and value.args[1].shape:
+            return True
+        parts = [v for v in value.args if not v.slot or v in self.inside]
+        return any(self._may_blow_up(part) for part in parts)
 
     def _sum(self, value: Value, name: str, made: Printed) -> Statement:
         """Write the sum of what a mean is over."""

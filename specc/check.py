@@ -15,6 +15,7 @@ from typing import Any
 from specc import syntax
 from specc.bind import Bound, bind, find, not_yet
 from specc.convert import converted
+from specc.define import entry_of, known_defaults
 from specc.diagnostics import Diagnostic, Invalid, error
 from specc.evaluate import UNKNOWN, evaluate, evaluated
 from specc.expand import define, resolve, scope
@@ -48,10 +49,14 @@ def check(
             label = f"it is defined on line {params[word].line}"
             finding = error("E026", message, finding.span, label, "move the param up")
         found.append(finding)
+        parts.faults += 1
 
     parts = Parts(tree, overrides, report)
     parts.vocabulary.lines.update(
-        {s.name.text: s.span.line for s in _of(tree, syntax.Block)}
+        {
+            s.name.text: s.span.line
+            for s in _of(tree, syntax.Block | syntax.Definition)
+        }
     )
     halves = [s for s in _of(tree, syntax.Broken) if s.word == "param" and s.name]
     known = {**params, **{s.name: s.span for s in halves}}
@@ -66,7 +71,7 @@ def check(
     return model, tuple(warnings(parts, model))
 
 
-def _of(tree: syntax.Tree, kind: type[Any]) -> list[Any]:
+def _of(tree: syntax.Tree, kind: Any) -> list[Any]:
     return [s for s in tree.statements if isinstance(s, kind)]
 
 
@@ -190,22 +195,35 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
 
 
 def _definition(definition: syntax.Definition, parts: Parts) -> None:
-    """Check a `def` as far as names go, and refuse it: nothing lowers it yet."""
-    _claim(definition.name, f"def {definition.kind}", parts)
-    parameters = definition.parameters
-    inner = scope(parameters, parts.names, "this definition", parts.report)
+    """Make a word of a `def`."""
+    name = definition.name.text
+    fresh = _claim(definition.name, f"def {definition.kind}", parts)
+    before = parts.faults
+    inner = scope(definition.parameters, parts.names, "this definition", parts.report)
     evaluated(definition.value, inner, parts.report)
-    start = definition.span.start
-    head = Span(definition.span.source, start, definition.name.span.end)
-    parts.report(not_yet(f"`def {definition.kind}`", head))
-    parts.vocabulary.unusable.add(definition.name.text)
+    if parts.faults == before and fresh:
+        try:
+            defaults = known_defaults(definition.parameters, parts.names)
+            if defaults is not None:
+                entry = entry_of(definition, parts.names, defaults)
+                parts.vocabulary.definitions[name] = entry
+                return
+        except Invalid as invalid:
+            parts.report(invalid.diagnostic)
+    if name not in parts.vocabulary.definitions:
+        parts.vocabulary.unusable.add(name)
 
 
 def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:
     """Bind the entry of a statement."""
     bounded = Bounded(Bound(None, {}), written.span)
-    if written.name.text not in parts.vocabulary.unusable:
-        entry = find(kind, written.name, parts.report)
+    word = written.name.text
+    if word not in parts.vocabulary.unusable:
+        entry = parts.vocabulary.definitions.get(word)
+        if entry is not None and entry.kind == kind:
+            parts.vocabulary.used.add(word)
+        else:
+            entry = find(kind, written.name, parts.report)
         if entry is not None:
             bound = bind(entry, written, parts.names, parts.report)
             bounded = Bounded(bound, written.span)

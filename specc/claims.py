@@ -39,7 +39,7 @@ def claim_names(
     """Report layers that share a name, with each other or with the input or the target."""
     owners = _of_features(features, report)
     places: dict[str, Span] = {}
-    parameters = {node.name: node.parameters for node in nodes or ()}
+    parameters = {node.name: (*node.parameters, *node.kept) for node in nodes or ()}
     for placed in layers:
         plain = placed.name.replace(".", "_")
         names = list(emitted(plain, parameters.get(placed.name, ())))

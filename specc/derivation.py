@@ -24,6 +24,11 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "transpose": ("{}^T", ATOM, (ATOM,)),
     "greater": ("[{} > {}]", ATOM, (RELATION, RELATION)),
     "equal": ("[{} = {}]", ATOM, (RELATION, RELATION)),
+    "less": ("[{} < {}]", ATOM, (RELATION, RELATION)),
+    "greater_equal": ("[{} >= {}]", ATOM, (RELATION, RELATION)),
+    "less_equal": ("[{} <= {}]", ATOM, (RELATION, RELATION)),
+    "not_equal": ("[{} != {}]", ATOM, (RELATION, RELATION)),
+    "abs": ("|{}|", ATOM, (RELATION,)),
     "with_ones": ("[{}; 1]", ATOM, (RELATION,)),
     "weight_of": ("W", ATOM, (RELATION,)),
     "body": ("{} without its last row", RELATION, (ATOM,)),
@@ -50,9 +55,14 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         return (f"dL/d{name[2:]}" if name.startswith("d_") else name), ATOM
     if value.op == "const":
         number = value.attribute("value")
-        return f"{number:g}", ATOM if number >= 0 else SUM
+        return f"{number:g}", ATOM if number >= 0 else PRODUCT
     if value.op == "mul" and is_constant(value.args[0], 1):
         return _written(value.args[1], names)
+    if value.op == "mul" and value.args[1].op == "const" != value.args[0].op:
+        number = _within(value.args[1], PRODUCT, names)
+        return f"{number} * {_within(value.args[0], POWER, names)}", PRODUCT
+    if value.op == "mul" and _is_share(value.args[0]):
+        return f"{_within(value.args[1], PRODUCT, names)} / n", PRODUCT
     if value.op == "sum":
         summed = value.args[0]
         if summed.shape[value.attribute("axis")] == BATCH:
@@ -66,6 +76,14 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         return pattern.format(*operands), binds
     inside = ", ".join(_written(arg, names)[0] for arg in value.args)
     return f"{value.op}({inside})", ATOM
+
+
+def _is_share(value: Value) -> bool:
+    """Tell whether it is 1 / n, for each element."""
+    if value.op != "spread" or value.args[0].op != "div":
+        return False
+    one, n = value.args[0].args
+    return is_constant(one, 1) and n.op == "count"
 
 
 def _within(value: Value, needs: int, names: Mapping[Value, str]) -> str:

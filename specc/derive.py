@@ -160,7 +160,8 @@ def _descending(forward: Program, layers: list[list[Value]]) -> list[Value]:
 def _step_loss(loss: Program, gradient: Program) -> Program | None:
     """Compute the loss from what its gradient left behind, if it left enough."""
     ((name, _),) = loss.outputs
-    composite = {v.op for v in loss.values if not v.shape and v.op in OPS}
+    scalar = {v.op for v in loss.values if not v.shape and v.op in OPS}
+    composite = scalar | {"pointwise"}
     composite = {op for op in composite if OPS[op].expansion is not None}
     made = expand(loss, frozenset({"input", "const"} | OPS.keys() - composite))
     kept = outside(replace(made, name="step_loss"), gradient)

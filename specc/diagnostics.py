@@ -54,11 +54,13 @@ CODES: dict[str, str] = {
     "E036": "a monitored value that the training does not have",
     "E037": "data that cannot be used",
     "E038": "an operation that the target does not have",
+    "E039": "a definition whose derivative is 0 everywhere",
     "W001": "a softmax before cross_entropy, which applies its own",
     "W002": "targets that the last activation cannot reach",
     "W003": "an initializer made for another activation than the one that follows",
     "W004": "patience that the epochs can never exhaust",
     "W005": "early stopping that monitors the samples of the final figures",
+    "W006": "a definition that nothing uses",
 }
 
 LIMIT = 20

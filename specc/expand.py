@@ -116,11 +116,19 @@ def _resolved(
         return poison
     if word in vocabulary.blocks:
         return _call(node, names, vocabulary, report)
-    kind = "activation" if word in words("activation") else "layer"
-    if word not in words(kind):
+    entry = vocabulary.definitions.get(word)
+    if entry is not None and entry.kind != "activation":
+        message = f"`{word}` is {article(entry.kind)}, not a layer"
+        report(error("E010", message, node.entry.name.span))
+        return poison
+    kind = "activation" if entry or word in words("activation") else "layer"
+    if entry is not None:
+        vocabulary.used.add(word)
+    elif word not in words(kind):
         _unknown(node.entry.name, vocabulary, report)
         return poison
-    entry = find(kind, node.entry.name, report)
+    else:
+        entry = find(kind, node.entry.name, report)
     if entry is None:
         return poison
     bound = bind(entry, node.entry, names, report)
@@ -137,15 +145,16 @@ def _unknown(name: syntax.Name, vocabulary: Vocabulary, report: Report) -> None:
         report(error("E026", message, name.span, "blocks may use earlier ones only"))
         return
     if word in vocabulary.lines:
-        message = f"block `{word}` is used before its definition"
+        message = f"`{word}` is used before its definition"
         label = f"it is defined on line {vocabulary.lines[word]}"
-        note = "move the block up"
+        note = "move the definition up"
         if vocabulary.inside is not None:
             inside = vocabulary.inside
             note = f"move it above `{inside}`; it may then not use `{inside}`"
         report(error("E026", message, name.span, label, note))
         return
-    known = {*words("layer"), *words("activation"), *vocabulary.blocks, "repeat"}
+    own = {*vocabulary.blocks, *vocabulary.definitions}
+    known = {*words("layer"), *words("activation"), *own, "repeat"}
     label = did_you_mean(word, known)
     other = kinds_of(word)
     message = f"unknown layer {quoted(word)}"
@@ -229,6 +238,8 @@ def _call(
             vocabulary.lines,
             vocabulary.unusable,
             called,
+            vocabulary.definitions,
+            vocabulary.used,
             vocabulary.called,
         )
         vocabulary.called[key] = resolve(macro.block.body, inner, seen, report)

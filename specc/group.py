@@ -12,6 +12,7 @@ from typing import Any
 from specc import syntax
 from specc.bind import Bound
 from specc.evaluate import Value
+from specc.library.entry import Entry
 from specc.library.layers import Layer
 from specc.source import Span
 
@@ -65,6 +66,10 @@ class Vocabulary:
     """Definitions that are at fault or not available, already told."""
     inside: str | None = None
     """The block that is being defined."""
+    definitions: dict[str, Entry] = field(default_factory=dict)
+    """What the spec defines, by name."""
+    used: set[str] = field(default_factory=set)
+    """Which of these it uses."""
     called: dict[tuple[str, str], Group] = field(default_factory=dict)
     """What each block gives for its arguments, so that blocks of blocks stay cheap."""
 

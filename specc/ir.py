@@ -154,6 +154,19 @@ def in_order(results: Iterable[Value]) -> tuple[Value, ...]:
     return tuple(done)
 
 
+def owned(made: Value, of: Iterable[Value], origins: tuple[Origin, ...]) -> Value:
+    """Let every part that `made` consists of, beside `of`, belong to these layers."""
+    known = set(in_order(of))
+    new: dict[Value, Value] = {}
+    for part in in_order([made]):
+        if part in known or part.op in ("input", "const") or not origins:
+            new[part] = part
+        else:
+            args = tuple(new[arg] for arg in part.args)
+            new[part] = replace(part, args=args, origins=origins)
+    return new[made]
+
+
 Rule = Callable[[Value], Value]
 
 

@@ -14,7 +14,15 @@ from specc.advice import Written, advice
 from specc.bind import Bound
 from specc.claims import claim_names
 from specc.convert import LARGEST
-from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc import syntax
+from specc.diagnostics import (
+    Diagnostic,
+    did_you_mean,
+    either,
+    error,
+    quoted,
+    warning,
+)
 from specc.infer import check_clause, infer
 from specc.library.entry import VOCABULARY, use
 from specc.library.initializers import NEEDS_WEIGHT
@@ -52,6 +60,12 @@ def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
     spans = stopping.bound.spans if stopping else {}
     data = model.data.use() if model.data else None
     yield from advice(model, placed(parts.layers), Written(spans, data))
+    for statement in parts.tree.statements:
+        if isinstance(statement, syntax.Definition):
+            name = statement.name.text
+            if name not in parts.vocabulary.used:
+                message = f"`{name}` is defined and not used"
+                yield warning("W006", message, statement.name.span, "leave it out")
 
 
 def _layers(parts: Parts) -> list[Placed] | None:

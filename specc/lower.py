@@ -18,11 +18,12 @@ from specc.ir import (
     Value,
     argument,
     constant,
+    owned,
     rewrite,
     verify,
 )
 from specc.library.entry import Use
-from specc.library.losses import FUSED
+from specc.library.losses import FUSED, of_elements
 from specc.model import Model, Node
 from specc.passes.simplify import simplify
 
@@ -62,14 +63,14 @@ def lower(model: Model) -> Lowered:
     forward = _forward(model, nodes)
     last = argument(forward.outputs[0][0], forward.outputs[0][1].shape)
     target = _target(model)
-    loss = model.loss.use(last, target)
+    loss = _loss(model.loss.use, last, target)
     prediction = argument("prediction", last.shape)
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(
         forward=verify(forward, "lower"),
         output=_output(model.nodes[-1], last) if fused else None,
         loss=verify(
-            Program(model.loss.use.entry.name, (last, target), (("loss", loss),)),
+            Program(model.loss.use.entry.function, (last, target), (("loss", loss),)),
             "lower",
         ),
         metrics=tuple(
@@ -86,6 +87,13 @@ def lower(model: Model) -> Lowered:
         learning_rate=_learning_rate(model, argument("t")),
         update=_update(model),
     )
+
+
+def _loss(use: Use, last: Value, target: Value) -> Value:
+    if use.entry.defined:
+        return of_elements(use, last, target)
+    made: Value = use(last, target)
+    return made
 
 
 def _is_fused(model: Model) -> bool:
@@ -125,9 +133,22 @@ def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
         inputs += parameters.values()
         lowered = node.layer.lower(x, parameters)
         if lowered is not x:
-            name = identifier(node.name)
-            x = replace(lowered, name=name, origins=(_origin(node),))
+            x = _named(lowered, node)
     return Program("forward", tuple(inputs), ((x.name, x),))
+
+
+def _named(value: Value, node: Node) -> Value:
+    """Name what a layer gives, and what its derivative reads again: `silu1_sigmoid`."""
+    name = identifier(node.name)
+    if value.op == "pointwise":
+        x, *kept = value.args
+        words = value.attribute("names")[1:]
+        made = (
+            replace(owned(part, [x], (_origin(node),)), name=f"{name}_{word}")
+            for part, word in zip(kept, words, strict=True)
+        )
+        value = replace(value, args=(x, *made))
+    return replace(value, name=name, origins=(_origin(node),))
 
 
 def _origin(node: Node) -> Origin:
@@ -161,7 +182,10 @@ def _learning_rate(model: Model, t: Value) -> Program:
 def rate_after(model: Model, epochs: int) -> float:
     """Give the learning rate after so many epochs; OverflowError where it is no number."""
     program = _learning_rate(model, constant(epochs))
-    rate: float = simplify(program).output("rate").attribute("value")
+    result = simplify(program).output("rate")
+    if result.op != "const":
+        raise OverflowError
+    rate: float = result.attribute("value")
     return rate
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from specc.library.entry import Use
-from specc.library.layers import Layer, Parameter
+from specc.library.layers import Activation, Layer, Parameter
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
 
@@ -47,6 +47,11 @@ class Node:
     def parameters(self) -> dict[str, Parameter]:
         """The layer's parameters by their short names, in torch's order."""
         return self.layer.parameters(self.input_shape)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What the emitted module keeps of it, beside its result and its parameters."""
+        return self.layer.kept if isinstance(self.layer, Activation) else ()
 
 
 @dataclass(frozen=True)

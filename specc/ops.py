@@ -9,11 +9,12 @@ expanded after differentiation).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specc.ir import DType, Shape, Value, constant, named
+from specc.ir import DType, Shape, Value, constant, in_order, named
 
 Type = tuple[Shape, DType]
 
@@ -162,6 +163,45 @@ def _logistic(z: Value, t: Value) -> Value:
     return mean(relu(z) - z * t + apply("log1p", exp(-apply("abs", z))))
 
 
+_ERF_SLOPE = 2 / math.sqrt(math.pi)
+
+
+def filled(expression: Value, leaves: Mapping[str, Value]) -> Value:
+    """Write an expression of scalars over other Values, which may be arrays; leaves go by name."""
+    new: dict[Value, Value] = {}
+    for part in in_order([expression]):
+        if part.op == "input":
+            new[part] = leaves[part.name]
+        elif part.op == "const":
+            new[part] = part
+        else:
+            args = (new[arg] for arg in part.args)
+            new[part] = apply(part.op, *args, **dict(part.attrs))
+    return new[expression]
+
+
+def _leaves(names: tuple[str, ...], *args: Value) -> dict[str, Value]:
+    """Give the leaves of a function; of prediction p and target t the residual is one."""
+    leaves = dict(zip(names, args, strict=True))
+    if names == ("p", "t"):
+        leaves["residual"] = _residual(*args)
+    return leaves
+
+
+def through(dy: Value, slope: Value, leaves: Mapping[str, Value]) -> Value:
+    """dy times a slope; one that chooses chooses between products, one of them perhaps 0."""
+    if slope.op == "const":
+        number = slope.attribute("value")
+        return constant(0) if number == 0 else dy if number == 1 else dy * number
+    if slope.op == "where":
+        condition, a, b = slope.args
+        made = (through(dy, branch, leaves) for branch in (a, b))
+        return where(filled(condition, leaves), *made)
+    if slope.op == "neg":
+        return -through(dy, slope.args[0], leaves)
+    return dy * filled(slope, leaves)
+
+
 OPS: dict[str, Op] = {
     # Arithmetic.
     "add": Op(_broadcast, lambda dy, y, a, b: (dy, dy)),
@@ -173,9 +213,17 @@ OPS: dict[str, Op] = {
     "exp": Op(_same, lambda dy, y, x: (dy * y,)),
     "log": Op(_same, lambda dy, y, x: (dy / x,)),
     "log1p": Op(_same, lambda dy, y, x: (dy / (1 + x),)),
+    "expm1": Op(_same, lambda dy, y, x: (dy * (y + 1),)),
+    "sqrt": Op(_same, lambda dy, y, x: (dy / (2 * y),)),
+    "sin": Op(_same, lambda dy, y, x: (dy * apply("cos", x),)),
+    "cos": Op(_same, lambda dy, y, x: (-dy * apply("sin", x),)),
+    "erf": Op(_same, lambda dy, y, x: (dy * (_ERF_SLOPE * exp(-(x**2))),)),
     "abs": Op(_same, lambda dy, y, x: (dy * apply("sign", x),)),
     "sign": Op(_same),
     "floor": Op(_same),
+    "minimum": Op(_broadcast),
+    "maximum": Op(_broadcast),
+    "where": Op(lambda condition, a, b: _broadcast(condition, a, b)),
     # Activations; each derivative is written in the result, which backward has at hand.
     "relu": Op(_same, lambda dy, y, x: (dy * greater(y, 0),)),
     "tanh": Op(_same, lambda dy, y, x: (dy * (1 - y**2),)),
@@ -196,9 +244,27 @@ OPS: dict[str, Op] = {
             apply("spread", dy, x, axis=axis, keep=keep) * softmax(x, axis=axis),
         ),
     ),
+    "softplus": Op(
+        _same,
+        lambda dy, y, x: (dy * sigmoid(x),),
+        lambda x: relu(x) + apply("log1p", exp(-apply("abs", x))),
+    ),
+    # A function of the spec: `body` in x and what is kept of it, `slope` in y and these too.
+    "pointwise": Op(
+        lambda x, *others, **attrs: _broadcast(x, *others),
+        lambda dy, y, x, *others, body, slope, names: (
+            through(dy, slope, _leaves(names, x, *others) | {"y": y}),
+            *(None for _ in others),
+        ),
+        lambda *args, body, slope, names: filled(body, _leaves(names, *args)),
+    ),
     # Comparisons and indices.
     "greater": Op(_truth),
+    "less": Op(_truth),
+    "greater_equal": Op(_truth),
+    "less_equal": Op(_truth),
     "equal": Op(_truth),
+    "not_equal": Op(_truth),
     "argmax": Op(lambda x, axis: (_reduced(x, axis, keep=True)[0], "int")),
     "pick": Op(
         _picked,
@@ -338,6 +404,36 @@ def log_softmax(x: Value, axis: int) -> Value:
     return apply("log_softmax", x, axis=axis)
 
 
+def expm1(x: Value) -> Value:
+    """e^x - 1, elementwise, without cancellation."""
+    return apply("expm1", x)
+
+
+def erf(x: Value) -> Value:
+    """The error function, elementwise."""
+    return apply("erf", x)
+
+
+def softplus(x: Value) -> Value:
+    """log(1 + e^x), elementwise, without overflow."""
+    return apply("softplus", x)
+
+
+def abs(x: Value) -> Value:
+    """|x|, elementwise; of slope 0 at 0."""
+    return apply("abs", x)
+
+
+def sign(x: Value) -> Value:
+    """-1, 0 or 1, elementwise."""
+    return apply("sign", x)
+
+
+def less(a: Value, b: Value | float) -> Value:
+    """[a < b]: 1 where it holds, else 0."""
+    return apply("less", a, b)
+
+
 def greater(a: Value, b: Value | float) -> Value:
     """[a > b]: 1 where it holds, else 0."""
     return apply("greater", a, b)
@@ -406,6 +502,16 @@ def binary_cross_entropy(logits: Value, target: Value) -> Value:
 def cross_entropy(logits: Value, target: Value) -> Value:
     """mean logsumexp(z) - z[t], over the last axis of z."""
     return apply("cross_entropy", logits, target, axis=len(logits.shape) - 1)
+
+
+def where(condition: Value, a: Value | float, b: Value | float) -> Value:
+    """a where the condition holds, else b; the other one has no part in the derivative."""
+    return apply("where", condition, a, b)
+
+
+def number(value: float) -> Value:
+    """A number."""
+    return constant(value)
 
 
 def scalar(name: str) -> Value:

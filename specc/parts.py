@@ -47,3 +47,5 @@ class Parts:
     clauses: dict[str, Bounded] = field(default_factory=dict)
     metrics: list[Bounded] = field(default_factory=list)
     metrics_known: bool = True
+    faults: int = 0
+    """How many errors were found so far."""

@@ -111,6 +111,15 @@ def _chained(program: Program) -> list[Value]:
     return ordered
 
 
+def numbered(name: str, text: str, known: dict[str, str]) -> str:
+    """Keep a text under a name, or under the next one that is free; give it."""
+    free, count = name, 1
+    while known.setdefault(free, text) != text:
+        count += 1
+        free = f"{name}{count}"
+    return free
+
+
 class _Printer:
     def __init__(
         self,
@@ -270,10 +279,9 @@ class _Printer:
         """Name part / n, a kept number: of a number in Python torch makes a tensor each time."""
         number = part.attribute("value")
         word = {1: "one", 2: "two"}.get(number, "part")
-        name = f"{word}_over_n"
         divisor, binds = self._count(count.args[0])
         whole = divisor if binds == ATOM else f"({divisor})"
-        self.scalars[name] = f"{number!r} / {whole}"
+        name = numbered(f"{word}_over_n", f"{number!r} / {whole}", self.scalars)
         return self.place(name)
 
     def _view(self, value: Value) -> str:

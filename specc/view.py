@@ -84,9 +84,12 @@ def function(
     """Print a Program as a function with these parameters (name -> type)."""
     body = printed(program, target, place)
     lines: list[Code] = []
+    before = ""
     for statement in body.statements:
-        if not statement.goes_on:
-            lines += comment(heading(statement))
+        said = heading(statement) if not statement.goes_on else before
+        if said != before:
+            lines += comment(said)
+        before = said
         batched = BATCH in statement.value.shape
         shape = f"  # {dims(statement.value.shape)}" if batched else ""
         alone = 4 + len(statement.code) <= LINE < 4 + len(statement.code + shape)

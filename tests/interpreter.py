@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from specc.ir import BATCH, Program, Shape, Value
+from specc.ir import BATCH, Program, Shape, Value, in_order
 
 Array = Any
 """A NumPy array of float64, of int64 or of truth values."""
@@ -80,6 +80,20 @@ def accumulate_mm(c: Array, a: Array, b: Array, beta: Array, alpha: Array) -> Ar
     return beta * c + alpha * np.einsum("ij,jk->ik", a, b)
 
 
+def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -> Array:
+    leaves = dict(zip(names, args, strict=True))
+    if names == ("p", "t"):
+        leaves["residual"] = leaves["p"] - leaves["t"]
+    found: dict[Value, Array] = {}
+    for part in in_order([body]):
+        if part.op in ("input", "const"):
+            known = part.op == "input"
+            found[part] = leaves[part.name] if known else part.attribute("value")
+        else:
+            found[part] = LINES[part.op](*(found[arg] for arg in part.args))
+    return found[body]
+
+
 LINES: dict[str, Callable[..., Array]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -90,17 +104,31 @@ LINES: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
     "log": np.log,
     "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(math.erf, otypes=[float]),
     "abs": np.abs,
     "sign": np.sign,
     "floor": np.floor,
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "tanh": np.tanh,
     "sigmoid": sigmoid,
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "where": np.where,
+    "pointwise": pointwise,
     "softmax": lambda x, axis: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True),
     "log_softmax": log_softmax,
     "logsumexp": lambda x, axis, keep: np.log(np.exp(x).sum(axis=axis, keepdims=keep)),
     "greater": lambda a, b: a > b,
+    "less": lambda a, b: a < b,
+    "greater_equal": lambda a, b: a >= b,
+    "less_equal": lambda a, b: a <= b,
     "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
     "argmax": lambda x, axis: x.argmax(axis=axis, keepdims=True),
     "pick": lambda x, i, axis: np.take_along_axis(x, i, axis),
     "place": lambda dy, x, i, axis: dy * one_hot(x, i, axis),

@@ -14,13 +14,32 @@ from torch import Tensor, nn
 
 from specc.model import Model, Node
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+class HardSigmoid(nn.Module):
+    """relu6(x + 3) / 6: torch's own derivative has a sixth in float32 in every dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.relu6(x + 3) / 6
+
+
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
+    "leaky_relu": lambda slope: nn.LeakyReLU(slope),
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": lambda: nn.Softplus(threshold=1000),
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
-    "softmax": lambda: nn.Softmax(dim=-1),
+    "hard_tanh": nn.Hardtanh,
+    "hard_sigmoid": HardSigmoid,
+    "softsign": nn.Softsign,
+    "softmax": lambda axis: nn.Softmax(dim=-1),
+    "log_softmax": lambda axis: nn.LogSoftmax(dim=-1),
     "identity": nn.Identity,
 }
+"""What torch calls each activation; it takes the arguments of the spec by name."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,10 @@ class Reference(nn.Module):
             case "mse":
                 loss: Tensor = nn.MSELoss()(prediction, y)
                 return loss / 2 if use["half"] else loss
+            case "mae":
+                return nn.L1Loss()(prediction, y)
+            case "huber":
+                return nn.HuberLoss(delta=use["delta"])(prediction, y)
             case "binary_cross_entropy" if last == "sigmoid":
                 return nn.BCELoss()(prediction, y)
             case "binary_cross_entropy":
@@ -105,7 +128,7 @@ def _layer(node: Node) -> nn.Module:
         return nn.Linear(
             node.input_shape[-1], use["units"], bias=use["bias"] is not None
         )
-    return ACTIVATIONS[use.entry.name]()
+    return ACTIVATIONS[use.entry.name](**dict(use.arguments))
 
 
 def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from specc.differentiate import differentiate
 from specc.ir import BATCH, DType, Program, Shape, Value, argument, nameless, verify
 from specc.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
 from specc.passes.expand import expand
+from specc.slope import slope_of
 from specc.targets.torch_text import TORCH
 from tests.interpreter import LINES, concrete, evaluate
 
@@ -40,6 +41,8 @@ class Case:
     """The operands without a derivative."""
     index: int | None = None
     """The operand that holds class indices, below 4."""
+    truth: int | None = None
+    """The operand that holds truth values."""
     low: float = -2.0
     high: float = 2.0
     """Where real operands are drawn, away from kinks by 0.1."""
@@ -48,6 +51,8 @@ class Case:
         dtypes: list[DType] = ["real"] * len(self.shapes)
         if self.index is not None:
             dtypes[self.index] = "int"
+        if self.truth is not None:
+            dtypes[self.truth] = "bool"
         pairs = zip(self.shapes, dtypes, strict=True)
         return tuple(argument(f"a{i}", s, d) for i, (s, d) in enumerate(pairs))
 
@@ -58,6 +63,8 @@ class Case:
             size = concrete(shape, N)
             if i == self.index:
                 drawn[f"a{i}"] = draw.integers(4, size=size)
+            elif i == self.truth:
+                drawn[f"a{i}"] = draw.uniform(size=size) < 0.5
             else:
                 x = draw.uniform(self.low, self.high, size)
                 drawn[f"a{i}"] = np.where(abs(x) < 0.1, x + 0.3, x)
@@ -67,7 +74,9 @@ class Case:
 def case(*shapes: Shape, **options: Any) -> Case:
     """A case; what is no field of it is an attribute of the operation."""
     known = {
-        k: options.pop(k) for k in ("fixed", "index", "low", "high") if k in options
+        k: options.pop(k)
+        for k in ("fixed", "index", "truth", "low", "high")
+        if k in options
     }
     return Case(shapes, tuple(options.items()), **known)
 
@@ -100,6 +109,14 @@ def along(*shapes: Shape, **options: Any) -> list[Case]:
     return [case(*shapes, axis=1, **options), case(*turned, axis=0, **options)]
 
 
+def function(body: Value) -> dict[str, Any]:
+    """The attributes of an elementwise function of x."""
+    made = slope_of(body, "x", keep=False)
+    return {"body": made.body, "slope": made.slope, "names": ("x",)}
+
+
+SILU = function(ops.scalar("x") * sigmoid(ops.scalar("x")))
+
 CASES: dict[str, list[Case]] = {
     "add": pairs(),
     "sub": pairs(),
@@ -110,17 +127,31 @@ CASES: dict[str, list[Case]] = {
     "exp": single(),
     "log": single(low=0.2),
     "log1p": single(low=-0.7),
+    "expm1": single(),
+    "sqrt": single(low=0.2),
+    "sin": single(),
+    "cos": single(),
+    "erf": single(),
     "abs": single(),
     "sign": single(),
     "floor": single(),
     "relu": single(),
     "tanh": single(),
     "sigmoid": single(),
+    "softplus": single(),
+    "minimum": pairs(),
+    "maximum": pairs(),
+    "where": [case(ROWS, ROWS, ROWS, truth=0), case(ROWS, (), ROWS, truth=0)],
+    "pointwise": [case(ROWS, **SILU), case(COLUMNS, **SILU)],
     "softmax": along(ROWS),
     "log_softmax": along(ROWS),
     "logsumexp": [*along(ROWS, keep=True), *along(ROWS, keep=False)],
     "greater": pairs(),
+    "less": pairs(),
+    "greater_equal": pairs(),
+    "less_equal": pairs(),
     "equal": pairs(),
+    "not_equal": pairs(),
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),
@@ -177,13 +208,14 @@ CASES: dict[str, list[Case]] = {
 }
 
 WITHOUT_DERIVATIVE = set(
-    "sign floor greater equal argmax place spread count share body weight_of"
+    "sign floor minimum maximum where greater less greater_equal less_equal equal"
+    " not_equal argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
 
-NEVER_EMITTED = set("sign place spread logsumexp".split())
+NEVER_EMITTED = set("place logsumexp".split())
 """Primitives that a hand-written derivative or a torch call hides from every target."""
 
 PRIMITIVE = frozenset(

@@ -397,8 +397,10 @@ def test_expand_goes_down_to_the_primitives() -> None:
 
 
 def test_expand_refuses_what_nothing_can_write() -> None:
-    with pytest.raises(AssertionError, match="no target text and no expansion: sign"):
-        expand(everything(apply("sign", X)), TORCH.primitive)
+    with pytest.raises(AssertionError, match="no target text and no expansion: place"):
+        at = argument("at", (BATCH, 1), "int")
+        placed = apply("place", ops.sum_over(X, axis=1, keep=True), X, at, axis=1)
+        expand(everything(placed), TORCH.primitive)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,21 @@
 """The activations: each word is one function of a Value.
 
-Elementwise ones take and give any shape; `softmax` joins one axis, counted within a sample.
-Formulas, kinks and NaN behaviour are those of `torch.nn.functional`.
+Elementwise ones take and give any shape, and their derivative is derived (`slope.py`); the softmaxes
+join one axis, counted within a sample. Formulas, kinks and NaN behaviour are those of
+`torch.nn.functional`.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import entry
+from specc.library.entry import Positive, entry
+
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
 
 
 @entry("activation", operands=1)
@@ -18,9 +25,49 @@ def relu(x: Value) -> Value:
 
 
 @entry("activation", operands=1)
-def tanh(x: Value) -> Value:
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
-    return ops.tanh(x)
+def leaky_relu(x: Value, slope: float) -> Value:
+    """x where x > 0, else slope x; Maas, Hannun, Ng 2013."""
+    return ops.where(ops.greater(x, 0), x, slope * x)
+
+
+@entry("activation", operands=1)
+def elu(x: Value, alpha: Positive = 1.0) -> Value:
+    """x where x > 0, else alpha (exp(x) - 1); Clevert, Unterthiner, Hochreiter 2016."""
+    return ops.where(ops.greater(x, 0), x, alpha * ops.expm1(x))
+
+
+@entry("activation", operands=1)
+def selu(x: Value) -> Value:
+    """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1); Klambauer et al. 2017."""
+    below = SELU_SCALE * SELU_ALPHA * ops.expm1(x)
+    return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
+
+
+@entry("activation", operands=1)
+def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
+    """x Phi(x), Phi the normal distribution's, or its approximation; Hendrycks, Gimpel 2016."""
+    if approximate == "none":
+        return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + ops.tanh(u))
+
+
+@entry("activation", operands=1)
+def silu(x: Value) -> Value:
+    """x sigmoid(x), also called swish; Elfwing, Uchibe, Doya 2018."""
+    return x * ops.sigmoid(x)
+
+
+@entry("activation", operands=1)
+def mish(x: Value) -> Value:
+    """x tanh(softplus(x)); Misra 2019."""
+    return x * ops.tanh(ops.softplus(x))
+
+
+@entry("activation", operands=1)
+def softplus(x: Value) -> Value:
+    """log(1 + exp(x)), without overflow."""
+    return ops.softplus(x)
 
 
 @entry("activation", operands=1)
@@ -30,9 +77,39 @@ def sigmoid(x: Value) -> Value:
 
 
 @entry("activation", operands=1)
+def tanh(x: Value) -> Value:
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return ops.tanh(x)
+
+
+@entry("activation", operands=1)
+def hard_tanh(x: Value) -> Value:
+    """x where |x| < 1, else its sign; of slope 0 from there on."""
+    return ops.where(ops.less(ops.abs(x), 1), x, ops.sign(x))
+
+
+@entry("activation", operands=1)
+def hard_sigmoid(x: Value) -> Value:
+    """x / 6 + 1/2 where |x| < 3, else 0 or 1; of slope 0 from there on."""
+    return ops.where(ops.less(ops.abs(x), 3), x / 6 + 0.5, (ops.sign(x) + 1) / 2)
+
+
+@entry("activation", operands=1)
+def softsign(x: Value) -> Value:
+    """x / (1 + |x|)."""
+    return x / (1 + ops.abs(x))
+
+
+@entry("activation", operands=1)
 def softmax(x: Value, axis: int = -1) -> Value:
     """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one."""
     return ops.softmax(x, axis=len(x.shape) - 1)
+
+
+@entry("activation", operands=1)
+def log_softmax(x: Value, axis: int = -1) -> Value:
+    """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one."""
+    return ops.log_softmax(x, axis=len(x.shape) - 1)
 
 
 @entry("activation", operands=1)

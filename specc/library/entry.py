@@ -131,6 +131,14 @@ class Entry:
     """How many leading parameters of `make` are values of the network, not arguments."""
     later: tuple[tuple[str, str], ...] = ()
     """Arguments that this version cannot lower, each with the default that it has anyway."""
+    defined: bool = False
+    """Whether the spec defines it."""
+
+    @property
+    def function(self) -> str:
+        """What an emitted module calls its function, where it has one."""
+        ends = self.name.endswith(f"_{self.kind}")
+        return f"{self.name}_{self.kind}" if self.defined and not ends else self.name
 
     @property
     def arguments(self) -> tuple[Argument, ...]:

@@ -14,6 +14,7 @@ from specc import ops
 from specc.ir import Value
 from specc.library.entry import Count, Of, ShapeError, Use, entry, use
 from specc.library.initializers import Fans
+from specc.slope import activated
 
 Shape = tuple[int, ...]
 Initializer = Annotated[Use, Of("initializer")]
@@ -96,5 +97,15 @@ class Activation(Layer):
         return shape
 
     def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
-        value: Value = self.use(x)
-        return value
+        if "axis" in dict(self.use.arguments):
+            value: Value = self.use(x)
+            return value
+        return activated(self.use, x)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Name the parts of its formula that its derivative reads again."""
+        if "axis" in dict(self.use.arguments):
+            return ()
+        made = activated(self.use, ops.scalar("x"))
+        return made.attribute("names")[1:] if made.op == "pointwise" else ()

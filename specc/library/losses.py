@@ -6,9 +6,12 @@ is computed from the logits in one stable formula, and predictions stay probabil
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import ShapeError, entry
+from specc.library.entry import Positive, ShapeError, entry
+from specc.slope import pointwise
 
 _COMMON = (("reduction", "mean"),)
 
@@ -20,6 +23,31 @@ def mse(prediction: Value, target: Value, half: bool = False) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
+
+
+@entry("loss", operands=2, later=_COMMON)
+def mae(prediction: Value, target: Value) -> Value:
+    """mean |p - t| over all elements; of slope 0 where they are equal."""
+    return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
+
+
+@entry("loss", operands=2, later=_COMMON)
+def huber(prediction: Value, target: Value, delta: Positive = 1.0) -> Value:
+    """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2); Huber 1964."""
+
+    def element(p: Value, t: Value) -> Value:
+        size = ops.abs(p - t)
+        far = delta * (size - 0.5 * delta)
+        return ops.where(ops.less(size, delta), 0.5 * (p - t) ** 2, far)
+
+    return of_elements(element, prediction, target)
+
+
+def of_elements(
+    element: Callable[[Value, Value], Value], prediction: Value, target: Value
+) -> Value:
+    """The mean of what `element` gives for each prediction and target; its slope is derived."""
+    return ops.mean(pointwise(element, prediction, target))
 
 
 @entry("loss", operands=2, later=_COMMON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import Program, Value, rewrite
+from specc.ir import Program, Value, owned, rewrite
 from specc.ops import OPS
 
 
@@ -16,7 +16,9 @@ def expand(program: Program, primitive: frozenset[str]) -> Program:
             return value
         expansion = OPS[value.op].expansion
         assert expansion is not None, f"no target text and no expansion: {value.op}"
-        made = expansion(*value.args, **dict(value.attrs))
+        made = owned(
+            expansion(*value.args, **dict(value.attrs)), value.args, value.origins
+        )
         return replace(
             made, name=value.name, origins=value.origins, derivation=value.derivation
         )

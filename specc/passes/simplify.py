@@ -5,10 +5,16 @@ A scalar factor of an array comes second, which is where the later passes look f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
+from specc.functions import FUNCTIONS
 from specc.ir import Program, Value, constant, is_constant, rewrite
+from specc.ops import apply
+
+NUMERIC = frozenset(
+    "exp log log1p expm1 sqrt abs sign sin cos tanh sigmoid softplus erf floor".split()
+)
+"""The operations of one number that are called as in expressions of a spec."""
 
 FOLDED: dict[str, Callable[..., float]] = {
     "add": lambda a, b: a + b,
@@ -17,9 +23,32 @@ FOLDED: dict[str, Callable[..., float]] = {
     "div": lambda a, b: a / b,
     "pow": lambda a, b: float(a**b),
     "neg": lambda a: -a,
-    "exp": math.exp,
-    "floor": math.floor,
+    "greater": lambda a, b: a > b,
+    "less": lambda a, b: a < b,
+    "greater_equal": lambda a, b: a >= b,
+    "less_equal": lambda a, b: a <= b,
+    "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
+    "where": lambda condition, a, b: a if condition else b,
+    "minimum": min,
+    "maximum": max,
+    "square": lambda a: a * a,
+    "relu": lambda a: max(a, 0),
+    **{op: FUNCTIONS[op][0] for op in sorted(NUMERIC)},
 }
+
+
+def _folded(value: Value) -> Value:
+    """Compute with numbers, unless that gives none."""
+    numbers = (arg.attribute("value") for arg in value.args)
+    try:
+        return constant(FOLDED[value.op](*numbers))
+    except (ZeroDivisionError, ValueError):
+        return value
+
+
+ELEMENTWISE = FOLDED.keys() | {"pointwise"}
+"""The operations whose result is of the shape of an operand."""
 
 
 def simplify(program: Program) -> Program:
@@ -30,7 +59,7 @@ def simplify(program: Program) -> Program:
 def _simpler(value: Value) -> Value:
     args = value.args
     if value.op in FOLDED and all(is_constant(arg) for arg in args):
-        return constant(FOLDED[value.op](*(arg.attribute("value") for arg in args)))
+        return _folded(value)
     match value.op:
         case "add" if is_constant(args[1], 0):
             return args[0]
@@ -46,10 +75,54 @@ def _simpler(value: Value) -> Value:
             return args[0]
         case "mul" if is_constant(args[0], -1):
             return -args[1]
+        case "mul" if is_constant(args[1]) and _is_part(args[0]):
+            part, n = args[0].args
+            return _simpler(part * args[1]) / n
+        case "mul" if is_constant(args[0]) and _is_part(args[1]):
+            part, n = args[1].args
+            return _simpler(part * args[0]) / n
         case "mul" if args[1].shape and not args[0].shape:
             return args[1] * args[0]
+        case "count" if _counted(args[0]) is not args[0]:
+            return apply("count", _counted(args[0]))
+        case "mul" | "where" if any(map(_is_spread, args)):
+            return _of_one_number(value)
+        case "neg" if _is_spread(args[0]):
+            dy, x = args[0].args
+            return apply("spread", -dy, x, axis=None, keep=False)
         case "neg" if args[0].op == "neg":
             return args[0].args[0]
         case "transpose" if args[0].op == "transpose":
             return args[0].args[0]
     return value
+
+
+def _counted(x: Value) -> Value:
+    """Find what an elementwise expression is made of, which has as many elements."""
+    while x.op in ELEMENTWISE and not x.name:
+        same = [arg for arg in x.args if arg.shape == x.shape]
+        if not same:
+            break
+        x = same[0]
+    return x
+
+
+def _is_part(value: Value) -> bool:
+    """Tell whether it is a number over how many elements there are."""
+    return value.op == "div" and is_constant(value.args[0]) and not value.shape
+
+
+def _is_spread(value: Value) -> bool:
+    return value.op == "spread" and value.attribute("axis") is None
+
+
+def _of_one_number(value: Value) -> Value:
+    """Let one number stand for an array of it, where the other operand has the shape."""
+    args = tuple(arg.args[0] if _is_spread(arg) else arg for arg in value.args)
+    if value.op == "where":
+        return apply("where", *args) if args[0].shape else value
+    a, b = args if value.args[1].op != "spread" else args[::-1]
+    if b.shape:
+        return b * a
+    spread = next(arg for arg in value.args if _is_spread(arg))
+    return apply("spread", a * b, spread.args[1], axis=None, keep=False)

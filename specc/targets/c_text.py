@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.targets.numpy_text import NUMPY
-from specc.targets.text import INFIX, Text
+from specc.targets.text import ATOM, CHOICE, COMPARISON, INFIX, PRODUCT, SUM, Text
 
 TENSOR: dict[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
@@ -17,6 +17,11 @@ TENSOR: dict[str, Text] = {
     "log": Text("vlog({0})"),
     "log1p": Text("vlog1p({0})"),
     "abs": Text("vabs({0})"),
+    **{op: Text(f"v{op}({{0}})") for op in "expm1 sqrt sin cos erf sign floor".split()},
+    "minimum": Text("vmin({0}, {1})"),
+    "maximum": Text("vmax({0}, {1})"),
+    "where": Text("pick({0}, {1}, {2})"),
+    "spread": Text("fill({0})"),
     "square": Text("square({0})"),
     "pow": Text("vpow({0}, {1})"),
     "relu": Text("activated(RELU, {0})"),
@@ -25,8 +30,10 @@ TENSOR: dict[str, Text] = {
     "relu_backward": Text("through(RELU, {0}, {1})"),
     "tanh_backward": Text("through(TANH, {0}, {1})"),
     "sigmoid_backward": Text("through(SIGMOID, {0}, {1})"),
-    "greater": Text("HOLDS({0} > {1})"),
-    "equal": Text("HOLDS({0} == {1})"),
+    **{
+        op: Text(f"HOLDS({INFIX[op][0]})", ATOM, INFIX[op][2])
+        for op in "greater less greater_equal less_equal equal not_equal".split()
+    },
     # Of a row: one number for each sample.
     "logsumexp": Text("logsumexp({0}, {width})"),
     "argmax": Text("argmax({0}, {width})"),
@@ -46,10 +53,19 @@ TENSOR: dict[str, Text] = {
 }
 
 SCALAR: dict[str, Text] = {
-    **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
+    **{op: Text(*pattern) for op, pattern in INFIX.items()},
     "pow": Text("pow({0}, {1})"),
-    "exp": Text("exp({0})"),
-    "floor": Text("floor({0})"),
+    **{
+        op: Text(f"{op}({{0}})")
+        for op in "exp log log1p expm1 sqrt sin cos tanh erf floor".split()
+    },
+    "abs": Text("fabs({0})"),
+    "sign": Text("({0} > 0) - ({0} < 0)", SUM, (SUM,)),
+    "relu": Text("fmax({0}, 0)"),
+    "sigmoid": Text("1 / (1 + exp(-{0}))", PRODUCT, (ATOM,)),
+    "minimum": Text("fmin({0}, {1})"),
+    "maximum": Text("fmax({0}, {1})"),
+    "where": Text("{0} ? {1} : {2}", CHOICE, (COMPARISON, COMPARISON, COMPARISON)),
 }
 
 C = replace(

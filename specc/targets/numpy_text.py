@@ -21,7 +21,7 @@ from specc.targets.text import (
 
 _METHOD = (ATOM, FREE, FREE)
 
-HELPERS = ("sigmoid", "softmax", "log_softmax")
+HELPERS = ("sigmoid", "softmax", "log_softmax", "erf")
 """The operations that a module defines as functions, where it calls them."""
 
 ARRAY: dict[str, Text] = {
@@ -30,6 +30,15 @@ ARRAY: dict[str, Text] = {
     "log": Text("np.log({0})"),
     "log1p": Text("np.log1p({0})"),
     "abs": Text("np.abs({0})"),
+    **{
+        op: Text(f"np.{op}({{0}})")
+        for op in "expm1 sqrt sin cos sign floor".split()
+    },
+    "softplus": Text("np.logaddexp({0}, 0)"),
+    "minimum": Text("np.minimum({0}, {1})"),
+    "maximum": Text("np.maximum({0}, {1})"),
+    "where": Text("np.where({0}, {1}, {2})"),
+    "spread": Text("np.full_like({1}, {0})"),
     "relu": Text("np.maximum({0}, 0)"),
     "tanh": Text("np.tanh({0})"),
     **{op: Text(f"{op}({{0}})") for op in HELPERS},

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, FREE = range(7)
+ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, CHOICE, FREE = range(8)
 """How tightly an expression binds, tightest first; FREE asks nothing of an operand."""
 
 
@@ -46,14 +46,29 @@ INFIX = {
     "pow": ("{0} ** {1}", POWER, (ATOM, POWER)),
     "neg": ("-{0}", NEGATION, (POWER,)),
     "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
+    "less": ("{0} < {1}", COMPARISON, (SUM, SUM)),
+    "greater_equal": ("{0} >= {1}", COMPARISON, (SUM, SUM)),
+    "less_equal": ("{0} <= {1}", COMPARISON, (SUM, SUM)),
     "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
+    "not_equal": ("{0} != {1}", COMPARISON, (SUM, SUM)),
 }
 """What Python writes with a sign, of arrays and of numbers."""
 
 NUMBERS: Mapping[str, Text] = {
-    **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "pow", "neg")},
-    "exp": Text("math.exp({0})"),
-    "floor": Text("math.floor({0})"),
+    **{op: Text(*pattern) for op, pattern in INFIX.items()},
+    **{
+        op: Text(f"math.{op}({{0}})")
+        for op in "exp log log1p expm1 sqrt sin cos tanh erf floor".split()
+    },
+    "abs": Text("abs({0})"),
+    "sign": Text("math.copysign({0} != 0, {0})"),
+    "relu": Text("max({0}, 0)"),
+    "sigmoid": Text("1 / (1 + math.exp(-{0}))", PRODUCT, (POWER,)),
+    "minimum": Text("min({0}, {1})"),
+    "maximum": Text("max({0}, {1})"),
+    "where": Text(
+        "{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, COMPARISON)
+    ),
 }
 """What computes with single numbers in Python."""
 

@@ -38,6 +38,11 @@ TENSOR: dict[str, Text] = {
     "log": _unary("log"),
     "log1p": _unary("log1p"),
     "abs": _unary("abs"),
+    **{op: _unary(op) for op in "expm1 sqrt sin cos erf sign floor".split()},
+    "minimum": Text("{0}.clamp_max({1})", ATOM, _METHOD),
+    "maximum": Text("{0}.clamp_min({1})", ATOM, _METHOD),
+    "where": Text("torch.where({0}, {1}, {2})"),
+    "spread": Text("torch.full_like({1}, {0})", into="{out}.copy_({0})"),
     "relu": Text(
         "{0}.relu()", ATOM, _METHOD, "torch.clamp_min({0}, 0, out={out})", ".relu_()"
     ),
@@ -55,8 +60,10 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         "torch.log_softmax({0}, dim={axis}, out={out})",
     ),
-    "greater": Text(*INFIX["greater"]),
-    "equal": Text(*INFIX["equal"]),
+    **{
+        op: Text(*INFIX[op])
+        for op in "greater less greater_equal less_equal equal not_equal".split()
+    },
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
     "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
     "minus_one_hot": Text(
