@@ -273,7 +273,7 @@ class Algebra:
     def _over_one(self, terms: list[tuple[float, Value]]) -> Value | None:
         """Bring terms over one denominator, where the numerators then cancel."""
         apart = [(c, self.factors(term)[1]) for c, term in terms]
-        for base in apart[0][1]:
+        for base in dict.fromkeys(b for _, found in apart for b in found):
             powers = [found.get(base, 0) for _, found in apart]
             if base.op not in ("add", "sub") or max(powers) - min(powers) != 1:
                 continue

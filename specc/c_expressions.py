@@ -94,6 +94,7 @@ class Expressions:
             kept = [
                 self._lanes(arg, made, arg in self.inside, sums)[0] for arg in (b, a)
             ]
+            kept[1] = kept[1] if a.shape else f"fill({kept[1]})"
             return f"keep({', '.join(kept)})", ATOM
         rule = C.tensor[value.op]
         if value.op == "pow" and is_whole(value.args[1]):

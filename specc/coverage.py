@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from specc.derive import Derived
 from specc.diagnostics import Diagnostic, error, quoted
-from specc.ir import Program, Value
+from specc.ir import Program, Value, of_arrays
 from specc.lower import identifier
 from specc.model import Model
 from specc.ops import OPS
@@ -42,8 +42,7 @@ def _finding(
 
 def _lacking(value: Value, target: Target) -> Iterator[str]:
     """Name the operations that a Value comes down to and the target has no line for."""
-    arrays = bool(value.args and value.args[0].shape)
-    table = target.tensor if arrays else target.scalar
+    table = target.tensor if of_arrays(value) else target.scalar
     if value.op in table or value.op in ("input", "const", "count"):
         return
     expansion = OPS[value.op].expansion

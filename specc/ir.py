@@ -104,6 +104,11 @@ def named(value: Value, name: str) -> Value:
     return replace(value, name=name)
 
 
+def of_arrays(value: Value) -> bool:
+    """Tell whether an operation computes with arrays, else with single numbers."""
+    return any(arg.shape for arg in value.args)
+
+
 def is_constant(value: Value, number: float | None = None) -> bool:
     """Tell whether `value` is a number, or that number."""
     return value.op == "const" and number in (None, value.attribute("value"))

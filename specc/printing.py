@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from specc.ir import BATCH, Origin, Program, Value, is_constant
+from specc.ir import BATCH, Origin, Program, Value, is_constant, of_arrays
 from specc.passes.buffers import VIEWS
 from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
 
@@ -221,7 +221,7 @@ class _Printer:
             return self._share(*value.args), ATOM
         if value.op in VIEWS and self.target.workspace:
             return self._view(value), ATOM
-        table = self.target.tensor if value.args[0].shape else self.target.scalar
+        table = self.target.tensor if of_arrays(value) else self.target.scalar
         return self._formula(value, table), table[value.op].binds
 
     def _formula(self, value: Value, table: Mapping[str, Text]) -> str:

@@ -169,6 +169,8 @@ def _settled(found: Value, algebra: Algebra) -> Value:
     new: dict[Value, Value] = {}
     for value in in_order([found]):
         args = [new[arg] for arg in value.args]
+        if value.op in ("add", "sub") or any(arg.op == "const" for arg in args):
+            args = [_chosen(arg, value, algebra) for arg in args]
         choice = next((i for i, arg in enumerate(args) if _is_of_numbers(arg)), None)
         if choice is None and all(a is b for a, b in zip(args, value.args, strict=True)):
             new[value] = value
@@ -182,6 +184,13 @@ def _settled(found: Value, algebra: Algebra) -> Value:
             ]
             new[value] = algebra.apply("where", condition, *made)
     return new[found]
+
+
+def _chosen(value: Value, by: Value, algebra: Algebra) -> Value:
+    """Make a choice between 1 and 0 of what holds: as a number it has no known type."""
+    if value.dtype != "bool" or by.op not in ("add", "sub", "mul", "div"):
+        return value
+    return algebra.make("where", value, algebra.number(1), algebra.number(0))
 
 
 def _op(value: Value) -> str:

@@ -1,0 +1,184 @@
+"""`def activation`, `def loss`, `def schedule`: derived gradients against autograd, and their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from specc import ops
+from specc.define import formula, known_defaults
+from specc.derivation import mathematics
+from specc.parser import parse
+from specc.slope import slope_of
+from specc.source import Source
+from specc.syntax import Definition as Written
+from tests.conftest import Goldens
+from tests.definitions import DEFINITIONS, spec_of
+from tests.modules import changed, compiled, module_of_spec
+from tests.specs import codes, spec
+
+SLOPES = Path(__file__).parent / "definitions.expected"
+BY_GRADIENT = [name for name, d in DEFINITIONS.items() if d.kind != "schedule"]
+SCHEDULES = [name for name, d in DEFINITIONS.items() if d.kind == "schedule"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def batch(positive: bool, count: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
+    draw = torch.Generator().manual_seed(count)
+    x = torch.randn(count, 4, dtype=torch.float64, generator=draw)
+    y = torch.randn(count, 3, dtype=torch.float64, generator=draw)
+    return x, torch.sigmoid(y) if positive else y
+
+
+def errors(name: str, net: Any) -> float:
+    """How far loss and gradients are from autograd's, relative to the largest gradient."""
+    definition = DEFINITIONS[name]
+    x, y = batch(definition.positive)
+    p = {k: v.detach().clone().requires_grad_() for k, v in net.parameters.items()}
+    x = x.requires_grad_()
+    act = definition.torch if definition.kind == "activation" else torch.tanh
+    hidden = act(x @ p["linear1.weight"].T + p["linear1.bias"])
+    found = hidden @ p["linear2.weight"].T + p["linear2.bias"]
+    if definition.positive:
+        found = torch.sigmoid(found)
+    if definition.kind == "loss":
+        loss = definition.torch(found, y).mean()
+    else:
+        loss = ((found - y) ** 2).mean()
+    loss.backward()
+    value, gradients = net.loss_and_gradients(x.detach(), y, input_gradient=True)
+    expected = {**{k: v.grad for k, v in p.items()}, "x": x.grad}
+    scale = max(float(g.abs().max()) for g in expected.values())
+    worst = max(
+        float((gradients[k] - g).abs().max()) / scale for k, g in expected.items()
+    )
+    return max(worst, abs(value - float(loss.detach())) / max(1e-3, abs(float(loss.detach()))))
+
+
+@pytest.mark.parametrize("name", BY_GRADIENT)
+def test_a_derived_gradient_is_that_of_autograd(name: str, target: str) -> None:
+    """Loss, every parameter's gradient and the input's agree to 1e-12 in float64."""
+    text = spec_of(DEFINITIONS[name])
+    net = module_of_spec(text, target=target).Model(dtype=torch.float64)
+    assert errors(name, net) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("target", "ending", "right", "wrong"),
+    [
+        ("torch", ".py", "* (1 - s.swish1_sigmoid)", "* (1 + s.swish1_sigmoid)"),
+        ("numpy", ".py", "* (1 - s.swish1_sigmoid)", "* s.swish1_sigmoid"),
+        ("c", ".c", "(1 - load(m->swish1_sigmoid + at))", "(1)"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    target: str, ending: str, right: str, wrong: str
+) -> None:
+    text = spec_of(DEFINITIONS["swish"])
+    net = changed(text, target, (ending, right, wrong)).Model(dtype=torch.float64)
+    assert errors("swish", net) > 1e-3
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_the_same_formula_in_torch(name: str, target: str) -> None:
+    """Two hundred values of each."""
+    definition = DEFINITIONS[name]
+    text = spec_of(definition) + "train(epochs=200)\n"
+    module = module_of_spec(text, target=target)
+    t = torch.arange(200, dtype=torch.float64)
+    expected = definition.torch(0.1, t, 200.0)
+    found = torch.tensor([module.learning_rate(i) for i in range(200)]).double()
+    assert torch.allclose(found, expected, rtol=1e-6, atol=0)
+    exact = [module.learning_rate(i) for i in range(200)]
+    assert max(abs(a - float(b)) for a, b in zip(exact, expected, strict=True)) < 1e-14
+
+
+def test_what_is_derived_reads_as_a_person_writes_it(goldens: Goldens) -> None:
+    """Each definition with what is kept of it and its derivative, in a file to be read."""
+    lines = []
+    for name in BY_GRADIENT:
+        definition = DEFINITIONS[name]
+        [written] = [
+            s
+            for s in parse(Source("net.spec", spec_of(definition)))[0].statements
+            if isinstance(s, Written)
+        ]
+        operands = ["x"] if definition.kind == "activation" else ["p", "t"]
+        defaults = known_defaults(written.parameters, {})
+        assert defaults is not None
+        leaves = {
+            p.name.text: ops.scalar(o)
+            for p, o in zip(written.parameters, operands, strict=False)
+        }
+        body = formula(written.value, leaves, defaults)
+        made = slope_of(body, operands[0], keep=definition.kind == "activation")
+        lines.append(definition.text.removeprefix("def "))
+        lines += [f"    {k} = {mathematics(v)}" for k, v in made.kept]
+        lines += [f"    y = {mathematics(made.body)}", f"    dy = {mathematics(made.slope)}"]
+        lines.append("")
+    goldens.compare(SLOPES, "\n".join(lines))
+
+
+@pytest.mark.parametrize("name", ["swish", "one_cycle"])
+def test_a_definition_is_as_short_as_a_person_s(name: str) -> None:
+    text = compiled(spec_of(DEFINITIONS[name]), target="numpy")
+    if name == "swish":
+        assert text.count("np.exp") == 1  # in `sigmoid`
+        line = "s.d_linear1 = d_swish1 * (\n        s.swish1_sigmoid + 1.5 * s.swish1 * (1 - s.swish1_sigmoid)\n    )"
+        assert line in text
+    else:
+        assert "    return 0.1 * (\n" in text
+
+
+def test_a_definition_works_inside_blocks_and_under_names() -> None:
+    text = """model net
+input x: real[4]
+target y: real[3]
+param k = 2
+def activation swish(x, beta=k) = x * sigmoid(beta * x)
+block wide(n, b=1) { linear(n) swish(b) }
+layers { encoder = wide(5, 3) repeat(2) { wide(4) gate = swish } linear(3) }
+loss mse
+optimizer sgd(lr=0.1)
+"""
+    module = module_of_spec(text, target="numpy")
+    x, y = batch(False)
+    net = module.Model(dtype=torch.float64)
+    p = net.parameters
+    h = x
+    for layer, betas in (("encoder.linear1", (3,)), ("linear1", (1, 2)), ("linear2", (1, 2))):
+        h = h @ p[f"{layer}.weight"].T + p[f"{layer}.bias"]
+        for beta in betas:
+            h = h * torch.sigmoid(beta * h)
+    expected = h @ p["linear3.weight"].T + p["linear3.bias"]
+    assert torch.allclose(net.forward(x), expected, rtol=0, atol=1e-12)
+
+
+def test_names_of_definitions() -> None:
+    defined = "def loss cube(p, t) = abs(p - t)^3"
+    assert codes(spec(def_=defined, loss="loss cube")) == []
+    assert codes(spec(def_=defined)) == ["W006"]
+    assert codes(spec(def_=f"{defined}\n{defined}", loss="loss cube")) == ["E023"]
+    assert codes(spec(def_="def loss mse(p, t) = p * t")) == ["E024"]
+    assert codes(spec(def_="def activation lambda(x) = 2 * x")) == ["E025"]
+    assert codes(spec(def_=defined, layers="layers { linear(1) cube }")) == ["E010", "W006"][:1]
+    step = "def loss step(p, t) = (p - t)^4"
+    text = compiled(spec(def_=step, loss="loss step"), target="numpy")
+    assert "def step_loss(" in text
+
+
+def test_a_value_that_makes_no_sense_is_told_where_it_is_given() -> None:
+    text = "def activation root(x, k=1) = x * sqrt(k)"
+    layers = "layers { linear(4) root(-1) linear(1) }"
+    assert codes(spec(def_=text, layers=layers)) == ["E018"]
