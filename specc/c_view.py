@@ -166,7 +166,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     last, x = derived.loss.inputs[0].name, derived.forward.inputs[0].name
     printer = _printer(derived, kept)
     forward = printer.printed(derived.forward)
-    gradient = printer.printed(derived.loss_gradient)
+    gradient = printer.printed(derived.loss_gradient, masked=True)
     backward = printer.printed(derived.backward)
     by_input = printer.printed(kept.by_input)
     output = printer.printed(kept.output) if kept.output is not None else None

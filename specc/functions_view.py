@@ -311,7 +311,7 @@ def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str
     names = [value.name for value in program.inputs]
     found = {"p": "Parameters"} if place.parameters.intersection(names) else {}
     texts = [place(name) for name in names if name not in place.parameters]
-    results = [place(name) for name, value in program.outputs if value.slot]
+    results = [place(value.slot) for value in program.values if value.slot]
     if any(text.startswith("s.") for text in [*texts, *results]):
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array

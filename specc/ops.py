@@ -160,7 +160,8 @@ def _gemm(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Value:
 
 
 def _logistic(z: Value, t: Value) -> Value:
-    return mean(relu(z) - z * t + apply("log1p", exp(-apply("abs", z))))
+    right = relu(z) * (1 - t) + relu(-z) * t  # relu(z) - z t, but inf - inf where z is
+    return mean(right + apply("log1p", exp(-apply("abs", z))))
 
 
 _ERF_SLOPE = 2 / math.sqrt(math.pi)

@@ -37,9 +37,15 @@ def workspace_view(
     rows = view["rows_of_batch"].text
     fill = [f"s.{x}.copy_(x)"] if ones else []
     last_rows = f"s.{last}{turned}"
-    made_input = _input_gradient(view["input_gradient"], last, f"s.{d_last}", "self")
-    state = ", self._o" if view["has_optimizer"] else ""
     x_rows = view["rows_of_x"].text
+    given_again = given if ones else f"{x_rows}{turned}"
+    made_input = _input_gradient(
+        view["input_gradient"], last, f"s.{d_last}", "self", (x_name, given_again)
+    )
+    again = _input_gradient(
+        view["input_gradient"], last, d_last, "model", (x_name, given_again)
+    )
+    state = ", self._o" if view["has_optimizer"] else ""
     run_forward = [*fill, f"forward(self._p, s, {given}, s.{last})"]
     target = "target" if columns else "y"
     run_loss = [
@@ -59,7 +65,6 @@ def workspace_view(
     if derived.output:
         prediction = rows_of("prediction", model.output_shape)
         d_prediction = f"output_gradient({prediction}, {d_prediction})"
-    given_again = given if ones else f"{x_rows}{turned}"
     workspace = _workspace_lines(derived, view, x, ones, last)
     return {
         "workspace_lines": [Code(line) for line in workspace],
@@ -74,8 +79,7 @@ def workspace_view(
         "input_gradient_call": Code(f"{made_input}{turned}.reshape(x.shape)"),
         "input_gradient_needs_s": ", s" in made_input or "(s" in made_input,
         "autograd_input_gradient_call": Code(
-            f"{_input_gradient(view['input_gradient'], last, f'd_{last}', 'model')}"
-            f"{turned}.reshape(x.shape)"
+            f"{again}{turned}.reshape(x.shape)"
         ),
         "rate": Code(", lr" if derived.descends else ""),
         "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
@@ -147,9 +151,15 @@ def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
     )
 
 
-def _input_gradient(made: Function, last: str, d_last: str, model: str) -> str:
-    """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands."""
+def _input_gradient(
+    made: Function, last: str, d_last: str, model: str, given: tuple[str, str]
+) -> str:
+    """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands.
+
+    `given` is what the function calls the input, and where that stands.
+    """
     known = {"p": f"{model}._p", last: f"s.{last}", f"d_{last}": d_last}
+    known[given[0]] = given[1]
     arguments = [known.get(name, name) for name in names_of(made)]
     return f"input_backward({', '.join(arguments)})"
 

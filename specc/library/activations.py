@@ -84,14 +84,14 @@ def tanh(x: Value) -> Value:
 
 @entry("activation", operands=1)
 def hard_tanh(x: Value) -> Value:
-    """x where |x| < 1, else its sign; of slope 0 from there on."""
-    return ops.where(ops.less(ops.abs(x), 1), x, ops.sign(x))
+    """x, but 1 from 1 on and -1 up to -1; of slope 0 there."""
+    return _between(x, -1, 1, x, -1)
 
 
 @entry("activation", operands=1)
 def hard_sigmoid(x: Value) -> Value:
-    """x / 6 + 1/2 where |x| < 3, else 0 or 1; of slope 0 from there on."""
-    return ops.where(ops.less(ops.abs(x), 3), x / 6 + 0.5, (ops.sign(x) + 1) / 2)
+    """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there."""
+    return _between(x, -3, 3, x / 6 + 0.5, 0)
 
 
 @entry("activation", operands=1)
@@ -116,3 +116,10 @@ def log_softmax(x: Value, axis: int = -1) -> Value:
 def identity(x: Value) -> Value:
     """x itself."""
     return x
+
+
+def _between(x: Value, low: float, high: float, y: Value, least: float) -> Value:
+    """y, but 1 where x >= high and `least` where x <= low; NaN stays NaN."""
+    above = ops.apply("greater_equal", x, high)
+    below = ops.apply("less_equal", x, low)
+    return ops.where(above, 1, ops.where(below, least, y))

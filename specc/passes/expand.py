@@ -19,6 +19,8 @@ def expand(program: Program, primitive: frozenset[str]) -> Program:
         made = owned(
             expansion(*value.args, **dict(value.attrs)), value.args, value.origins
         )
+        if made in value.args:
+            return made
         return replace(
             made, name=value.name, origins=value.origins, derivation=value.derivation
         )
