@@ -179,9 +179,9 @@ class Algebra:
         found = {base: e for base, e in found.items() if e}
         rectified = {b.args[0] for b, e in found.items() if b.op == "relu" and e > 0}
         for base in list(found):
-            if base.op == "greater" and is_constant(base.args[1], 0):
-                if base.args[0] in rectified:
-                    del found[base]
+            above_0 = base.op == "greater" and is_constant(base.args[1], 0)
+            if above_0 and base.args[0] in rectified:
+                del found[base]
         for base in list(found):
             if base.op == "sign" and found[base] == 1:
                 x = base.args[0]
@@ -191,9 +191,7 @@ class Algebra:
                     found = {places.get(b, b): e for b, e in kept.items()}
         return found
 
-    def _with_known(
-        self, coefficient: float, found: Factors
-    ) -> tuple[float, Factors]:
+    def _with_known(self, coefficient: float, found: Factors) -> tuple[float, Factors]:
         """Use the name of a known product that is part of this one."""
         if self.known is None:
             return coefficient, found
@@ -282,7 +280,9 @@ class Algebra:
             above: list[tuple[float, Value]] = []
             for (c, found), power in zip(apart, powers, strict=True):
                 rest = {b: e for b, e in found.items() if b is not base}
-                times = self.terms(base) if power > min(powers) else [(1, self.number(1))]
+                times = (
+                    self.terms(base) if power > min(powers) else [(1, self.number(1))]
+                )
                 for factor, term in times:
                     whole = dict(rest)
                     for b, e in self.factors(term)[1].items():

@@ -141,11 +141,14 @@ def _of_samples(
         like = samples.get(_forward_name(value))
         if like is not None:
             return like
-    for arg in value.args:
+    waiting = list(value.args)
+    while waiting:  # what an expression is made of lies as its result does
+        arg = waiting.pop(0)
         if BATCH in arg.shape and _width(arg) == width:
             known = samples.get(_name(arg))
             if known is not None:
                 return known
+            waiting += arg.args
     made = laid(width, width in compact)
     return made
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from specc.c_arrays import Array, Arrays
 from specc.c_formatting import WIDTH
 from specc.ir import BATCH, Origin, Value
-from specc.targets.c_text import C
 from specc.printing import numbered
+from specc.targets.c_text import C
 from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}

@@ -53,10 +53,7 @@ def check(
 
     parts = Parts(tree, overrides, report)
     parts.vocabulary.lines.update(
-        {
-            s.name.text: s.span.line
-            for s in _of(tree, syntax.Block | syntax.Definition)
-        }
+        {s.name.text: s.span.line for s in _of(tree, syntax.Block | syntax.Definition)}
     )
     halves = [s for s in _of(tree, syntax.Broken) if s.word == "param" and s.name]
     known = {**params, **{s.name: s.span for s in halves}}

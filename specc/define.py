@@ -122,7 +122,7 @@ def _made(
 ) -> Value:
     if not _mentions(expr, leaves):
         value = evaluate(expr, names)
-        if isinstance(value, bool) or isinstance(value, int | float):
+        if isinstance(value, int | float):
             return constant(value)
         message = f"a definition computes with numbers, found {kind_of(value)}"
         raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
@@ -132,9 +132,7 @@ def _made(
         case syntax.Negative(operand):
             return -_as_number(_made(operand, leaves, names))
         case syntax.Binary(sign, left, right):
-            a, b = (
-                _as_number(_made(side, leaves, names)) for side in (left, right)
-            )
+            a, b = (_as_number(_made(side, leaves, names)) for side in (left, right))
             if sign in _COMPARISONS:
                 return ops.apply(_COMPARISONS[sign], a, b)
             if sign == "^" and a.op == "const":

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from specc import syntax
 from specc.advice import Written, advice
 from specc.bind import Bound
 from specc.claims import claim_names
 from specc.convert import LARGEST
-from specc import syntax
 from specc.diagnostics import (
     Diagnostic,
     did_you_mean,

@@ -1,8 +1,8 @@
 """An elementwise function -> its derivative, written as a person would.
 
 Takes an expression in one argument, gives a Slope: the derivative in the result, the argument and
-those parts of the expression that are costly and that the derivative needs again. Invariant: a
-`where` chooses between derivatives, never multiplies one that is not finite by 0; kinks are torch's.
+those parts of the expression that are costly and that the derivative needs again. Kinks are those
+of torch. Invariant: a `where` chooses between derivatives, and no infinite one is multiplied by 0.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def activated(function: Callable[[Value], Value], x: Value) -> Value:
     A function that is one operation of the table stays that one.
     """
     body = function(ops.scalar("x"))
-    if not any(arg.args for arg in body.args) and "where" != body.op:
+    if not any(arg.args for arg in body.args) and body.op != "where":
         return function(x)
     made = slope_of(body, "x")
     kept = [ops.filled(part, {"x": x}) for _, part in made.kept]
@@ -172,7 +172,9 @@ def _settled(found: Value, algebra: Algebra) -> Value:
         if value.op in ("add", "sub") or any(arg.op == "const" for arg in args):
             args = [_chosen(arg, value, algebra) for arg in args]
         choice = next((i for i, arg in enumerate(args) if _is_of_numbers(arg)), None)
-        if choice is None and all(a is b for a, b in zip(args, value.args, strict=True)):
+        if choice is None and all(
+            a is b for a, b in zip(args, value.args, strict=True)
+        ):
             new[value] = value
         elif choice is None or value.op == "where":
             new[value] = algebra.apply(value.op, *args)

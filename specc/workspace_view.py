@@ -78,9 +78,7 @@ def workspace_view(
         ),
         "input_gradient_call": Code(f"{made_input}{turned}.reshape(x.shape)"),
         "input_gradient_needs_s": ", s" in made_input or "(s" in made_input,
-        "autograd_input_gradient_call": Code(
-            f"{again}{turned}.reshape(x.shape)"
-        ),
+        "autograd_input_gradient_call": Code(f"{again}{turned}.reshape(x.shape)"),
         "rate": Code(", lr" if derived.descends else ""),
         "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
         "update_call": Code(f"update(self._p, {kept}, lr)" if over else flat),

@@ -1,4 +1,4 @@
-"""Twenty and more definitions that a user might write, with what torch makes of the same formula."""
+"""Twenty and more definitions that a user might write, and the same formulas in torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Definition:
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
-    return torch.where(condition, torch.as_tensor(a).double(), torch.as_tensor(b).double())
+    return torch.where(
+        condition, torch.as_tensor(a).double(), torch.as_tensor(b).double()
+    )
 
 
 F = torch.nn.functional
@@ -44,7 +46,9 @@ DEFINITIONS: dict[str, Definition] = {
         lambda x: x + torch.sin(2 * x) ** 2 / 2,
     ),
     "gaussian": Definition(
-        "def activation gaussian(x) = exp(-x^2)", "gaussian", lambda x: torch.exp(-(x**2))
+        "def activation gaussian(x) = exp(-x^2)",
+        "gaussian",
+        lambda x: torch.exp(-(x**2)),
     ),
     "squared_relu": Definition(
         "def activation squared_relu(x) = relu(x)^2",
@@ -52,7 +56,9 @@ DEFINITIONS: dict[str, Definition] = {
         lambda x: F.relu(x) ** 2,
     ),
     "relu6": Definition(
-        "def activation relu6(x) = min(relu(x), 6)", "relu6", lambda x: F.relu(x).clamp_max(6)
+        "def activation relu6(x) = min(relu(x), 6)",
+        "relu6",
+        lambda x: F.relu(x).clamp_max(6),
     ),
     "bent_identity": Definition(
         "def activation bent_identity(x) = (sqrt(x^2 + 1) - 1) / 2 + x",
@@ -117,11 +123,14 @@ DEFINITIONS: dict[str, Definition] = {
         "def loss focal(p, t, gamma=2) ="
         " -t * (1 - p)^gamma * log(p) - (1 - t) * p^gamma * log(1 - p)",
         "focal",
-        lambda p, t: -t * (1 - p) ** 2 * torch.log(p) - (1 - t) * p**2 * torch.log(1 - p),
+        lambda p, t: -t * (1 - p) ** 2 * torch.log(p)
+        - (1 - t) * p**2 * torch.log(1 - p),
         positive=True,
     ),
     "poisson": Definition(
-        "def loss poisson(p, t) = exp(p) - t * p", "poisson", lambda p, t: torch.exp(p) - t * p
+        "def loss poisson(p, t) = exp(p) - t * p",
+        "poisson",
+        lambda p, t: torch.exp(p) - t * p,
     ),
     "charbonnier": Definition(
         "def loss charbonnier(p, t, eps=1e-3) = sqrt((p - t)^2 + eps^2)",

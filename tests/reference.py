@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from specc.model import Model, Node
 
+
 class HardSigmoid(nn.Module):
     """relu6(x + 3) / 6: torch's own derivative has a sixth in float32 in every dtype."""
 

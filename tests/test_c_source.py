@@ -30,6 +30,7 @@ import pytest
 
 from specc.compiler import compile_source
 from specc.library import VOCABULARY
+from tests.definitions import DEFINITIONS
 from tests.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.modules import checked as analysed
 from tests.test_fit import GROWING, TRACES, VARIANTS, ruled
@@ -39,7 +40,21 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 OPTIMIZED = ["-O2", "-O0", "-Os", "-O0"]
 SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-LIBM = {"cos", "exp", "floor", "log", "log1p", "pow", "sqrt", "tanh"}
+LIBM = {
+    *(
+        "cos",
+        "erf",
+        "exp",
+        "expm1",
+        "floor",
+        "log",
+        "log1p",
+        "pow",
+        "sin",
+        "sqrt",
+        "tanh",
+    )
+}
 """All that a net may ask of a library, beside what a compiler asks for itself."""
 ASKED_BY_COMPILERS = {"memcmp", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
@@ -56,13 +71,13 @@ def spec(
     more: str = "",
 ) -> str:
     return f"""model net
+{more}
 input x: {x}
 target y: {y}
 layers {{ {layers} }}
 loss {loss}
 optimizer sgd({sgd})
 train(epochs=3, {train})
-{more}
 """
 
 
@@ -71,7 +86,25 @@ CLASSES = {"loss": "cross_entropy", "y": "int[]"}
 STARTS = """xavier_uniform xavier_normal(truncated=true) he_uniform he_normal(mode=fan_out) uniform
 normal(mean=0.1) normal(truncated=true) constant(0.1) zeros ones torch_default orthogonal""".split()
 
+DEFINED = "\n".join(
+    definition.text
+    for definition in DEFINITIONS.values()
+    if definition.kind == "activation"
+)
+USED = " ".join(
+    f"linear({2 + i % 5}) {definition.use}"
+    for i, definition in enumerate(DEFINITIONS.values())
+    if definition.kind == "activation"
+)
+
 SPECS = {
+    "every activation": spec(
+        "linear(5) leaky_relu(0.1) linear(17) elu linear(4) selu linear(6) gelu linear(3)"
+        " gelu(approximate=tanh) linear(5) silu linear(2) mish linear(5) softplus linear(7)"
+        " hard_tanh linear(5) hard_sigmoid linear(4) softsign linear(5) log_softmax linear(3)",
+        loss="huber(delta=0.5)",
+    ),
+    "definitions": spec(f"{USED} linear(3)", loss="mae", more=DEFINED),
     "widths 1 to 5": spec(
         "linear(1) relu linear(2) tanh linear(3) sigmoid linear(4) relu linear(5)",
         x="real[1]",
@@ -517,6 +550,8 @@ SANITIZED_SPECS = {
     "a panel of few rows": ("64", "double"),
     "a wide layer before a narrow one": ("32", "float"),
     "starts": ("0", "double"),
+    "every activation": ("64", "float"),
+    "definitions": ("32", "double"),
 }
 
 

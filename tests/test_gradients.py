@@ -70,7 +70,10 @@ SPECS = {
     "wide_silu": spec("linear(150) silu linear(140) gelu linear(3) mish"),
     "activations_of_activations": spec("silu gelu elu linear(4) mish mish linear(3)"),
     "axes_silu": spec(
-        "linear(6) silu linear(2) elu", loss="mae", shape="real[4, 3]", target="real[4, 2]"
+        "linear(6) silu linear(2) elu",
+        loss="mae",
+        shape="real[4, 3]",
+        target="real[4, 2]",
     ),
     "softmax_between": spec("linear(6) softmax linear(3)"),
     "softmax_last": spec("linear(6) tanh linear(3) softmax"),

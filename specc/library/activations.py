@@ -1,6 +1,6 @@
 """The activations: each word is one function of a Value.
 
-Elementwise ones take and give any shape, and their derivative is derived (`slope.py`); the softmaxes
+Elementwise ones take and give any shape, and their derivative is derived (`slope.py`); softmaxes
 join one axis, counted within a sample. Formulas, kinks and NaN behaviour are those of
 `torch.nn.functional`.
 """

@@ -30,10 +30,7 @@ ARRAY: dict[str, Text] = {
     "log": Text("np.log({0})"),
     "log1p": Text("np.log1p({0})"),
     "abs": Text("np.abs({0})"),
-    **{
-        op: Text(f"np.{op}({{0}})")
-        for op in "expm1 sqrt sin cos sign floor".split()
-    },
+    **{op: Text(f"np.{op}({{0}})") for op in "expm1 sqrt sin cos sign floor".split()},
     "softplus": Text("np.logaddexp({0}, 0)"),
     "minimum": Text("np.minimum({0}, {1})"),
     "maximum": Text("np.maximum({0}, {1})"),

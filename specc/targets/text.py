@@ -66,9 +66,7 @@ NUMBERS: Mapping[str, Text] = {
     "sigmoid": Text("1 / (1 + math.exp(-{0}))", PRODUCT, (POWER,)),
     "minimum": Text("min({0}, {1})"),
     "maximum": Text("max({0}, {1})"),
-    "where": Text(
-        "{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, COMPARISON)
-    ),
+    "where": Text("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, COMPARISON)),
 }
 """What computes with single numbers in Python."""
 
