@@ -17,20 +17,26 @@ FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 @entry("loss", operands=2, later=_COMMON)
 def mse(prediction: Value, target: Value, half: bool = False) -> Value:
-    """mean (p - t)^2 over all elements; `half=true` halves it."""
+    """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2, later=_COMMON)
 def binary_cross_entropy(prediction: Value, target: Value) -> Value:
-    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits."""
+    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits.
+
+    Source: torch.nn.BCEWithLogitsLoss.
+    """
     return ops.binary_cross_entropy(prediction, target)
 
 
 @entry("loss", operands=2, later=(*_COMMON, ("label_smoothing", "0")))
 def cross_entropy(prediction: Value, target: Value) -> Value:
-    """mean logsumexp(z) - z[t], z the logits over the classes, t the class."""
+    """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
+
+    Source: torch.nn.CrossEntropyLoss.
+    """
     return ops.cross_entropy(prediction, target)
 
 
