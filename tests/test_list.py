@@ -223,3 +223,9 @@ def test_without_a_terminal_there_is_no_colour() -> None:
     )
     assert done.returncode == 0 and "\x1b" not in done.stdout
     assert done.stdout == listing(items(), "full", 80)
+
+
+def test_the_help_names_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--help"]) == 0
+    words = set(re.findall(r"\w+", capsys.readouterr().out))
+    assert set(HEADINGS.values()) <= words
