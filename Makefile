@@ -28,8 +28,8 @@ bench: $(READY)  ## one pinned core; give it an idle machine
 bench-all: $(BENCH_READY)  ## every target beside its peers, plots in benchmarks/out; half an hour
 	$(BENCH)/python benchmarks/compare.py --check
 
-golden: $(READY)  ## write generated/ anew; read the difference before committing it
-	$(BIN)/python -m pytest tests/test_golden.py --update-golden
+golden: $(READY)  ## write generated/ and docs/reference.md anew; read the difference before committing it
+	$(BIN)/python -m pytest tests/test_golden.py tests/test_list.py --update-golden
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

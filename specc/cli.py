@@ -16,7 +16,7 @@ import click
 from specc import __version__
 from specc.compiler import STAGES, TARGETS
 from specc.source import Unreadable
-from specc.terminal import FORMATS, message, report_bug, show
+from specc.terminal import FORMATS, LISTINGS, message, report_bug, show
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -210,3 +210,29 @@ def train(
     from specc.train import train_command
 
     return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
+
+
+@commands.command("list")
+@click.argument("names", nargs=-1, metavar="[KIND|WORD]...")
+@click.option(
+    "--output-format",
+    type=click.Choice(LISTINGS),
+    default=LISTINGS[0],
+    help="How words are printed.",
+)
+def list_(names: Sequence[str], output_format: str) -> int:
+    """Tell the words of the language, with their arguments and sources.
+
+    Kinds are layers, activations, initializers, losses, optimizers, schedules, metrics,
+    data, settings and functions.
+    """
+    from specc.vocabulary_listing import UnknownWord, chosen, listing, reference
+
+    if output_format == "markdown" and not names:
+        click.echo(reference(), nl=False)
+        return FINE
+    try:
+        click.echo(listing(chosen(names), output_format), nl=False)
+    except UnknownWord as problem:
+        raise click.UsageError(str(problem)) from None
+    return FINE

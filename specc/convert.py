@@ -14,7 +14,7 @@ from specc import syntax
 from specc.diagnostics import Invalid, did_you_mean, either, error, quoted
 from specc.evaluate import UNKNOWN, Value, kind_of
 from specc.functions import CONSTANTS
-from specc.library.entry import Argument, spelled
+from specc.library.entry import Argument, Use, spelled
 
 LARGEST = (2 - 2**-23) * 2.0**127
 """The largest number in float32, in which modules compute unless they are told otherwise."""
@@ -35,6 +35,12 @@ def choices(argument: Argument) -> tuple[str, ...]:
         if get_origin(option) is Literal:
             return get_args(option)
     return ()
+
+
+def described(argument: Argument) -> tuple[str, ...]:
+    """Give what the values of an argument are called, but for an entry of its kind."""
+    options = [option for option in alternatives(argument.type) if option is not Use]
+    return tuple(text for option in options for text in _described(option))
 
 
 def refuse_word(argument: Argument, word: syntax.Word) -> None:

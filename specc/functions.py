@@ -43,3 +43,25 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "where": (lambda condition, a, b: a if condition else b, 3),
 }
 """Every function of the language, with its number of arguments."""
+
+FORMULAS = {
+    "exp(x)": "e^x.",
+    "log(x)": "The natural logarithm of x.",
+    "log1p(x)": "log(1 + x), exact near 0.",
+    "expm1(x)": "e^x - 1, exact near 0.",
+    "sqrt(x)": "The square root of x.",
+    "abs(x)": "|x|.",
+    "sign(x)": "-1, 0 or 1.",
+    "sin(x)": "The sine of x, in radians.",
+    "cos(x)": "The cosine of x, in radians.",
+    "tanh(x)": "The hyperbolic tangent of x.",
+    "sigmoid(x)": "1 / (1 + exp(-x)).",
+    "softplus(x)": "log(1 + exp(x)).",
+    "relu(x)": "max(x, 0).",
+    "erf(x)": "The error function, 2 / sqrt(pi) times the integral of exp(-t^2) to x.",
+    "min(a, b)": "The smaller of the two.",
+    "max(a, b)": "The larger of the two.",
+    "floor(x)": "The largest whole number that is at most x.",
+    "where(condition, a, b)": "a where the condition holds, else b.",
+}
+"""How each function is called, and what it gives: what `specc list functions` says."""

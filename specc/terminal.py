@@ -15,6 +15,8 @@ import click
 from specc import __version__
 
 FORMATS = ("full", "concise", "json", "github")
+LISTINGS = ("full", "concise", "json", "markdown")
+"""How findings are printed, and how `specc list` prints words; the first is the default."""
 
 
 def message(text: str, severity: str = "") -> None:

@@ -48,6 +48,11 @@ def test_findings_import_nothing_heavy(tmp_path: Path) -> None:
     assert code == 1 and not names & HEAVY
 
 
+def test_list_imports_little() -> None:
+    code, names = loaded(["list"])
+    assert code == 0 and "specc" in names and not names & (HEAVY | {"jinja2", "black"})
+
+
 def test_help_imports_little() -> None:
     code, names = loaded(["--help"])
     assert code == 0 and not names & (HEAVY | {"lark", "jinja2", "black"})

@@ -20,32 +20,41 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 
 @entry("activation", operands=1)
 def relu(x: Value) -> Value:
-    """max(x, 0), of slope 0 at 0."""
+    """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
     return ops.relu(x)
 
 
 @entry("activation", operands=1)
 def leaky_relu(x: Value, slope: float) -> Value:
-    """x where x > 0, else slope x; Maas, Hannun, Ng 2013."""
+    """x where x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
     return ops.where(ops.greater(x, 0), x, slope * x)
 
 
 @entry("activation", operands=1)
 def elu(x: Value, alpha: Positive = 1.0) -> Value:
-    """x where x > 0, else alpha (exp(x) - 1); Clevert, Unterthiner, Hochreiter 2016."""
+    """x where x > 0, else alpha (exp(x) - 1).
+
+    Source: Clevert, Unterthiner and Hochreiter 2016.
+    """
     return ops.where(ops.greater(x, 0), x, alpha * ops.expm1(x))
 
 
 @entry("activation", operands=1)
 def selu(x: Value) -> Value:
-    """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1); Klambauer et al. 2017."""
+    """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1).
+
+    Source: Klambauer et al. 2017.
+    """
     below = SELU_SCALE * SELU_ALPHA * ops.expm1(x)
     return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
 
 
 @entry("activation", operands=1)
 def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
-    """x Phi(x), Phi the normal distribution's, or its approximation; Hendrycks, Gimpel 2016."""
+    """x (1 + erf(x / sqrt(2))) / 2, or its approximation by tanh.
+
+    Source: Hendrycks and Gimpel 2016.
+    """
     if approximate == "none":
         return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
@@ -54,67 +63,76 @@ def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
 
 @entry("activation", operands=1)
 def silu(x: Value) -> Value:
-    """x sigmoid(x), also called swish; Elfwing, Uchibe, Doya 2018."""
+    """x sigmoid(x), also called swish. Source: Elfwing, Uchibe and Doya 2018."""
     return x * ops.sigmoid(x)
 
 
 @entry("activation", operands=1)
 def mish(x: Value) -> Value:
-    """x tanh(softplus(x)); Misra 2019."""
+    """x tanh(softplus(x)). Source: Misra 2019."""
     return x * ops.tanh(ops.softplus(x))
 
 
 @entry("activation", operands=1)
 def softplus(x: Value) -> Value:
-    """log(1 + exp(x)), without overflow."""
+    """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
     return ops.softplus(x)
 
 
 @entry("activation", operands=1)
 def sigmoid(x: Value) -> Value:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)). Source: torch.nn.Sigmoid."""
     return ops.sigmoid(x)
 
 
 @entry("activation", operands=1)
 def tanh(x: Value) -> Value:
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)). Source: torch.nn.Tanh."""
     return ops.tanh(x)
 
 
 @entry("activation", operands=1)
 def hard_tanh(x: Value) -> Value:
-    """x, but 1 from 1 on and -1 up to -1; of slope 0 there."""
+    """x, but 1 from 1 on and -1 up to -1; of slope 0 there. Source: torch.nn.Hardtanh."""
     return _between(x, -1, 1, x, -1)
 
 
 @entry("activation", operands=1)
 def hard_sigmoid(x: Value) -> Value:
-    """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there."""
+    """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there.
+
+    Source: torch.nn.Hardsigmoid.
+    """
     return _between(x, -3, 3, x / 6 + 0.5, 0)
 
 
 @entry("activation", operands=1)
 def softsign(x: Value) -> Value:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|). Source: torch.nn.Softsign."""
     return x / (1 + ops.abs(x))
 
 
 @entry("activation", operands=1)
 def softmax(x: Value, axis: int = -1) -> Value:
-    """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one."""
+    """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one.
+
+    Source: torch.nn.Softmax.
+    """
     return ops.softmax(x, axis=len(x.shape) - 1)
 
 
 @entry("activation", operands=1)
 def log_softmax(x: Value, axis: int = -1) -> Value:
-    """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one."""
+    """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one.
+
+    Source: torch.nn.LogSoftmax.
+    """
     return ops.log_softmax(x, axis=len(x.shape) - 1)
 
 
 @entry("activation", operands=1)
 def identity(x: Value) -> Value:
-    """x itself."""
+    """x itself. Source: torch.nn.Identity."""
     return x
 
 

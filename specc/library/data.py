@@ -97,7 +97,10 @@ class Source:
 @entry("data")
 @dataclass(frozen=True)
 class Disk(Source):
-    """x ~ U[0,1]^2; label 1 iff closer to (0.5, 0.5) than 1/sqrt(2 pi), else 0."""
+    """x ~ U[0,1]^2; label 1 iff closer to (0.5, 0.5) than 1/sqrt(2 pi), else 0.
+
+    Source: Fleuret, EE-559 Deep Learning at EPFL, mini-project 2.
+    """
 
     train: Count = 1000
     validation: CountOrZero = 1000
@@ -144,7 +147,10 @@ class Disk(Source):
 @entry("data")
 @dataclass(frozen=True)
 class Csv(Source):
-    """Columns of a CSV file with a header; by default all but the target are input."""
+    """Columns of a CSV file with a header; by default all but the target are input.
+
+    Source: RFC 4180.
+    """
 
     file: str
     target: str
@@ -210,7 +216,7 @@ class Csv(Source):
 @entry("data")
 @dataclass(frozen=True)
 class Npz(Source):
-    """Two arrays of a NumPy archive, samples first."""
+    """Two arrays of a NumPy archive, samples first. Source: numpy.savez."""
 
     file: str
     x: str = "x"

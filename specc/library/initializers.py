@@ -51,14 +51,20 @@ def _normal(mean: float, std: float, truncated: bool, formula: str) -> Draw:
 
 @entry("initializer", operands=1)
 def xavier_uniform(fans: Fans, gain: Positive = 1.0) -> Draw:
-    """U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010."""
+    """U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio 2010.
+    """
     a = gain * math.sqrt(6 / (fans.fan_in + fans.fan_out))
     return Draw("uniform", -a, a, f"a = {_gain(gain)}sqrt(6 / (fan_in + fan_out))")
 
 
 @entry("initializer", operands=1)
 def xavier_normal(fans: Fans, gain: Positive = 1.0, truncated: bool = False) -> Draw:
-    """N(0, s) with s = gain sqrt(2 / (fan_in + fan_out)); Glorot and Bengio 2010."""
+    """N(0, s) with s = gain sqrt(2 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio 2010.
+    """
     std = gain * math.sqrt(2 / (fans.fan_in + fans.fan_out))
     formula = f"std = {_gain(gain)}sqrt(2 / (fan_in + fan_out))"
     return _normal(0.0, std, truncated, formula)
@@ -66,7 +72,7 @@ def xavier_normal(fans: Fans, gain: Positive = 1.0, truncated: bool = False) -> 
 
 @entry("initializer", operands=1)
 def he_uniform(fans: Fans, mode: Literal["fan_in", "fan_out"] = "fan_in") -> Draw:
-    """U(-a, a) with a = sqrt(6 / fan); He et al. 2015."""
+    """U(-a, a) with a = sqrt(6 / fan). Source: He et al. 2015."""
     a = math.sqrt(6 / getattr(fans, mode))
     return Draw("uniform", -a, a, f"a = sqrt(6 / {mode})")
 
@@ -77,14 +83,14 @@ def he_normal(
     mode: Literal["fan_in", "fan_out"] = "fan_in",
     truncated: bool = False,
 ) -> Draw:
-    """N(0, s) with s = sqrt(2 / fan); He et al. 2015."""
+    """N(0, s) with s = sqrt(2 / fan). Source: He et al. 2015."""
     std = math.sqrt(2 / getattr(fans, mode))
     return _normal(0.0, std, truncated, f"std = sqrt(2 / {mode})")
 
 
 @entry("initializer", operands=1)
 def uniform(fans: Fans | None, low: float = -0.05, high: float = 0.05) -> Draw:
-    """U(low, high)."""
+    """U(low, high). Source: torch.nn.init.uniform_."""
     if low >= high:
         raise ArgumentError("high", f"`high` must lie above `low` ({low:g})")
     return Draw("uniform", low, high)
@@ -97,38 +103,44 @@ def normal(
     std: Positive = 0.05,
     truncated: bool = False,
 ) -> Draw:
-    """N(mean, std)."""
+    """N(mean, std), std the standard deviation. Source: torch.nn.init.normal_."""
     return _normal(mean, std, truncated, "")
 
 
 @entry("initializer", operands=1)
 def constant(fans: Fans | None, value: float) -> Draw:
-    """The value, everywhere."""
+    """The value, everywhere. Source: torch.nn.init.constant_."""
     return Draw("constant", value)
 
 
 @entry("initializer", operands=1)
 def zeros(fans: Fans | None) -> Draw:
-    """0, everywhere."""
+    """0, everywhere. Source: torch.nn.init.zeros_."""
     return Draw("constant", 0.0)
 
 
 @entry("initializer", operands=1)
 def ones(fans: Fans | None) -> Draw:
-    """1, everywhere."""
+    """1, everywhere. Source: torch.nn.init.ones_."""
     return Draw("constant", 1.0)
 
 
 @entry("initializer", operands=1)
 def torch_default(fans: Fans) -> Draw:
-    """U(-a, a) with a = 1 / sqrt(fan_in), of the layer's weight: what `torch.nn` draws."""
+    """U(-a, a) with a = 1 / sqrt(fan_in), of the layer's weight: what `torch.nn` draws.
+
+    Source: torch.nn.Linear.
+    """
     a = 1 / math.sqrt(fans.fan_in)
     return Draw("uniform", -a, a, "a = 1 / sqrt(fan_in)")
 
 
 @entry("initializer", operands=1)
 def orthogonal(fans: Fans, gain: Positive = 1.0) -> Draw:
-    """gain times the sign-corrected Q of a normal matrix; Saxe, McClelland, Ganguli 2014."""
+    """gain times the sign-corrected Q of a normal matrix.
+
+    Source: Saxe, McClelland and Ganguli 2014; torch.nn.init.orthogonal_.
+    """
     return Draw("orthogonal", gain)
 
 

@@ -48,7 +48,7 @@ class Layer:
 @entry("layer")
 @dataclass(frozen=True)
 class Linear(Layer):
-    """x W^T + b over the last axis; W is (units, in)."""
+    """x W^T + b over the last axis; W is (units, in). Source: torch.nn.Linear."""
 
     units: Count
     weight: Initializer = use("initializer", "xavier_uniform")

@@ -20,20 +20,23 @@ FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 @entry("loss", operands=2, later=_COMMON)
 def mse(prediction: Value, target: Value, half: bool = False) -> Value:
-    """mean (p - t)^2 over all elements; `half=true` halves it."""
+    """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2, later=_COMMON)
 def mae(prediction: Value, target: Value) -> Value:
-    """mean |p - t| over all elements; of slope 0 where they are equal."""
+    """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
     return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
 
 
 @entry("loss", operands=2, later=_COMMON)
 def huber(prediction: Value, target: Value, delta: Positive = 1.0) -> Value:
-    """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2); Huber 1964."""
+    """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2).
+
+    Source: Huber 1964, torch.nn.HuberLoss.
+    """
 
     def element(p: Value, t: Value) -> Value:
         size = ops.abs(p - t)
@@ -52,13 +55,19 @@ def of_elements(
 
 @entry("loss", operands=2, later=_COMMON)
 def binary_cross_entropy(prediction: Value, target: Value) -> Value:
-    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits."""
+    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits.
+
+    Source: torch.nn.BCEWithLogitsLoss.
+    """
     return ops.binary_cross_entropy(prediction, target)
 
 
 @entry("loss", operands=2, later=(*_COMMON, ("label_smoothing", "0")))
 def cross_entropy(prediction: Value, target: Value) -> Value:
-    """mean logsumexp(z) - z[t], z the logits over the classes, t the class."""
+    """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
+
+    Source: torch.nn.CrossEntropyLoss.
+    """
     return ops.cross_entropy(prediction, target)
 
 

@@ -16,6 +16,7 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
     """The share of samples that are classified correctly.
 
     One output is compared with `threshold`; of several the largest counts.
+    Source: sklearn.metrics.accuracy_score.
     """
     last = len(prediction.shape) - 1
     if target.dtype == "int":

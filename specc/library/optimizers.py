@@ -39,7 +39,10 @@ class Optimizer:
 @entry("optimizer")
 @dataclass(frozen=True)
 class Sgd(Optimizer):
-    """v = momentum v + g; theta = theta - lr v, with g the gradient plus weight_decay theta."""
+    """v = momentum v + g; theta = theta - lr v, with g the gradient plus weight_decay theta.
+
+    With `nesterov`, theta = theta - lr (g + momentum v). Source: torch.optim.SGD.
+    """
 
     lr: Positive
     momentum: Annotated[float, Interval(low=0, high=1, high_open=True)] = 0.0

@@ -15,13 +15,13 @@ _COMMON = (("per", "epoch"), ("warmup", "0"))
 
 @entry("schedule", operands=3, later=_COMMON)
 def constant(lr: Value, t: Value, total: Value) -> Value:
-    """lr."""
+    """lr, at every epoch. Source: torch.optim.lr_scheduler.ConstantLR."""
     return lr
 
 
 @entry("schedule", operands=3, later=_COMMON)
 def time_decay(lr: Value, t: Value, total: Value, decay: NotNegative) -> Value:
-    """lr / (1 + decay t)."""
+    """lr / (1 + decay t). Source: keras.optimizers.schedules.InverseTimeDecay."""
     return lr / (1 + decay * t)
 
 
@@ -33,7 +33,10 @@ def exponential_decay(
     rate: NotNegative | None = None,
     gamma: Positive | None = None,
 ) -> Value:
-    """lr exp(-rate t), or lr gamma^t; exactly one of the two is given."""
+    """lr exp(-rate t), or lr gamma^t; exactly one of the two is given.
+
+    Source: torch.optim.lr_scheduler.ExponentialLR.
+    """
     if (rate is None) == (gamma is None):
         raise ArgumentError("", "exponential_decay takes either `rate` or `gamma`")
     if gamma is not None:
@@ -46,5 +49,5 @@ def exponential_decay(
 def step_decay(
     lr: Value, t: Value, total: Value, factor: Positive, every: Count
 ) -> Value:
-    """lr factor^floor(t / every)."""
+    """lr factor^floor(t / every). Source: torch.optim.lr_scheduler.StepLR."""
     return lr * factor ** ops.floor(t / every)

@@ -16,7 +16,7 @@ from specc.library.entry import (
 @entry("setting", later=(("clip_norm", "none"), ("clip_value", "none")))
 @dataclass(frozen=True)
 class Train:
-    """How long, in what batches, from which seed."""
+    """How long, in what batches, from which seed. Source: torch.utils.data.DataLoader."""
 
     epochs: Count = 100
     batch_size: Count = 32
@@ -32,6 +32,7 @@ class EarlyStopping:
     """When to stop, and which epoch's parameters to keep.
 
     `monitor` is `val_` or `train_` before `loss` or the name of a metric of the spec.
+    Source: keras.callbacks.EarlyStopping.
     """
 
     monitor: str = "val_loss"
