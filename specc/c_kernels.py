@@ -28,7 +28,7 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("keep")
     if found & {"gradient", "narrow_gradient"}:
         found.add("first")
-    if "abs" in found:
+    if found & {"abs", "minimum", "maximum"}:
         found.add("pick")
     if found & {"logsumexp", "log_softmax", "softmax", "pick_row"}:
         found |= {"logsumexp"}
@@ -46,7 +46,7 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("pick")
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
-    names = """keep pick first total totals turn square pow abs argmax logsumexp log_softmax
+    names = """keep pick first total totals turn square pow sqrt minimum maximum abs argmax logsumexp log_softmax
         softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]

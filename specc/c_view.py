@@ -20,6 +20,7 @@ from specc.c_functions import (
     reduction,
     scalars,
     update_arrays,
+    update_numbers,
     updated,
 )
 from specc.c_kernels import kernels_view
@@ -155,6 +156,7 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "panel_size": Code(str(kept.panel)),
         "state": [Code(name) for name in kept.state],
         "no_state": not kept.state,
+        "counts_updates": kept.counts_updates,
         "finish_ignores_model": not kept.restores and not kept.state,
         "finish_ignores_run": not kept.restores and kept.watches,
         "watch_model": Code(f"const {c}_model *m, " if kept.restores else ""),
@@ -221,6 +223,9 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ],
         "no_metrics": not metrics,
         "update": [Code(line) for line in update],
+        "update_numbers": [
+            Code(line) for line in update_numbers(derived.update, update)
+        ],
         "update_arrays": [Code(line) for line in update_arrays(update, kept.state)],
     }
 
@@ -317,12 +322,14 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "state_views": [
             Code(f'"{name}": numbers[{i} * PADDED : {i + 1} * PADDED]')
             for i, name in enumerate(kept.state, 1)
-        ],
+        ]
+        + [Code('"updates": memory[-8:].view(np.int64)')] * kept.counts_updates,
         "run_vectors": Code(str(2 * (1 + len(kept.state)) + kept.restores)),
         "before_views": [
             Code(f'"{name}": vectors[{2 * i}:{2 * i + 2}]')
             for i, name in enumerate(kept.state, 1)
-        ],
+        ]
+        + [Code('"updates": counts')] * kept.counts_updates,
         "samples_held": Code(str(kept.samples)),
         "named": named_views(model, kept.arrays),
         "figure_names": Code(

@@ -226,6 +226,8 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
     array = target.words.array
     says = f"{said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
+    if derived.counts_updates:
+        signature["t"] = "int"
     if not target.workspace:
         signature |= dict.fromkeys(state, array)
         place = Places({name: name for name in signature}, kept=frozenset())
@@ -233,13 +235,21 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
         entries = ", ".join(f'"{name}": {zeros}' for name in state)
         vectors = Code(f"{{{entries}}}")
-        return {"update": update, "state": vectors, "has_state": bool(state)}
+        return {
+            "update": update,
+            "state": vectors,
+            "has_state": bool(state),
+            "counts_updates": derived.counts_updates,
+        }
     slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
     kept = [name for name in slots if name != "theta"]
     place = Places({name: name for name in signature}, owner="o")
     if kept:
         signature["o"] = "Optimizer"
     lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
+    if derived.counts_updates:
+        lines.append("self.updates = torch.zeros(1, dtype=torch.int64)")
+        state = (*state, "updates")
     if state:
         named = ", ".join(f'"{name}": self.{name}' for name in state)
         lines.append(f"self.state = {{{named}}}")
@@ -247,6 +257,7 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         "update": function(program, target, place, signature, says, derivation_of),
         "optimizer_lines": [Code(line) for line in lines],
         "has_optimizer": bool(kept),
+        "counts_updates": derived.counts_updates,
         "has_state": bool(state),
     }
 

@@ -45,7 +45,8 @@ class Lowered:
     learning_rate: Program
     """t -> the rate."""
     update: Program
-    """theta, gradient, lr and the optimizer's vectors -> theta and those vectors, new."""
+    """theta, gradient, lr, perhaps t (the updates before) and the optimizer's vectors
+    -> theta and those vectors, new."""
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -175,12 +176,14 @@ def _update(model: Model) -> Program:
     size = sum(_elements(p.shape) for p in model.parameters.values())
     theta = argument("theta", (size,))
     gradient = argument("gradient", (size,))
-    lr = argument("lr")
+    lr, t = argument("lr"), argument("t")
     state = {name: argument(name, (size,)) for name in optimizer.state()}
-    new, new_state = optimizer.update(theta, gradient, lr, state)
+    new, new_state = optimizer.update(theta, gradient, lr, t, state)
     outputs = (*new_state.items(), ("theta", new))
-    inputs = (theta, gradient, lr, *state.values())
+    inputs = (theta, gradient, lr, t, *state.values())
     program = Program("update", inputs, outputs)
+    if t not in program.values:
+        program = replace(program, inputs=(theta, gradient, lr, *state.values()))
     return verify(_explained(program), "lower")
 
 
@@ -190,7 +193,7 @@ def _explained(update: Program) -> Program:
     formulas = {}
     for value in update.values:
         name = names.get(value, value.name)
-        if name and value.op != "input":
+        if name and value.shape and value.op != "input":
             formula = mathematics(replace(value, name=""), names)
             formulas[id(value)] = f"{name} = {formula}"
     order = iter(update.values)

@@ -9,6 +9,7 @@ expanded after differentiation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -174,6 +175,8 @@ OPS: dict[str, Op] = {
     "log": Op(_same, lambda dy, y, x: (dy / x,)),
     "log1p": Op(_same, lambda dy, y, x: (dy / (1 + x),)),
     "abs": Op(_same, lambda dy, y, x: (dy * apply("sign", x),)),
+    "sqrt": Op(_same, lambda dy, y, x: (dy / (2 * y),)),
+    "cos": Op(_same, lambda dy, y, x: (-dy * cos(x - math.pi / 2),)),
     "sign": Op(_same),
     "floor": Op(_same),
     # Activations; each derivative is written in the result, which backward has at hand.
@@ -199,6 +202,18 @@ OPS: dict[str, Op] = {
     # Comparisons and indices.
     "greater": Op(_truth),
     "equal": Op(_truth),
+    "less": Op(_truth),
+    "at_least": Op(_truth),
+    "where": Op(
+        _broadcast,
+        lambda dy, y, holds, a, b: (None, where(holds, dy, 0), where(holds, 0, dy)),
+    ),
+    "minimum": Op(
+        _broadcast, lambda dy, y, a, b: (dy * less(a, b), dy * (1 - less(a, b)))
+    ),
+    "maximum": Op(
+        _broadcast, lambda dy, y, a, b: (dy * greater(a, b), dy * (1 - greater(a, b)))
+    ),
     "argmax": Op(lambda x, axis: (_reduced(x, axis, keep=True)[0], "int")),
     "pick": Op(
         _picked,
@@ -216,6 +231,7 @@ OPS: dict[str, Op] = {
         _scalar,
         lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
     ),
+    "norm": Op(_scalar, lambda dy, y, x: (x * (dy / y),)),
     "count": Op(_scalar),
     "share": Op(_scalar),
     # Products. `with_ones` is [x; 1], `body` drops a last row, `weight_of` a last column.
@@ -273,6 +289,8 @@ OPS: dict[str, Op] = {
     "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
     "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
     "square": Op(_same, expansion=lambda x: x**2),
+    "addcmul": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y * z)),
+    "addcdiv": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y / z)),
     "flat": Op(_flat),
     "dot": Op(_scalar),
     "dense": Op(
@@ -306,6 +324,21 @@ def exp(x: Value) -> Value:
 def log(x: Value) -> Value:
     """The natural logarithm, elementwise."""
     return apply("log", x)
+
+
+def sqrt(x: Value) -> Value:
+    """The square root, elementwise."""
+    return apply("sqrt", x)
+
+
+def cos(x: Value) -> Value:
+    """The cosine, elementwise."""
+    return apply("cos", x)
+
+
+def norm(x: Value) -> Value:
+    """The root of the sum of the squares of all elements, a scalar."""
+    return apply("norm", x)
 
 
 def floor(x: Value) -> Value:
@@ -346,6 +379,31 @@ def greater(a: Value, b: Value | float) -> Value:
 def equal(a: Value, b: Value | float) -> Value:
     """[a = b]: 1 where it holds, else 0."""
     return apply("equal", a, b)
+
+
+def less(a: Value, b: Value | float) -> Value:
+    """[a < b]: 1 where it holds, else 0."""
+    return apply("less", a, b)
+
+
+def at_least(a: Value, b: Value | float) -> Value:
+    """[a >= b]: 1 where it holds, else 0."""
+    return apply("at_least", a, b)
+
+
+def where(holds: Value, a: Value | float, b: Value | float) -> Value:
+    """Give a where it holds, else b, elementwise."""
+    return apply("where", holds, a, b)
+
+
+def minimum(a: Value | float, b: Value | float) -> Value:
+    """The smaller one, elementwise."""
+    return apply("minimum", a, b)
+
+
+def maximum(a: Value | float, b: Value | float) -> Value:
+    """The larger one, elementwise."""
+    return apply("maximum", a, b)
 
 
 def argmax(x: Value, axis: int) -> Value:

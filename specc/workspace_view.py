@@ -50,7 +50,8 @@ def workspace_view(
     kept = f"s, {given}, {takes_last}s.{d_last}"
     batch_kept = f"s, {x_name}, {last + ', ' if takes_last else ''}s.{d_last}"
     over = ", beta=0, alpha=1" if derived.descends else ""
-    flat = f"update(self.flat_parameters, self.flat_gradients, lr{state})"
+    count = ", self._o.count()" if derived.counts_updates else ""
+    flat = f"update(self.flat_parameters, self.flat_gradients, lr{count}{state})"
     if derived.descends:
         batch_update = [f"update(p, {batch_kept}, lr)"]
     else:

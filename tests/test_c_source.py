@@ -161,6 +161,10 @@ SPECS = {
         sgd="lr=0.1, momentum=0.5, weight_decay=0.1",
         more="early_stopping(monitor=train_loss, patience=2, restore_best=false)",
     ),
+    **{
+        word: spec(SMALL, train="batch_size=8").replace("sgd(lr=0.1)", word)
+        for word in ("adam", "adamw", "rmsprop(momentum=0.5)", "adagrad")
+    },
     "decay alone": spec(
         SMALL,
         sgd="lr=0.1, weight_decay=0.01",

@@ -139,6 +139,9 @@ constant(value)  zeros  ones  torch_default  orthogonal(gain=1)
 relu  tanh  sigmoid  softmax(axis=-1)  identity
 mse(half=false)  binary_cross_entropy  cross_entropy
 sgd(lr, momentum=0, nesterov=false, weight_decay=0)
+adam(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0)
+adamw(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.01)
+rmsprop(lr=0.01, alpha=0.99, eps=1e-08, momentum=0)  adagrad(lr=0.01, eps=1e-10)
 constant  time_decay(decay)  exponential_decay(rate=none, gamma=none)
 step_decay(factor, every)
 accuracy(threshold=0.5)
@@ -235,9 +238,6 @@ NOT_YET = [
     )),
     ("argument", CLASSES | {"loss": "loss cross_entropy(label_smoothing=0.1)"}),
     ("argument", CLASSES | {"loss": "loss cross_entropy(reduction=sum)"}),
-    *(("optimizer", {"optimizer": f"optimizer {text}"}) for text in (
-        "adam", "adamw(weight_decay=0.1)", "rmsprop(alpha=0.9)", "adagrad",
-    )),
     *(("schedule", {"schedule": f"schedule {text}"}) for text in (
         "multi_step([2, 4], 0.5)", "polynomial(end=0)", "cosine", "plateau(factor=0.5)",
     )),

@@ -111,6 +111,8 @@ CASES: dict[str, list[Case]] = {
     "log": single(low=0.2),
     "log1p": single(low=-0.7),
     "abs": single(),
+    "sqrt": single(low=0.2),
+    "cos": single(),
     "sign": single(),
     "floor": single(),
     "relu": single(),
@@ -121,6 +123,11 @@ CASES: dict[str, list[Case]] = {
     "logsumexp": [*along(ROWS, keep=True), *along(ROWS, keep=False)],
     "greater": pairs(),
     "equal": pairs(),
+    "less": pairs(),
+    "at_least": pairs(),
+    "where": [case(ROWS, ROWS, ROWS, fixed=(0,)), case((), (), (), fixed=(0,))],
+    "minimum": pairs(),
+    "maximum": pairs(),
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),
@@ -135,6 +142,7 @@ CASES: dict[str, list[Case]] = {
         case(COLUMN, ROWS, axis=1, keep=True),
     ],
     "mean": [case(ROWS), case(COLUMNS), case((4,))],
+    "norm": [case(ROWS), case((4,))],
     "count": [case(ROWS), case((4,))],
     "share": [case(ROWS)],
     "mm": [case((BATCH, 2), (2, 4)), case(SQUARE, SQUARE), case((4, 2), (2, BATCH))],
@@ -159,6 +167,8 @@ CASES: dict[str, list[Case]] = {
     "sigmoid_backward": [case(ROWS, ROWS)],
     "add_scaled": [case(ROWS, ROWS, ()), case((4,), (4,), ())],
     "square": single(),
+    "addcmul": [case(ROWS, ROWS, ROWS, ()), case((4,), (4,), (4,), ())],
+    "addcdiv": [case((4,), (4,), (4,), (), low=0.5)],
     "flat": single(),
     "dot": [case((4,), (4,)), case((BATCH,), (BATCH,))],
     "dense": [
@@ -177,7 +187,8 @@ CASES: dict[str, list[Case]] = {
 }
 
 WITHOUT_DERIVATIVE = set(
-    "sign floor greater equal argmax place spread count share body weight_of"
+    "sign floor greater equal less at_least addcmul addcdiv"
+    " argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum".split()
 )

@@ -33,7 +33,6 @@ LATER: dict[str, tuple[str, ...]] = {
         "log_softmax",
     ),
     "loss": ("mae", "huber"),
-    "optimizer": ("adam", "adamw", "rmsprop", "adagrad"),
     "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
     "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
     "data": (

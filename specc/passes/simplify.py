@@ -18,6 +18,14 @@ FOLDED: dict[str, Callable[..., float]] = {
     "pow": lambda a, b: float(a**b),
     "neg": lambda a: -a,
     "exp": math.exp,
+    "sqrt": math.sqrt,
+    "cos": math.cos,
+    "less": lambda a, b: a < b,
+    "at_least": lambda a, b: a >= b,
+    "greater": lambda a, b: a > b,
+    "where": lambda holds, a, b: a if holds else b,
+    "minimum": min,
+    "maximum": max,
     "floor": math.floor,
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.targets.numpy_text import NUMPY
-from specc.targets.text import INFIX, Text
+from specc.targets.text import COMPARISON, FREE, INFIX, Text
 
 TENSOR: dict[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
@@ -17,6 +17,10 @@ TENSOR: dict[str, Text] = {
     "log": Text("vlog({0})"),
     "log1p": Text("vlog1p({0})"),
     "abs": Text("vabs({0})"),
+    "sqrt": Text("vsqrt({0})"),
+    "minimum": Text("vmin({0}, VECTOR({1}))"),
+    "maximum": Text("vmax({0}, VECTOR({1}))"),
+    "norm": Text("norm({0})"),
     "square": Text("square({0})"),
     "pow": Text("vpow({0}, {1})"),
     "relu": Text("activated(RELU, {0})"),
@@ -49,6 +53,12 @@ SCALAR: dict[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
     "pow": Text("pow({0}, {1})"),
     "exp": Text("exp({0})"),
+    "sqrt": Text("sqrt({0})"),
+    "cos": Text("cos({0})"),
+    **{op: Text(*INFIX[op]) for op in ("greater", "equal", "less", "at_least")},
+    "where": Text("{0} ? {1} : {2}", FREE, (COMPARISON, COMPARISON, FREE)),
+    "minimum": Text("fmin({0}, {1})"),
+    "maximum": Text("fmax({0}, {1})"),
     "floor": Text("floor({0})"),
 }
 

@@ -47,12 +47,20 @@ INFIX = {
     "neg": ("-{0}", NEGATION, (POWER,)),
     "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
     "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
+    "less": ("{0} < {1}", COMPARISON, (SUM, SUM)),
+    "at_least": ("{0} >= {1}", COMPARISON, (SUM, SUM)),
 }
 """What Python writes with a sign, of arrays and of numbers."""
 
 NUMBERS: Mapping[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "pow", "neg")},
+    **{op: Text(*INFIX[op]) for op in ("greater", "equal", "less", "at_least")},
+    "where": Text("{1} if {0} else {2}", FREE, (COMPARISON, COMPARISON, FREE)),
+    "minimum": Text("min({0}, {1})"),
+    "maximum": Text("max({0}, {1})"),
+    "cos": Text("math.cos({0})"),
     "exp": Text("math.exp({0})"),
+    "sqrt": Text("math.sqrt({0})"),
     "floor": Text("math.floor({0})"),
 }
 """What computes with single numbers in Python."""

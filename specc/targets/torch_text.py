@@ -27,6 +27,24 @@ def _call(name: str, arguments: str, out: str = "") -> Text:
     return Text(f"{name}({arguments})", ATOM, into=into)
 
 
+def _clamp(torch_name: str) -> Text:
+    into = f"torch.{torch_name}({{0}}, {{1}}, out={{out}})"
+    return Text(
+        f"{{0}}.{torch_name}({{1}})", ATOM, _METHOD, into, f".{torch_name}_({{1}})"
+    )
+
+
+def _scaled(torch_name: str) -> Text:
+    arguments = "{1}, {2}, value={3}"
+    return Text(
+        f"{{0}}.{torch_name}({arguments})",
+        ATOM,
+        (*_METHOD, FREE),
+        f"torch.{torch_name}({{0}}, {arguments}, out={{out}})",
+        f".{torch_name}_({arguments})",
+    )
+
+
 TENSOR: dict[str, Text] = {
     "add": _infix("add", "add"),
     "sub": _infix("sub", "sub"),
@@ -38,6 +56,8 @@ TENSOR: dict[str, Text] = {
     "log": _unary("log"),
     "log1p": _unary("log1p"),
     "abs": _unary("abs"),
+    "sqrt": _unary("sqrt"),
+    "cos": _unary("cos"),
     "relu": Text(
         "{0}.relu()", ATOM, _METHOD, "torch.clamp_min({0}, 0, out={out})", ".relu_()"
     ),
@@ -57,6 +77,11 @@ TENSOR: dict[str, Text] = {
     ),
     "greater": Text(*INFIX["greater"]),
     "equal": Text(*INFIX["equal"]),
+    "less": Text(*INFIX["less"]),
+    "at_least": Text(*INFIX["at_least"]),
+    "where": _call("torch.where", "{0}, {1}, {2}", "out"),
+    "minimum": _clamp("clamp_max"),
+    "maximum": _clamp("clamp_min"),
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
     "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
     "minus_one_hot": Text(
@@ -71,6 +96,7 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         "torch.sum({0}, dim={axis}{keep}, out={out})",
     ),
+    "norm": Text("{0}.norm().item()", ATOM, _METHOD),
     "mean": Text("{0}.mean()", ATOM, _METHOD),
     "share": Text("{0}.double().mean()", ATOM, _METHOD),
     "mm": _call("torch.mm", "{0}, {1}", "out"),
@@ -88,6 +114,8 @@ TENSOR: dict[str, Text] = {
         "torch.add({0}, {1}, alpha={2}, out={out})",
         ".add_({1}, alpha={2})",
     ),
+    "addcmul": _scaled("addcmul"),
+    "addcdiv": _scaled("addcdiv"),
     "flat": Text("{0}.view(-1)", ATOM, _METHOD),
     "dot": _call("torch.dot", "{0}, {1}"),
     "square": Text("{0}.square()", ATOM, _METHOD, over=".square_()"),
