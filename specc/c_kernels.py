@@ -46,8 +46,11 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("pick")
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
-    names = """keep pick first total totals turn square pow sqrt minimum maximum abs argmax logsumexp log_softmax
-        softmax product dense dots back narrow narrow_back gradient narrow_gradient wide""".split()
+    names = (
+        """keep pick first total totals turn square pow sqrt minimum maximum abs argmax
+        logsumexp log_softmax softmax product dense dots back narrow narrow_back
+        gradient narrow_gradient wide""".split()
+    )
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]
     uses["shuffles"] = bool(found & {"totals", "turn"})

@@ -13,7 +13,8 @@ from typing import Any
 
 from specc.derivation import mathematics
 from specc.derive import Derived
-from specc.ir import BATCH, Program, nameless
+from specc.ir import BATCH, Program, Value, nameless
+from specc.lower import per_step
 from specc.model import Clause, Model
 from specc.ops import OPS
 from specc.passes.expand import expand
@@ -281,13 +282,50 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Code]:
-    """Give the learning rate in Python, and what is said of it."""
+def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+    """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
     says = said(model, model.schedule)
+    steps = per_step(model)
+    program = derived.learning_rate
+    given = [value.name for value in program.inputs]
+    ((_, rate),) = program.outputs
+    parts = (
+        rate.args if rate.op == "where" else (rate,)
+    )  # while it warms up, then, after
+
+    def text(part: Value) -> Code:
+        made = replace(program, outputs=(("rate", part),))
+        return _whole(made, target, "").result
+
+    texts = [text(part) for part in parts]
+    whole = model.train.drop_last
+    count = "samples // BATCH_SIZE" if whole else "-(-samples // BATCH_SIZE)"
+    total = ", EPOCHS * count" if "total" in given else ""
     return {
-        "learning_rate": _whole(derived.learning_rate, target, "").result,
-        "schedule_doc": Code(docstring(f"The rate after t epochs: {says}.")),
+        "per_step": steps,
+        "rate_arguments": Code(", ".join(f"{name}: int" for name in given or ["t"])),
+        "warms_up": len(parts) > 1,
+        "warming": texts[0],
+        "warming_rate": texts[-2] if len(texts) > 1 else texts[0],
+        "learning_rate": texts[-1],
+        "rate_needs_math": any("math." in part.text for part in texts),
+        "schedule_doc": Code(docstring(f"The rate after t {counted(model)}: {says}.")),
+        "count_of_samples": Code(count),
+        "whole_total": Code(total),
+        "rate_of_epoch": Code(
+            "learning_rates(epoch, len(x))[-1]" if steps else "learning_rate(epoch)"
+        ),
+        "rate_of_end": Code(
+            "learning_rates(total - 1, len(x))[-1]"
+            if steps
+            else "learning_rate(total - 1)"
+        ),
     }
+
+
+def counted(model: Model) -> str:
+    """Say what a schedule counts."""
+    return "updates" if per_step(model) else "epochs"
 
 
 def _whole(program: Program, target: Target, doc: str) -> Function:

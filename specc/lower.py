@@ -84,7 +84,7 @@ def lower(model: Model) -> Lowered:
             )
             for metric in model.metrics
         ),
-        learning_rate=_learning_rate(model, argument("t")),
+        learning_rate=_learning_rate(model, argument("t"), _total(model)),
         update=_update(model),
     )
 
@@ -151,17 +151,31 @@ def _output(node: Node, logits: Value) -> Program:
     return verify(Program("output", (logits,), outputs), "lower")
 
 
-def _learning_rate(model: Model, t: Value) -> Program:
+def _learning_rate(model: Model, t: Value, total: Value) -> Program:
     lr = constant(_rate(model.optimizer.use))
-    total = constant(model.train.epochs)
     rate = model.schedule.use(lr, t, total)
-    inputs = (t,) if t.op == "input" else ()
-    return verify(Program("learning_rate", inputs, (("rate", rate),)), "lower")
+    program = Program("learning_rate", (), (("rate", rate),))
+    read = tuple(v for v in (t, total) if v.op == "input" and v in program.values)
+    first = () if t.op != "input" or t in read else (t,)
+    return verify(replace(program, inputs=(*first, *read)), "lower")
+
+
+def per_step(model: Model) -> bool:
+    """Tell whether the schedule counts updates, not epochs."""
+    return bool(model.schedule.use["per"] == "step")
+
+
+def _total(model: Model) -> Value:
+    """Give how many epochs there are; how many updates, only `fit` knows."""
+    return argument("total") if per_step(model) else constant(model.train.epochs)
 
 
 def rate_after(model: Model, epochs: int) -> float:
-    """Give the learning rate after so many epochs; OverflowError where it is no number."""
-    program = _learning_rate(model, constant(epochs))
+    """Give the learning rate after so many epochs; OverflowError where it is no number.
+
+    A schedule that counts updates is asked as if an epoch had one.
+    """
+    program = _learning_rate(model, constant(epochs), constant(model.train.epochs))
     rate: float = simplify(program).output("rate").attribute("value")
     return rate
 

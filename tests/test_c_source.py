@@ -39,7 +39,7 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 OPTIMIZED = ["-O2", "-O0", "-Os", "-O0"]
 SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-LIBM = {"cos", "exp", "floor", "log", "log1p", "pow", "sqrt", "tanh"}
+LIBM = {"cos", "exp", "floor", "fmax", "fmin", "log", "log1p", "pow", "sqrt", "tanh"}
 """All that a net may ask of a library, beside what a compiler asks for itself."""
 ASKED_BY_COMPILERS = {"memcmp", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
@@ -164,6 +164,14 @@ SPECS = {
     **{
         word: spec(SMALL, train="batch_size=8").replace("sgd(lr=0.1)", word)
         for word in ("adam", "adamw", "rmsprop(momentum=0.5)", "adagrad")
+    },
+    **{
+        word: spec(SMALL, train="batch_size=8", more=f"schedule {word}")
+        for word in (
+            "multi_step([1, 2], 0.5)",
+            "polynomial(warmup=1)",
+            "cosine(end=0.01)",
+        )
     },
     "decay alone": spec(
         SMALL,

@@ -33,7 +33,7 @@ LATER: dict[str, tuple[str, ...]] = {
         "log_softmax",
     ),
     "loss": ("mae", "huber"),
-    "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
+    "schedule": ("plateau",),
     "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
     "data": (
         "xor",
