@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from specc.c_expressions import Printed, Statement
 from specc.c_formatting import WIDTH
@@ -16,6 +16,7 @@ from specc.derivation import mathematics
 from specc.functions_view import BASIC
 from specc.ir import Program, Value, nameless
 from specc.passes.expand import expand
+from specc.printing import is_named_number
 from specc.targets.c_text import SCALAR, TENSOR
 from specc.targets.text import spelled
 from specc.view import Code
@@ -34,6 +35,8 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
     def text(value: Value) -> tuple[str, int]:
         if value in known:
             return known[value], 0
+        if is_named_number(value):
+            return value.name, 0
         if not value.shape:
             return printer.factor(value, made)
         if value.op == "input":
@@ -59,6 +62,21 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
         if value in results:
             lines.append(f"store({name} + at, {local});")
     return lines, made.called
+
+
+def update_numbers(program: Program, lines: list[str]) -> list[str]:
+    """Declare the numbers that the loop of an update reads, computed in double."""
+    values = program.values
+    made = [value for value in values if is_named_number(value)]
+    names = {"lr": "rate", "t": "t"}
+    found = []
+    if any(value.name == "t" for value in program.inputs):
+        found.append("const double t = (double)m->updates++;")
+    if re.search(r"\blr\b", "\n".join(lines)):
+        found.append("const real lr = (real)rate;")
+    for value in made:
+        found.append(f"const real {value.name} = (real)({number(value, names)});")
+    return found
 
 
 def update_arrays(lines: list[str], state: Iterable[str]) -> list[str]:
@@ -124,14 +142,19 @@ def formula(program: Program) -> str:
 
 def rate(program: Program) -> str:
     """Write the rate as a double; t is one, and so is every other number."""
+    return number(program.outputs[0][1], {})
+
+
+def number(result: Value, names: Mapping[str, str]) -> str:
+    """Write a number in doubles; `names` are what arguments are called, where not the same."""
 
     def text(value: Value) -> tuple[str, int]:
         if value.op == "const":
-            number = value.attribute("value")
-            return repr(float(number)), 0 if number >= 0 else 2
+            constant = float(value.attribute("value"))
+            return repr(constant), 0 if constant >= 0 else 2
         if value.op == "input":
-            return value.name, 0
+            return names.get(value.name, value.name), 0
         rule = SCALAR[value.op]
         return spelled(rule, map(text, value.args))
 
-    return text(program.outputs[0][1])[0]
+    return text(result)[0]

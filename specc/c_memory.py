@@ -51,6 +51,8 @@ class Memory:
     workspace: tuple[Kept, ...]
     state: tuple[str, ...]
     """The optimizer's vectors."""
+    counts_updates: bool
+    """Whether the optimizer counts its updates."""
     keeps_gradient: bool
     """Whether an update needs the gradient in an array of its own."""
     basis: int
@@ -72,12 +74,13 @@ class Memory:
         reals = vectors * self.arrays.size
         reals += sum(kept.count for kept in self.workspace if kept.type == "real")
         others = sum(kept.count for kept in self.workspace if kept.type != "real")
-        return real * reals + 8 * (others + self.basis)
+        return real * reals + 8 * (others + self.basis + self.counts_updates)
 
     def run_bytes(self, real: int) -> int:
         """Give the size of what a fit keeps beside the model."""
         vectors = 2 * (1 + len(self.state)) + self.restores
-        return real * vectors * self.arrays.size + 16 * self.watches + 24
+        numbers = 16 * (self.watches + self.counts_updates) + 24
+        return real * vectors * self.arrays.size + numbers
 
 
 def memory(model: Model, derived: Derived) -> Memory:
@@ -108,6 +111,7 @@ def memory(model: Model, derived: Derived) -> Memory:
         samples=samples,
         workspace=_workspace(derived, laid, rows, by_input, output),
         state=model.optimizer.use().state(),
+        counts_updates=derived.counts_updates,
         keeps_gradient=not derived.descends or batch > samples,
         basis=max(orthogonal, default=0),
         watches=stopping is not None,
@@ -144,6 +148,9 @@ def workspace_members(kept: Memory, c: str) -> list[Code]:
     if kept.basis:
         lines.append(f"double basis[{kept.basis}];")
         comments.append("of an initializer")
+    if kept.counts_updates:
+        lines.append("int64_t updates;")
+        comments.append("so far, which the optimizer reads")
     return aligned(lines, comments)
 
 
@@ -153,6 +160,8 @@ def run_members(kept: Memory, c: str) -> list[Code]:
     lines += [(f"{c}_parameters before_{name}[2];", "") for name in kept.state]
     if kept.restores:
         lines.append((f"{c}_parameters best;", ""))
+    if kept.counts_updates:
+        lines.append(("int64_t before_updates[2];", ""))
     if kept.watches:
         lines.append(("double best_value, reference;", "what early stopping compares"))
     lines += [

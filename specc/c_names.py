@@ -6,7 +6,8 @@ KEYWORDS = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch typedef union
     unsigned void volatile while asm typeof linux unix bool true false vec real mask whole
-    errno panel parameters gradient velocity basis""".split()
+    errno panel parameters gradient velocity basis
+    first_moment second_moment square_average sum_of_squares updates""".split()
 )
 """What a member of a struct may not be called, or is called already."""
 

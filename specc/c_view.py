@@ -20,6 +20,7 @@ from specc.c_functions import (
     reduction,
     scalars,
     update_arrays,
+    update_numbers,
     updated,
 )
 from specc.c_kernels import kernels_view
@@ -37,12 +38,14 @@ from specc.c_starts import c_starts, named_views
 from specc.derive import Derived
 from specc.functions_view import (
     backward_heading,
+    counted,
     derivation_of,
     forward_heading,
     said,
     schedule_view,
 )
 from specc.ir import Value
+from specc.lower import per_step
 from specc.model import Model
 from specc.targets.numpy_text import NUMPY
 from specc.view import Code
@@ -96,8 +99,9 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
             else target
         ),
         "schedule_says": Code(str(model.schedule.use)),
+        "schedule_counts": Code(counted(model)),
         "c_schedule_doc": Code(
-            f"The rate after t epochs: {said(model, model.schedule)}."
+            f"The rate after t {counted(model)}: {said(model, model.schedule)}."
         ),
         "update_says": Code(said(model, model.optimizer)),
         "step_limit": Code(
@@ -155,6 +159,7 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "panel_size": Code(str(kept.panel)),
         "state": [Code(name) for name in kept.state],
         "no_state": not kept.state,
+        "counts_updates": kept.counts_updates,
         "finish_ignores_model": not kept.restores and not kept.state,
         "finish_ignores_run": not kept.restores and kept.watches,
         "watch_model": Code(f"const {c}_model *m, " if kept.restores else ""),
@@ -183,7 +188,8 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     return {
         **kernels_view(printer, called),
         "c_learning_rate": Code(rate(derived.learning_rate)),
-        "constant_rate": all(v.op != "input" for v in derived.learning_rate.values),
+        "constant_rate": all(v.name != "t" for v in derived.learning_rate.values),
+        **_rate_calls(model, derived),
         "forward_doc": Code(
             f"Write the {said_last} of the samples in the workspace to {last}, and what backward"
             " reads."
@@ -221,7 +227,28 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ],
         "no_metrics": not metrics,
         "update": [Code(line) for line in update],
+        "update_numbers": [
+            Code(line) for line in update_numbers(derived.update, update)
+        ],
         "update_arrays": [Code(line) for line in update_arrays(update, kept.state)],
+    }
+
+
+def _rate_calls(model: Model, derived: Derived) -> dict[str, Any]:
+    """Give the calls of the schedule, which counts epochs or updates."""
+    read = {value.name for value in derived.learning_rate.inputs}
+    takes_total = "total" in read
+    total = f", (double){model.name.upper()}_EPOCHS * (double)updates"
+    function, given = f"{model.name}_learning_rate", total if takes_total else ""
+    steps = per_step(model)
+    first = "(double)epoch * (double)updates + (double)update"
+    last = "(double)(epoch + 1) * (double)updates - 1"
+    return {
+        "c_rate_arguments": Code("double t" + ", double total" * takes_total),
+        "rate_of_update": Code(f"{function}({first}{given})" if steps else "lr"),
+        "rate_of_epoch_in_c": Code(
+            f"{function}({last}{given})" if steps else f"{function}(epoch)"
+        ),
     }
 
 
@@ -317,12 +344,14 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "state_views": [
             Code(f'"{name}": numbers[{i} * PADDED : {i + 1} * PADDED]')
             for i, name in enumerate(kept.state, 1)
-        ],
+        ]
+        + [Code('"updates": memory[-8:].view(np.int64)')] * kept.counts_updates,
         "run_vectors": Code(str(2 * (1 + len(kept.state)) + kept.restores)),
         "before_views": [
             Code(f'"{name}": vectors[{2 * i}:{2 * i + 2}]')
             for i, name in enumerate(kept.state, 1)
-        ],
+        ]
+        + [Code('"updates": counts')] * kept.counts_updates,
         "samples_held": Code(str(kept.samples)),
         "named": named_views(model, kept.arrays),
         "figure_names": Code(

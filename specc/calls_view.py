@@ -28,6 +28,8 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
     predicted = f"output({alone})" if view["output"] else alone
     axes = ".reshape(-1, *OUTPUT_SHAPE)" if view["output_axes"] else ""
     state = ", **self._state" if view["has_state"] else ""
+    if derived.counts_updates:
+        state = ", self._count(), **self._vectors"
     rows = (view["rows_of_x"].text, view["rows_of_y"].text)
     shaped = ".reshape(x.shape)" if rows[0] != "x" else ""
     saved = bool(view["saved_lines"])

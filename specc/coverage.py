@@ -6,7 +6,7 @@ that needs an operation which the target has neither a line for nor can be made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specc.derive import Derived
 from specc.diagnostics import Diagnostic, error, quoted
@@ -16,38 +16,45 @@ from specc.model import Model
 from specc.ops import OPS
 from specc.passes.simplify import simplify
 from specc.source import Span
-from specc.targets.text import Target
+from specc.targets.text import Target, Text
 
 
 def uncovered(
     model: Model, derived: Derived, target: Target, targets: Sequence[Target]
 ) -> list[Diagnostic]:
     """Report what `target` cannot write; `targets` are all that there are."""
-    found: dict[tuple[str, Span], None] = {}
+    found: dict[tuple[str, bool, Span], None] = {}
     for program in derived.programs:
         for value in simplify(program).values:
-            for op in _lacking(value, target):
-                found[op, _place(value, program, model)] = None
-    return [_finding(op, span, target, targets) for op, span in found]
+            for op, arrays in _lacking(value, target):
+                found[op, arrays, _place(value, program, model)] = None
+    return [_finding(*lack, target, targets) for lack in found]
 
 
 def _finding(
-    op: str, span: Span, target: Target, targets: Iterable[Target]
+    op: str, arrays: bool, span: Span, target: Target, targets: Iterable[Target]
 ) -> Diagnostic:
     message = f"the target {quoted(target.name)} has no {quoted(op)}"
-    able = [quoted(other.name) for other in targets if op in other.primitive]
+    able = [quoted(other.name) for other in targets if op in _table(other, arrays)]
     note = f"targets that have it: {', '.join(able)}" if able else "no target has it"
     return error("E038", message, span, "needs it", note)
 
 
-def _lacking(value: Value, target: Target) -> Iterator[str]:
-    """Name the operations that a Value comes down to and the target has no line for."""
-    table = target.tensor if of_arrays(value) else target.scalar
+def _table(target: Target, arrays: bool) -> Mapping[str, Text]:
+    return target.tensor if arrays else target.scalar
+
+
+def _lacking(value: Value, target: Target) -> Iterator[tuple[str, bool]]:
+    """Name the operations that a Value comes down to and the target has no line for.
+
+    With each goes whether it would be one of arrays.
+    """
+    table = _table(target, of_arrays(value))
     if value.op in table or value.op in ("input", "const", "count"):
         return
     expansion = OPS[value.op].expansion
     if expansion is None or value.op in target.primitive:
-        yield value.op
+        yield value.op, of_arrays(value)
         return
     known = set(value.args)
     waiting = [expansion(*value.args, **dict(value.attrs))]

@@ -17,6 +17,7 @@ from specc.evaluate import UNKNOWN, evaluate, kind_of
 from specc.evaluate import Value as Constant
 from specc.ir import Value, constant, is_constant
 from specc.library.entry import ArgumentError, Entry
+from specc.library.schedules import COMMON, warming
 from specc.slope import slope_of
 
 OPERANDS = {
@@ -70,7 +71,8 @@ def entry_of(
     make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     make.__annotations__ = {p.name: float for p in parameters[count:]}
     make.__doc__ = definition.value.span.text
-    made = Entry(definition.kind, name, make, count, defined=True)
+    whole = warming(make) if definition.kind == "schedule" else make
+    made = Entry(definition.kind, name, whole, count, defined=True)
     _check_slope(definition, made, operands, names)
     return made
 
@@ -84,6 +86,12 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
         label = f"expected {count} parameter{'s' * (count > 1)} or more"
         span = definition.name.span
         raise Invalid(error("E013", message.replace("a a", "an a"), span, label, form))
+    common = {parameter.name for parameter in COMMON}
+    for parameter in given if definition.kind == "schedule" else ():
+        if parameter.name.text in common:
+            message = f"`{parameter.name.text}` is an argument of every schedule"
+            label = "choose another name"
+            raise Invalid(error("E023", message, parameter.name.span, label))
     for parameter in given[:count]:
         if parameter.default is not None:
             message = f"`{parameter.name.text}` is what the {definition.kind} is of"
@@ -98,15 +106,20 @@ def _check_slope(
     names: Mapping[str, Constant],
 ) -> None:
     """Refuse what is no number, and what does not change with its first operand."""
-    sample = {a.name: 0.75 if a.required else a.default for a in entry.arguments}
+    if definition.kind == "schedule":
+        entry.make(*map(ops.scalar, operands), **_sample(entry))
+        return
+    sample = _sample(entry)
     leaves = {name: ops.scalar(name) for name in operands}
     body = formula(definition.value, leaves, {**names, **sample})
-    if definition.kind == "schedule":
-        return
     if is_constant(slope_of(body, operands[0], keep=False).slope, 0):
         message = f"the derivative of `{entry.name}` by `{operands[0]}` is 0 everywhere"
         label = "nothing can be learnt through it"
         raise Invalid(error("E039", message, definition.value.span, label))
+
+
+def _sample(entry: Entry) -> dict[str, Any]:
+    return {a.name: 0.75 if a.required else a.default for a in entry.arguments}
 
 
 def formula(

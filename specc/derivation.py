@@ -29,6 +29,7 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "less_equal": ("[{} <= {}]", ATOM, (RELATION, RELATION)),
     "not_equal": ("[{} != {}]", ATOM, (RELATION, RELATION)),
     "abs": ("|{}|", ATOM, (RELATION,)),
+    "norm": ("|{}|", ATOM, (RELATION,)),
     "with_ones": ("[{}; 1]", ATOM, (RELATION,)),
     "weight_of": ("W", ATOM, (RELATION,)),
     "body": ("{} without its last row", RELATION, (ATOM,)),

@@ -70,12 +70,17 @@ class Derived:
     @property
     def overwritten(self) -> dict[str, dict[str, str]]:
         """Program -> results that are written over an argument: the state of training."""
-        names = {"update": {"theta": "theta", "velocity": "velocity"}}
+        names = {"update": {name: name for name, _ in self.update.outputs}}
         if self.accumulates:
             results = (name for name, _ in self.backward.outputs)
             arguments = {value.name for value in self.backward.inputs}
             names["backward"] = {name: name for name in results if name in arguments}
         return names
+
+    @property
+    def counts_updates(self) -> bool:
+        """Whether the optimizer reads how many updates there were."""
+        return any(value.name == "t" for value in self.update.inputs)
 
     @property
     def programs(self) -> tuple[Program, ...]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from specc.derivation import mathematics
 from specc.derive import Derived
-from specc.ir import BATCH, Program, nameless
+from specc.ir import BATCH, Program, Value, nameless
+from specc.lower import per_step
 from specc.model import Clause, Model
 from specc.ops import OPS
 from specc.passes.expand import expand
@@ -226,6 +227,8 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
     array = target.words.array
     says = f"{said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
+    if derived.counts_updates:
+        signature["t"] = "int"
     if not target.workspace:
         signature |= dict.fromkeys(state, array)
         place = Places({name: name for name in signature}, kept=frozenset())
@@ -233,13 +236,21 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
         entries = ", ".join(f'"{name}": {zeros}' for name in state)
         vectors = Code(f"{{{entries}}}")
-        return {"update": update, "state": vectors, "has_state": bool(state)}
+        return {
+            "update": update,
+            "state": vectors,
+            "has_state": bool(state),
+            "counts_updates": derived.counts_updates,
+        }
     slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
     kept = [name for name in slots if name != "theta"]
     place = Places({name: name for name in signature}, owner="o")
     if kept:
         signature["o"] = "Optimizer"
     lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
+    if derived.counts_updates:
+        lines.append("self.updates = torch.zeros(1, dtype=torch.int64)")
+        state = (*state, "updates")
     if state:
         named = ", ".join(f'"{name}": self.{name}' for name in state)
         lines.append(f"self.state = {{{named}}}")
@@ -247,6 +258,7 @@ def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
         "update": function(program, target, place, signature, says, derivation_of),
         "optimizer_lines": [Code(line) for line in lines],
         "has_optimizer": bool(kept),
+        "counts_updates": derived.counts_updates,
         "has_state": bool(state),
     }
 
@@ -270,13 +282,50 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Code]:
-    """Give the learning rate in Python, and what is said of it."""
+def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+    """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
     says = said(model, model.schedule)
+    steps = per_step(model)
+    program = derived.learning_rate
+    given = [value.name for value in program.inputs]
+    ((_, rate),) = program.outputs
+    parts = (
+        rate.args if rate.op == "where" else (rate,)
+    )  # while it warms up, then, after
+
+    def text(part: Value) -> Code:
+        made = replace(program, outputs=(("rate", part),))
+        return _whole(made, target, "").result
+
+    texts = [text(part) for part in parts]
+    whole = model.train.drop_last
+    count = "samples // BATCH_SIZE" if whole else "-(-samples // BATCH_SIZE)"
+    total = ", EPOCHS * count" if "total" in given else ""
     return {
-        "learning_rate": _whole(derived.learning_rate, target, "").result,
-        "schedule_doc": Code(docstring(f"The rate after t epochs: {says}.")),
+        "per_step": steps,
+        "rate_arguments": Code(", ".join(f"{name}: int" for name in given or ["t"])),
+        "warms_up": len(parts) > 1,
+        "warming": texts[0],
+        "warming_rate": texts[-2] if len(texts) > 1 else texts[0],
+        "learning_rate": texts[-1],
+        "rate_needs_math": any("math." in part.text for part in texts),
+        "schedule_doc": Code(docstring(f"The rate after t {counted(model)}: {says}.")),
+        "count_of_samples": Code(count),
+        "whole_total": Code(total),
+        "rate_of_epoch": Code(
+            "learning_rates(epoch, len(x))[-1]" if steps else "learning_rate(epoch)"
+        ),
+        "rate_of_end": Code(
+            "learning_rates(total - 1, len(x))[-1]"
+            if steps
+            else "learning_rate(total - 1)"
+        ),
     }
+
+
+def counted(model: Model) -> str:
+    """Say what a schedule counts."""
+    return "updates" if per_step(model) else "epochs"
 
 
 def _whole(program: Program, target: Target, doc: str) -> Function:

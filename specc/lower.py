@@ -46,7 +46,8 @@ class Lowered:
     learning_rate: Program
     """t -> the rate."""
     update: Program
-    """theta, gradient, lr and the optimizer's vectors -> theta and those vectors, new."""
+    """theta, gradient, lr, perhaps t (the updates before) and the optimizer's vectors
+    -> theta and those vectors, new."""
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -84,7 +85,7 @@ def lower(model: Model) -> Lowered:
             )
             for metric in model.metrics
         ),
-        learning_rate=_learning_rate(model, argument("t")),
+        learning_rate=_learning_rate(model, argument("t"), _total(model)),
         update=_update(model),
     )
 
@@ -171,17 +172,31 @@ def _output(node: Node, logits: Value) -> Program:
     return verify(Program("output", (logits,), outputs), "lower")
 
 
-def _learning_rate(model: Model, t: Value) -> Program:
+def _learning_rate(model: Model, t: Value, total: Value) -> Program:
     lr = constant(_rate(model.optimizer.use))
-    total = constant(model.train.epochs)
     rate = model.schedule.use(lr, t, total)
-    inputs = (t,) if t.op == "input" else ()
-    return verify(Program("learning_rate", inputs, (("rate", rate),)), "lower")
+    program = Program("learning_rate", (), (("rate", rate),))
+    read = tuple(v for v in (t, total) if v.op == "input" and v in program.values)
+    first = () if t.op != "input" or t in read else (t,)
+    return verify(replace(program, inputs=(*first, *read)), "lower")
+
+
+def per_step(model: Model) -> bool:
+    """Tell whether the schedule counts updates, not epochs."""
+    return bool(model.schedule.use["per"] == "step")
+
+
+def _total(model: Model) -> Value:
+    """Give how many epochs there are; how many updates, only `fit` knows."""
+    return argument("total") if per_step(model) else constant(model.train.epochs)
 
 
 def rate_after(model: Model, epochs: int) -> float:
-    """Give the learning rate after so many epochs; OverflowError where it is no number."""
-    program = _learning_rate(model, constant(epochs))
+    """Give the learning rate after so many epochs; OverflowError where it is no number.
+
+    A schedule that counts updates is asked as if an epoch had one.
+    """
+    program = _learning_rate(model, constant(epochs), constant(model.train.epochs))
     result = simplify(program).output("rate")
     if result.op != "const":
         raise OverflowError
@@ -199,12 +214,14 @@ def _update(model: Model) -> Program:
     size = sum(_elements(p.shape) for p in model.parameters.values())
     theta = argument("theta", (size,))
     gradient = argument("gradient", (size,))
-    lr = argument("lr")
+    lr, t = argument("lr"), argument("t")
     state = {name: argument(name, (size,)) for name in optimizer.state()}
-    new, new_state = optimizer.update(theta, gradient, lr, state)
+    new, new_state = optimizer.update(theta, gradient, lr, t, state)
     outputs = (*new_state.items(), ("theta", new))
-    inputs = (theta, gradient, lr, *state.values())
+    inputs = (theta, gradient, lr, t, *state.values())
     program = Program("update", inputs, outputs)
+    if t not in program.values:
+        program = replace(program, inputs=(theta, gradient, lr, *state.values()))
     return verify(_explained(program), "lower")
 
 
@@ -214,7 +231,7 @@ def _explained(update: Program) -> Program:
     formulas = {}
     for value in update.values:
         name = names.get(value, value.name)
-        if name and value.op != "input":
+        if name and value.shape and value.op != "input":
             formula = mathematics(replace(value, name=""), names)
             formulas[id(value)] = f"{name} = {formula}"
     order = iter(update.values)

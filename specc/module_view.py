@@ -118,7 +118,8 @@ def _pieces(text: str) -> list[str]:
 def _rate_grows(model: Model) -> bool:
     """Tell whether more epochs than the spec's could take the rate beyond all numbers."""
     try:
-        return rate_after(model, 1_000_000) > rate_after(model, 0)
+        warm = model.schedule.use["warmup"]
+        return rate_after(model, 1_000_000) > rate_after(model, warm)
     except OverflowError:
         return True
 

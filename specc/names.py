@@ -17,9 +17,9 @@ from specc.syntax import Name
 
 RESERVED = frozenset("""
     accumulate add_product alpha Array backward batch BATCH_SIZE batches beta by_onednn
-    dense epoch forward g input_backward itertools last learning_rate log_p lr np
+    dense epoch forward g input_backward itertools last learning_rate learning_rates log_p lr np
     one_over_n order output output_gradient p Parameters part_over_n permutation
-    prediction residual residual_flat s Saved self step_loss Tensor torch two_over_n
+    prediction rates residual residual_flat s Saved self step_loss Tensor torch two_over_n
     update updates whole Workspace y
     """.split())
 """What emitted functions use beside the names of layers, input and target."""

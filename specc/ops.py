@@ -283,6 +283,7 @@ OPS: dict[str, Op] = {
         _scalar,
         lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
     ),
+    "norm": Op(_scalar, lambda dy, y, x: (x * (dy / y),)),
     "count": Op(_scalar),
     "share": Op(_scalar),
     # Products. `with_ones` is [x; 1], `body` drops a last row, `weight_of` a last column.
@@ -340,6 +341,8 @@ OPS: dict[str, Op] = {
     "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
     "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
     "square": Op(_same, expansion=lambda x: x**2),
+    "addcmul": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y * z)),
+    "addcdiv": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y / z)),
     "flat": Op(_flat),
     "dot": Op(_scalar),
     "dense": Op(
@@ -373,6 +376,21 @@ def exp(x: Value) -> Value:
 def log(x: Value) -> Value:
     """The natural logarithm, elementwise."""
     return apply("log", x)
+
+
+def sqrt(x: Value) -> Value:
+    """The square root, elementwise."""
+    return apply("sqrt", x)
+
+
+def cos(x: Value) -> Value:
+    """The cosine, elementwise."""
+    return apply("cos", x)
+
+
+def norm(x: Value) -> Value:
+    """The root of the sum of the squares of all elements, a scalar."""
+    return apply("norm", x)
 
 
 def floor(x: Value) -> Value:
@@ -445,6 +463,26 @@ def equal(a: Value, b: Value | float) -> Value:
     return apply("equal", a, b)
 
 
+def greater_equal(a: Value, b: Value | float) -> Value:
+    """[a >= b]: 1 where it holds, else 0."""
+    return apply("greater_equal", a, b)
+
+
+def where(holds: Value, a: Value | float, b: Value | float) -> Value:
+    """Give a where it holds, else b, elementwise."""
+    return apply("where", holds, a, b)
+
+
+def minimum(a: Value | float, b: Value | float) -> Value:
+    """The smaller one, elementwise."""
+    return apply("minimum", a, b)
+
+
+def maximum(a: Value | float, b: Value | float) -> Value:
+    """The larger one, elementwise."""
+    return apply("maximum", a, b)
+
+
 def argmax(x: Value, axis: int) -> Value:
     """The index of the largest element along an axis, which stays with size 1."""
     return apply("argmax", x, axis=axis)
@@ -503,11 +541,6 @@ def binary_cross_entropy(logits: Value, target: Value) -> Value:
 def cross_entropy(logits: Value, target: Value) -> Value:
     """mean logsumexp(z) - z[t], over the last axis of z."""
     return apply("cross_entropy", logits, target, axis=len(logits.shape) - 1)
-
-
-def where(condition: Value, a: Value | float, b: Value | float) -> Value:
-    """a where the condition holds, else b; the other one has no part in the derivative."""
-    return apply("where", condition, a, b)
 
 
 def number(value: float) -> Value:

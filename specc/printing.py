@@ -76,7 +76,9 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
     outputs = {value for _, value in program.outputs}
     printer = _Printer(target, place, program.uses(), outputs)
     for value in _chained(program):
-        if target.workspace:
+        if not value.shape:
+            printer.define(value)
+        elif target.workspace:
             printer.state(value)
         else:
             printer.assign(value)
@@ -103,6 +105,8 @@ def _chained(program: Program) -> list[Value]:
     }
     ordered: list[Value] = []
     for value in program.values:
+        if is_named_number(value):
+            ordered.append(value)
         if value.slot and value not in chained:
             chain = [value]
             while chain[-1].args[0] in chained:
@@ -118,6 +122,12 @@ def numbered(name: str, text: str, known: dict[str, str]) -> str:
         count += 1
         free = f"{name}{count}"
     return free
+
+
+def is_named_number(value: Value) -> bool:
+    """Tell whether a single number has a name: then it is a local variable."""
+    is_local = bool(value.name) and value.op not in ("input", "const")
+    return is_local and not value.shape and not value.slot
 
 
 class _Printer:
@@ -138,6 +148,13 @@ class _Printer:
         self.called: set[str] = set()
         self.scalars: dict[str, str] = {}
         self.fresh: set[str] = set()
+
+    def define(self, value: Value) -> None:
+        """Give a single number its name."""
+        table = self._table(value)
+        self.statements.append(
+            Statement(f"{value.name} = {self._formula(value, table)}", value)
+        )
 
     def state(self, value: Value) -> None:
         """Print one statement, or lengthen the last one by a method."""
@@ -211,6 +228,8 @@ class _Printer:
             return self.place(value.slot), ATOM
         if value.op == "input":
             return self.place(value.name), ATOM
+        if is_named_number(value):
+            return value.name, ATOM
         if value.op == "const":
             number = value.attribute("value")
             return repr(number), ATOM if number >= 0 else NEGATION
@@ -221,8 +240,11 @@ class _Printer:
             return self._share(*value.args), ATOM
         if value.op in VIEWS and self.target.workspace:
             return self._view(value), ATOM
-        table = self.target.tensor if of_arrays(value) else self.target.scalar
+        table = self._table(value)
         return self._formula(value, table), table[value.op].binds
+
+    def _table(self, value: Value) -> Mapping[str, Text]:
+        return self.target.tensor if of_arrays(value) else self.target.scalar
 
     def _formula(self, value: Value, table: Mapping[str, Text]) -> str:
         match value:
@@ -247,9 +269,8 @@ class _Printer:
         if self.target.workspace or value.op != "mul":
             return False
         array, factor = value.args
-        return (
-            bool(array.shape) and factor.op in ("const", "input") and not factor.shape
-        )
+        plain = factor.op in ("const", "input") or is_named_number(factor)
+        return bool(array.shape) and plain and not factor.shape
 
     def _within(self, value: Value, need: int) -> str:
         text, binds = self.text(value)

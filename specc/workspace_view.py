@@ -56,11 +56,17 @@ def workspace_view(
     kept = f"s, {given}, {takes_last}s.{d_last}"
     batch_kept = f"s, {x_name}, {last + ', ' if takes_last else ''}s.{d_last}"
     over = ", beta=0, alpha=1" if derived.descends else ""
-    flat = f"update(self.flat_parameters, self.flat_gradients, lr{state})"
+    count = ", self._o.count()" if derived.counts_updates else ""
+    flat = f"update(self.flat_parameters, self.flat_gradients, lr{count}{state})"
     if derived.descends:
         batch_update = [f"update(p, {batch_kept}, lr)"]
     else:
         batch_update = [f"backward(p, g, {batch_kept})", flat]
+    trained = {"p": "self._p", "g": "self._g", "lr": "learning_rate(epoch)"}
+    if derived.descends:
+        del trained["g"]
+    if view["per_step"]:
+        del trained["lr"]
     d_prediction = rows_of("d_prediction", model.output_shape)
     if derived.output:
         prediction = rows_of("prediction", model.output_shape)
@@ -82,12 +88,8 @@ def workspace_view(
         "rate": Code(", lr" if derived.descends else ""),
         "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
         "update_call": Code(f"update(self._p, {kept}, lr)" if over else flat),
-        "trained": Code("p, lr" if derived.descends else "p, g, lr"),
-        "trained_values": Code(
-            "self._p, learning_rate(epoch)"
-            if derived.descends
-            else "self._p, self._g, learning_rate(epoch)"
-        ),
+        "trained": Code(", ".join(trained)),
+        "trained_values": Code(", ".join(trained.values())),
         "predicted_last": Code(predicted.format("last")),
         "last_as_rows": Code(last_rows),
         "run_forward": indented(run_forward, 8),
@@ -102,7 +104,7 @@ def workspace_view(
         ),
         "epoch_arrays": indented(_epoch_arrays(view, ones), 8),
         "epoch_splits": _epoch_splits(columns, rows),
-        "batch_names": Code(f"{x_name}, {last}, target"),
+        "batch_names": Code(f"{x_name}, {last}, target" + ", lr" * view["per_step"]),
         "batch_count": Code(f"{last}.shape[1]" if columns else f"len({last})"),
         "batch_step": indented(
             [

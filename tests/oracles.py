@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from tests.modules import checked
 from tests.reference import ACTIVATIONS
-from tests.test_gradients import CASES, SCHEDULES
+from tests.test_gradients import CASES
+from tests.test_optimizers import OPTIMIZERS
+from tests.test_schedules import SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,16 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
     ("activation", _GRADIENTS, set(ACTIVATIONS)),
     ("layer", _GRADIENTS, _LAYERS - ACTIVATIONS.keys()),
     ("loss", _GRADIENTS, _LOSSES),
-    ("schedule", "test_gradients.py::test_rates_are_those_of_torch", _words(SCHEDULES)),
+    (
+        "schedule",
+        "test_schedules.py::test_rates_by_epoch_are_those_of_torch",
+        _words(SCHEDULES),
+    ),
+    (
+        "optimizer",
+        "test_optimizers.py::test_updates_are_those_of_torch_optim",
+        {uses.partition("(")[0] for uses, _, _ in OPTIMIZERS.values()} | {"sgd"},
+    ),
     (
         "initializer",
         "test_oracles.py::test_starts_are_distributed_as_those_of_torch",
@@ -105,7 +116,6 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
 """(kind, test, words of the table that the test goes through)."""
 
 NAMED: dict[tuple[str, str], str] = {
-    ("optimizer", "sgd"): "test_gradients.py::test_updates_are_those_of_torch_optim",
     ("metric", "accuracy"): "test_module.py::test_evaluate_agrees_with_predict",
     ("data", "disk"): "test_data.py::test_disk_draws_the_stream_in_order",
     ("data", "csv"): "test_data.py::test_csv_loads_numbers_as_they_are",

@@ -40,21 +40,7 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 OPTIMIZED = ["-O2", "-O0", "-Os", "-O0"]
 SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-LIBM = {
-    *(
-        "cos",
-        "erf",
-        "exp",
-        "expm1",
-        "floor",
-        "log",
-        "log1p",
-        "pow",
-        "sin",
-        "sqrt",
-        "tanh",
-    )
-}
+LIBM = set("cos erf exp expm1 floor fmax fmin log log1p pow sin sqrt tanh".split())
 """All that a net may ask of a library, beside what a compiler asks for itself."""
 ASKED_BY_COMPILERS = {"memcmp", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
@@ -194,6 +180,18 @@ SPECS = {
         sgd="lr=0.1, momentum=0.5, weight_decay=0.1",
         more="early_stopping(monitor=train_loss, patience=2, restore_best=false)",
     ),
+    **{
+        word: spec(SMALL, train="batch_size=8").replace("sgd(lr=0.1)", word)
+        for word in ("adam", "adamw", "rmsprop(momentum=0.5)", "adagrad")
+    },
+    **{
+        word: spec(SMALL, train="batch_size=8", more=f"schedule {word}")
+        for word in (
+            "multi_step([1, 2], 0.5)",
+            "polynomial(warmup=1)",
+            "cosine(end=0.01)",
+        )
+    },
     "decay alone": spec(
         SMALL,
         sgd="lr=0.1, weight_decay=0.01",

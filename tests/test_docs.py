@@ -121,7 +121,7 @@ def test_the_language_page_gives_signatures_as_they_are() -> None:
         shown = [
             re.split(r"\s*=\s*", part.strip(), maxsplit=1) for part in _parts(given)
         ]
-        shown = [part for part in shown if re.fullmatch("[a-z_]+", part[0])]
+        shown = [part for part in shown if re.fullmatch("[a-z_]+[0-9]?", part[0])]
         known = [
             {a.name: None if a.required else spelled(a.default) for a in e.arguments}
             for e in entries

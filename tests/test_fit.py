@@ -747,6 +747,7 @@ RESUMED = {
         early="patience=3, restore_best=false",
         more="schedule time_decay(0.1)",
     ),
+    "adam": MOMENTUM.replace("sgd(lr=0.3, momentum=0.9)", "adam(lr=0.1)"),
     "exploding": GROWING.format(sgd="lr=1e3", batch=50),
     "exploding in batches": GROWING.format(sgd="lr=0.9, momentum=0.5", batch=5),
 }

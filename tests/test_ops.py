@@ -166,6 +166,7 @@ CASES: dict[str, list[Case]] = {
         case(COLUMN, ROWS, axis=1, keep=True),
     ],
     "mean": [case(ROWS), case(COLUMNS), case((4,))],
+    "norm": [case(ROWS), case((4,))],
     "count": [case(ROWS), case((4,))],
     "share": [case(ROWS)],
     "mm": [case((BATCH, 2), (2, 4)), case(SQUARE, SQUARE), case((4, 2), (2, BATCH))],
@@ -190,6 +191,8 @@ CASES: dict[str, list[Case]] = {
     "sigmoid_backward": [case(ROWS, ROWS)],
     "add_scaled": [case(ROWS, ROWS, ()), case((4,), (4,), ())],
     "square": single(),
+    "addcmul": [case(ROWS, ROWS, ROWS, ()), case((4,), (4,), (4,), ())],
+    "addcdiv": [case((4,), (4,), (4,), (), low=0.5)],
     "flat": single(),
     "dot": [case((4,), (4,)), case((BATCH,), (BATCH,))],
     "dense": [
@@ -209,7 +212,7 @@ CASES: dict[str, list[Case]] = {
 
 WITHOUT_DERIVATIVE = set(
     "sign floor minimum maximum where greater less greater_equal less_equal equal"
-    " not_equal argmax place spread count share body weight_of"
+    " not_equal addcmul addcdiv argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum".split()
 )

@@ -176,7 +176,7 @@ class Use:
         defaults = {a.name: a.default for a in self.entry.arguments if not a.required}
         parts = []
         for name, value in self.arguments:
-            if isinstance(value, str | tuple) and not _is_word(value):
+            if isinstance(value, str | tuple) and not _is_plain(value):
                 continue
             if name in required and self.entry.kind in POSITIONAL:
                 parts.append(spelled(value))
@@ -185,7 +185,9 @@ class Use:
         return f"{self.entry.name}({', '.join(parts)})" if parts else self.entry.name
 
 
-def _is_word(value: Any) -> bool:
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(isinstance(item, int | float) for item in value)
     return (
         isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]*", value) is not None
     )

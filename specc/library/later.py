@@ -19,8 +19,7 @@ LATER: dict[str, tuple[str, ...]] = {
         "residual",
         "concat",
     ),
-    "optimizer": ("adam", "adamw", "rmsprop", "adagrad"),
-    "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
+    "schedule": ("plateau",),
     "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
     "data": (
         "xor",

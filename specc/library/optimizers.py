@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from specc import ops
 from specc.ir import Value, named
 from specc.library.entry import (
     ArgumentError,
@@ -18,6 +19,9 @@ from specc.library.entry import (
     Positive,
     entry,
 )
+
+Momentum = Annotated[float, Interval(low=0, high=1, high_open=True)]
+"""How much of a running mean, or of the velocity, stays from update to update."""
 
 
 class Optimizer:
@@ -30,9 +34,17 @@ class Optimizer:
         return ()
 
     def update(
-        self, theta: Value, gradient: Value, lr: Value, state: Mapping[str, Value]
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
-        """Give the new parameters and the new state; `lr` is the schedule's rate, a scalar."""
+        """Give the new parameters and the new state.
+
+        `lr` is the schedule's rate, `t` how many updates there were before; both scalars.
+        """
         raise NotImplementedError
 
 
@@ -45,7 +57,7 @@ class Sgd(Optimizer):
     """
 
     lr: Positive
-    momentum: Annotated[float, Interval(low=0, high=1, high_open=True)] = 0.0
+    momentum: Momentum = 0.0
     nesterov: bool = False
     weight_decay: NotNegative = 0.0
 
@@ -57,11 +69,14 @@ class Sgd(Optimizer):
         return ("velocity",) if self.momentum else ()
 
     def update(
-        self, theta: Value, gradient: Value, lr: Value, state: Mapping[str, Value]
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
-        if self.weight_decay:
-            decayed = gradient + self.weight_decay * theta
-            gradient = named(decayed, "decayed_gradient")
+        gradient = _decayed(gradient, theta, self.weight_decay)
         if not self.momentum:
             return theta - lr * gradient, {}
         velocity = self.momentum * state["velocity"] + gradient
@@ -69,3 +84,153 @@ class Sgd(Optimizer):
             return theta - lr * velocity, {"velocity": velocity}
         step = named(gradient + self.momentum * velocity, "step")
         return theta - lr * step, {"velocity": velocity}
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Moments m and v of the gradient, theta = theta - lr m' / (sqrt(v') + eps).
+
+    There m' = m / (1 - beta1^(t + 1)), v' likewise. Source: Kingma and Ba 2015, torch.optim.Adam.
+    """
+
+    lr: Positive = 1e-3
+    beta1: Momentum = 0.9
+    beta2: Momentum = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NotNegative = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        gradient = _decayed(gradient, theta, self.weight_decay)
+        return _adam_step(self, theta, gradient, lr, t, state)
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adamw(Optimizer):
+    """Adam, but the weight decay shrinks theta itself: theta = theta - lr weight_decay theta.
+
+    Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
+    """
+
+    lr: Positive = 1e-3
+    beta1: Momentum = 0.9
+    beta2: Momentum = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NotNegative = 0.01
+
+    def state(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        if self.weight_decay:
+            theta = named(1 - lr * self.weight_decay, "shrinkage") * theta
+        return _adam_step(self, theta, gradient, lr, t, state)
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Rmsprop(Optimizer):
+    """theta = theta - lr g / (sqrt(s) + eps), s the running mean of g^2.
+
+    With `momentum`, the quotient goes into a velocity. Source: Hinton 2012, torch.optim.RMSprop.
+    """
+
+    lr: Positive = 1e-2
+    alpha: Momentum = 0.99
+    eps: Positive = 1e-8
+    momentum: Momentum = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        velocity = ("velocity",) if self.momentum else ()
+        return ("square_average", *velocity)
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        before = state["square_average"]
+        average = self.alpha * before + _rest(self.alpha) * gradient**2
+        new = {"square_average": average}
+        denominator = named(ops.sqrt(average) + self.eps, "denominator")
+        if not self.momentum:
+            return theta - lr * gradient / denominator, new
+        velocity = self.momentum * state["velocity"] + gradient / denominator
+        return theta - lr * velocity, {**new, "velocity": velocity}
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """theta = theta - lr g / (sqrt(s) + eps), s the sum of all g^2.
+
+    Source: Duchi, Hazan and Singer 2011, torch.optim.Adagrad.
+    """
+
+    lr: Positive = 1e-2
+    eps: Positive = 1e-10
+
+    def state(self) -> tuple[str, ...]:
+        return ("sum_of_squares",)
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        total = state["sum_of_squares"] + gradient**2
+        denominator = named(ops.sqrt(total) + self.eps, "denominator")
+        return theta - lr * gradient / denominator, {"sum_of_squares": total}
+
+
+def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
+    """Add the derivative of the coupled weight decay to the gradient."""
+    if not weight_decay:
+        return gradient
+    return named(gradient + weight_decay * theta, "decayed_gradient")
+
+
+def _adam_step(
+    adam: Adam | Adamw,
+    theta: Value,
+    gradient: Value,
+    lr: Value,
+    t: Value,
+    state: Mapping[str, Value],
+) -> tuple[Value, dict[str, Value]]:
+    first = adam.beta1 * state["first_moment"] + _rest(adam.beta1) * gradient
+    second = adam.beta2 * state["second_moment"] + _rest(adam.beta2) * gradient**2
+    step_size = named(lr / (1 - adam.beta1 ** (t + 1)), "step_size")
+    correction = named(ops.sqrt(1 - adam.beta2 ** (t + 1)), "correction")
+    denominator = named(ops.sqrt(second) / correction + adam.eps, "denominator")
+    new = {"first_moment": first, "second_moment": second}
+    return theta - step_size * first / denominator, new
+
+
+def _rest(beta: float) -> float:
+    """Give 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
+    return float(f"{1 - beta:.15g}")

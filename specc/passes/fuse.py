@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import BATCH, Program, Value, is_constant, rewrite
+from specc.ir import BATCH, Program, Value, constant, is_constant, rewrite
 from specc.ops import apply, count, mm
 
 WIDE = 64
@@ -30,6 +30,16 @@ def fuse(program: Program, primitive: frozenset[str]) -> Program:
             case Value(op="mul", args=(dy, Value(op="sub", args=(one, rest)))):
                 if value.name and is_constant(one, 1):
                     return _slope(value, dy, rest)
+            case Value(
+                op="add",
+                args=(x, Value(op="mul", args=(Value(op="square", args=(y,)), a))),
+            ) if (
+                "addcmul" in primitive
+            ):
+                if x.shape == y.shape != () == a.shape:
+                    return apply("addcmul", x, y, y, a)
+            case Value(op="add" | "sub", args=(x, Value(op="div", args=(y, z)))):
+                return _quotient_added(value, x, y, z)
             case Value(op="add", args=(x, Value(op="mul", args=(y, a)))):
                 if x.shape == y.shape != () == a.shape:
                     return apply("add_scaled", x, y, a)
@@ -60,6 +70,16 @@ def fuse(program: Program, primitive: frozenset[str]) -> Program:
         return made if made.op in primitive else value
 
     return rewrite(program, known)
+
+
+def _quotient_added(value: Value, x: Value, y: Value, z: Value) -> Value:
+    """Add a quotient of vectors, y / z or a y / z, in one pass."""
+    factor = constant(1)
+    if y.op == "mul" and not y.name and not y.args[1].shape:
+        y, factor = y.args
+    if not x.shape == y.shape == z.shape != ():
+        return value
+    return apply("addcdiv", x, y, z, factor if value.op == "add" else -factor)
 
 
 def _is_wide(product: Value) -> bool:

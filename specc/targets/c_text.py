@@ -22,6 +22,7 @@ TENSOR: dict[str, Text] = {
     "maximum": Text("vmax({0}, {1})"),
     "where": Text("pick({0}, {1}, {2})"),
     "spread": Text("fill({0})"),
+    "norm": Text("norm({0})"),
     "square": Text("square({0})"),
     "pow": Text("vpow({0}, {1})"),
     "relu": Text("activated(RELU, {0})"),

@@ -36,6 +36,7 @@ ARRAY: dict[str, Text] = {
     "maximum": Text("np.maximum({0}, {1})"),
     "where": Text("np.where({0}, {1}, {2})"),
     "spread": Text("np.full_like({1}, {0})"),
+    "norm": Text("float(np.linalg.norm({0}))"),
     "relu": Text("np.maximum({0}, 0)"),
     "tanh": Text("np.tanh({0})"),
     **{op: Text(f"{op}({{0}})") for op in HELPERS},

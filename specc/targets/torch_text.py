@@ -27,6 +27,24 @@ def _call(name: str, arguments: str, out: str = "") -> Text:
     return Text(f"{name}({arguments})", ATOM, into=into)
 
 
+def _clamp(torch_name: str) -> Text:
+    into = f"torch.{torch_name}({{0}}, {{1}}, out={{out}})"
+    return Text(
+        f"{{0}}.{torch_name}({{1}})", ATOM, _METHOD, into, f".{torch_name}_({{1}})"
+    )
+
+
+def _scaled(torch_name: str) -> Text:
+    arguments = "{1}, {2}, value={3}"
+    return Text(
+        f"{{0}}.{torch_name}({arguments})",
+        ATOM,
+        (*_METHOD, FREE),
+        f"torch.{torch_name}({{0}}, {arguments}, out={{out}})",
+        f".{torch_name}_({arguments})",
+    )
+
+
 TENSOR: dict[str, Text] = {
     "add": _infix("add", "add"),
     "sub": _infix("sub", "sub"),
@@ -39,8 +57,8 @@ TENSOR: dict[str, Text] = {
     "log1p": _unary("log1p"),
     "abs": _unary("abs"),
     **{op: _unary(op) for op in "expm1 sqrt sin cos erf sign floor".split()},
-    "minimum": Text("{0}.clamp_max({1})", ATOM, _METHOD),
-    "maximum": Text("{0}.clamp_min({1})", ATOM, _METHOD),
+    "minimum": _clamp("clamp_max"),
+    "maximum": _clamp("clamp_min"),
     "where": Text("torch.where({0}, {1}, {2})"),
     "spread": Text("torch.full_like({1}, {0})", into="{out}.copy_({0})"),
     "relu": Text(
@@ -78,6 +96,7 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         "torch.sum({0}, dim={axis}{keep}, out={out})",
     ),
+    "norm": Text("{0}.norm().item()", ATOM, _METHOD),
     "mean": Text("{0}.mean()", ATOM, _METHOD),
     "share": Text("{0}.double().mean()", ATOM, _METHOD),
     "mm": _call("torch.mm", "{0}, {1}", "out"),
@@ -95,6 +114,8 @@ TENSOR: dict[str, Text] = {
         "torch.add({0}, {1}, alpha={2}, out={out})",
         ".add_({1}, alpha={2})",
     ),
+    "addcmul": _scaled("addcmul"),
+    "addcdiv": _scaled("addcdiv"),
     "flat": Text("{0}.view(-1)", ATOM, _METHOD),
     "dot": _call("torch.dot", "{0}, {1}"),
     "square": Text("{0}.square()", ATOM, _METHOD, over=".square_()"),
