@@ -249,10 +249,6 @@ NOT_YET = [
     *(("metric", {"metric": f"metric {text}"}) for text in (
         "mae", "mse", "r2", "precision(threshold=0.5)", "recall", "f1",
     )),
-    *(("data", {"data": f"data {text}"}) for text in (
-        "xor", "spiral(turns=2)", "moons(noise=0.2)", "digits", "iris", "wine", "breast_cancer",
-        "diabetes(validation=0.1)",
-    )),
     ("def", {"def_": "def activation swish(x, k=1.0) = x * sigmoid(k * x)"}),
     ("def", {"def_": "def loss cube(prediction, target) = abs(prediction - target)^3"}),
     ("def", {"def_": "def schedule warm(lr, t, total) = lr * t / total"}),
