@@ -131,7 +131,8 @@ def region(
             axes.contour(axis_x, axis_y, level, levels=[0.0], **style)
             axes.plot([], [], color="black", linestyle="--", label="true boundary")
         truth = (y.reshape(-1) > threshold).astype(int)
-        labels = ["outside", "inside"] if margin else ["class 0", "class 1"]
+        unnamed = ["outside", "inside"] if margin else ["class 0", "class 1"]
+        labels = list(classes or unnamed)
         _points(axes, x, truth, (told[:, 0] > threshold).astype(int), labels)
     axes.set_xlim(axis_x[0], axis_x[-1])
     axes.set_ylim(axis_y[0], axis_y[-1])

@@ -118,6 +118,17 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
 NAMED: dict[tuple[str, str], str] = {
     ("metric", "accuracy"): "test_module.py::test_evaluate_agrees_with_predict",
     ("data", "disk"): "test_data.py::test_disk_draws_the_stream_in_order",
+    ("data", "xor"): "test_synthetic.py::test_xor_is_one_coordinate_alone_above_a_half",
+    ("data", "spiral"): (
+        "test_synthetic.py::test_three_turns_are_the_spirals_of_lang_and_witbrock"
+    ),
+    ("data", "moons"): (
+        "test_synthetic.py::test_moons_lie_on_the_curves_of_scikit_learn"
+    ),
+    **{
+        ("data", word): "test_bundled.py::test_the_facts_are_those_of_scikit_learn"
+        for word in ("digits", "iris", "wine", "breast_cancer", "diabetes")
+    },
     ("data", "csv"): "test_data.py::test_csv_loads_numbers_as_they_are",
     ("data", "npz"): "test_data.py::test_npz_loads_any_real_type",
     ("setting", "train"): "test_fit.py::test_training_is_that_of_torch",

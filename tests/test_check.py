@@ -153,6 +153,14 @@ accuracy(threshold=0.5)
 disk(train=1000, validation=1000, test=0, seed=0)
 csv(file, target, features=none, validation=0.2, test=0, stratify=auto, seed=0)
 npz(file, x=x, y=y, validation=0.2, test=0, stratify=auto, seed=0)
+xor(train=1000, validation=1000, test=0, seed=0)
+spiral(train=1000, validation=1000, test=0, seed=0, turns=1)
+moons(train=1000, validation=1000, test=0, seed=0, noise=0.1)
+digits(validation=0.2, test=0, stratify=auto, seed=0)
+iris(validation=0.2, test=0, stratify=auto, seed=0)
+wine(validation=0.2, test=0, stratify=auto, seed=0)
+breast_cancer(validation=0.2, test=0, stratify=auto, seed=0)
+diabetes(validation=0.2, test=0, stratify=auto, seed=0)
 train(epochs=100, batch_size=32, shuffle=true, seed=0, drop_last=false, on_nan=stop)
 early_stopping(monitor=val_loss, patience=10, min_delta=0, restore_best=true, mode=auto, start=0)
 """
@@ -244,10 +252,6 @@ NOT_YET = [
     *(("argument", {"train": f"train({text}=1)"}) for text in ("clip_norm", "clip_value")),
     *(("metric", {"metric": f"metric {text}"}) for text in (
         "mae", "mse", "r2", "precision(threshold=0.5)", "recall", "f1",
-    )),
-    *(("data", {"data": f"data {text}"}) for text in (
-        "xor", "spiral(turns=2)", "moons(noise=0.2)", "digits", "iris", "wine", "breast_cancer",
-        "diabetes(validation=0.1)",
     )),
     ("input", {"input": "input x: int[8]"}),
     ("argument", {

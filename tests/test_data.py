@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from specc.library import class_labels
-from specc.library.data import Csv, Disk, Npz, Source
+from specc.library.data import Csv, Npz
+from specc.library.data_source import Source
 from specc.library.entry import ArgumentError
 from specc.library.split import DataError, divide, sizes
+from specc.library.synthetic import Disk
 
 HEADER = "a,b,kind\n"
 ROWS = "".join(f"{i},{i / 2},{'xyz'[i % 3]}\n" for i in range(30))
@@ -422,7 +424,7 @@ def test_disk_refuses_other_shapes() -> None:
     assert "real[1]" in faults(Disk(), None, (2,), (), "real")[0][2]
     assert "found" not in faults(Disk(), None, (2,), (1,), "int")[0][1]
     with pytest.raises(DataError, match="real\\[1\\]"):
-        Disk().load(None, (2,), (), "int", 2)
+        Disk().load(None, (2,), (), "real")
 
 
 X, Y = np.arange(20.0).reshape(10, 2), np.arange(10) % 3
@@ -556,11 +558,10 @@ def test_checking_needs_no_numpy(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=X, y=Y)
     code = (
         "import sys, pathlib\n"
-        "from specc.library.data import Csv, Disk, Npz\n"
+        "from specc.library.data import Csv, Npz\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "for s in (Csv('t.csv', target='kind'), Npz('t.npz')):\n"
         "    assert s.problems(folder, (2,), (), 'int', 3) == []\n"
-        "assert Disk().problems(folder, (2,), (1,), 'real') == []\n"
         "assert 'numpy' not in sys.modules\n"
     )
     root = Path(__file__).parent.parent

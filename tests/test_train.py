@@ -96,7 +96,7 @@ def test_the_saved_parameters_give_the_printed_figures(
     import torch
 
     from specc.emitted import imported
-    from specc.library.data import Disk
+    from specc.library.synthetic import Disk
 
     assert train(dtype="float64", seed=4) == 0
     out = capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from specc.library import (  # noqa: F401  (importing registers the words)
     activations,
+    bundled,
     data,
     initializers,
     layers,
@@ -10,6 +11,7 @@ from specc.library import (  # noqa: F401  (importing registers the words)
     optimizers,
     schedules,
     settings,
+    synthetic,
 )
 from specc.library.entry import VOCABULARY as VOCABULARY
 from specc.library.later import LATER as LATER

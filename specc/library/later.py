@@ -21,16 +21,6 @@ LATER: dict[str, tuple[str, ...]] = {
     ),
     "schedule": ("plateau",),
     "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
-    "data": (
-        "xor",
-        "spiral",
-        "moons",
-        "digits",
-        "iris",
-        "wine",
-        "breast_cancer",
-        "diabetes",
-    ),
 }
 """Words of the language that this version refuses as not available yet, by kind."""
 
