@@ -64,6 +64,26 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
     return lines, made.called
 
 
+def norm_sum(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
+    """Sum the squares of the vector whose norm an update reads: a loop of its own."""
+    made = Printed()
+
+    def text(value: Value) -> tuple[str, int]:
+        if not value.shape:
+            return printer.factor(value, made)
+        if value.op == "input":
+            return f"load({value.name} + at)", 0
+        made.called.add(value.op)
+        return spelled(TENSOR[value.op], map(text, value.args))
+
+    of = [value.args[0] for value in program.values if value.op == "norm"]
+    if not of:
+        return [], set()
+    made.called.add("square")
+    (vector,) = of
+    return [f"squares += square({text(vector)[0]});"], made.called
+
+
 def update_numbers(program: Program, lines: list[str]) -> list[str]:
     """Declare the numbers that the loop of an update reads, computed in double."""
     values = program.values
@@ -152,6 +172,8 @@ def number(result: Value, names: Mapping[str, str]) -> str:
         if value.op == "const":
             constant = float(value.attribute("value"))
             return repr(constant), 0 if constant >= 0 else 2
+        if value.op == "norm":
+            return "sqrt((double)total(squares))", 0
         if value.op == "input":
             return names.get(value.name, value.name), 0
         rule = SCALAR[value.op]

@@ -15,6 +15,7 @@ from specc.c_arrays import Array
 from specc.c_functions import (
     body,
     formula,
+    norm_sum,
     nothing,
     rate,
     reduction,
@@ -179,6 +180,8 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     step_loss = printer.reduced(derived.step_loss) if derived.step_loss else None
     metrics = [printer.reduced(program) for program in derived.metrics]
     update, called = updated(derived.update, printer)
+    squares, called_by_norm = norm_sum(derived.update, printer)
+    called |= called_by_norm
     printed = [forward, gradient, backward, by_input, output, loss, step_loss, *metrics]
     called |= {op for made in printed if made is not None for op in made.called}
     said_last = "logits" if derived.output else "prediction"
@@ -227,10 +230,13 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ],
         "no_metrics": not metrics,
         "update": [Code(line) for line in update],
+        "squares": [Code(line) for line in squares],
         "update_numbers": [
             Code(line) for line in update_numbers(derived.update, update)
         ],
-        "update_arrays": [Code(line) for line in update_arrays(update, kept.state)],
+        "update_arrays": [
+            Code(line) for line in update_arrays(update + squares, kept.state)
+        ],
     }
 
 

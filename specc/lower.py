@@ -18,12 +18,14 @@ from specc.ir import (
     Value,
     argument,
     constant,
+    named,
     owned,
     rewrite,
     verify,
 )
 from specc.library.entry import Use
 from specc.library.losses import FUSED, of_elements
+from specc.library.settings import Train
 from specc.model import Model, Node
 from specc.passes.simplify import simplify
 
@@ -216,13 +218,26 @@ def _update(model: Model) -> Program:
     gradient = argument("gradient", (size,))
     lr, t = argument("lr"), argument("t")
     state = {name: argument(name, (size,)) for name in optimizer.state()}
-    new, new_state = optimizer.update(theta, gradient, lr, t, state)
+    clipped = _clipped(gradient, model.train)
+    new, new_state = optimizer.update(theta, clipped, lr, t, state)
     outputs = (*new_state.items(), ("theta", new))
     inputs = (theta, gradient, lr, t, *state.values())
     program = Program("update", inputs, outputs)
     if t not in program.values:
         program = replace(program, inputs=(theta, gradient, lr, *state.values()))
     return verify(_explained(program), "lower")
+
+
+def _clipped(gradient: Value, train: Train) -> Value:
+    """Bound every number of the gradient, then the length of it all, as torch does."""
+    if train.clip_value is not None:
+        bounded = ops.minimum(gradient, train.clip_value)
+        gradient = named(ops.maximum(bounded, -train.clip_value), "bounded_gradient")
+    if train.clip_norm is not None:
+        shrinkage = train.clip_norm / (ops.norm(gradient) + 1e-6)
+        factor = named(ops.minimum(1, shrinkage), "factor")
+        gradient = named(factor * gradient, "clipped_gradient")
+    return gradient
 
 
 def _explained(update: Program) -> Program:

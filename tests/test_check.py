@@ -121,6 +121,8 @@ def test_defaults_are_those_of_the_semantics():
         "shuffle": True,
         "seed": 0,
         "drop_last": False,
+        "clip_norm": None,
+        "clip_value": None,
         "on_nan": "stop",
     }
     assert (model.metrics, model.data) == ((), None)
@@ -161,7 +163,8 @@ iris(validation=0.2, test=0, stratify=auto, seed=0)
 wine(validation=0.2, test=0, stratify=auto, seed=0)
 breast_cancer(validation=0.2, test=0, stratify=auto, seed=0)
 diabetes(validation=0.2, test=0, stratify=auto, seed=0)
-train(epochs=100, batch_size=32, shuffle=true, seed=0, drop_last=false, on_nan=stop)
+train(epochs=100, batch_size=32, shuffle=true, seed=0, drop_last=false, \
+clip_norm=none, clip_value=none, on_nan=stop)
 early_stopping(monitor=val_loss, patience=10, min_delta=0, restore_best=true, mode=auto, start=0)
 """
 
@@ -249,7 +252,6 @@ NOT_YET = [
     *(("schedule", {"schedule": f"schedule {text}"}) for text in (
         "plateau(factor=0.5)",
     )),
-    *(("argument", {"train": f"train({text}=1)"}) for text in ("clip_norm", "clip_value")),
     *(("metric", {"metric": f"metric {text}"}) for text in (
         "mae", "mse", "r2", "precision(threshold=0.5)", "recall", "f1",
     )),

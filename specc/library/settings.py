@@ -9,11 +9,12 @@ from specc.library.entry import (
     Count,
     CountOrZero,
     NotNegative,
+    Positive,
     entry,
 )
 
 
-@entry("setting", later=(("clip_norm", "none"), ("clip_value", "none")))
+@entry("setting")
 @dataclass(frozen=True)
 class Train:
     """How long, in what batches, from which seed. Source: torch.utils.data.DataLoader."""
@@ -23,6 +24,8 @@ class Train:
     shuffle: bool = True
     seed: CountOrZero = 0
     drop_last: bool = False
+    clip_norm: Positive | None = None
+    clip_value: Positive | None = None
     on_nan: Literal["stop"] = "stop"
 
 
