@@ -19,7 +19,10 @@ ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
 ROWS = frozenset({"logsumexp", "argmax", "pick"})
 """Operations that give one number for each sample."""
-WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum", "minus_one_hot"})
+WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
+    "minus_one_hot",
+    "minus_hot",
+}
 WHOLE_ROWS = frozenset({"softmax", "log_softmax"})
 """Operations that are statements of their own."""
 

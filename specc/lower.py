@@ -23,7 +23,7 @@ from specc.ir import (
 )
 from specc.library.entry import Use
 from specc.library.losses import FUSED
-from specc.model import Model, Node
+from specc.model import Clause, Model, Node
 from specc.passes.simplify import simplify
 
 SYMBOLS = {"weight": "W", "bias": "b"}
@@ -41,7 +41,7 @@ class Lowered:
     loss: Program
     """the last layer's value and the target -> the loss, a scalar."""
     metrics: tuple[Program, ...]
-    """prediction and target -> the metric, a scalar; each is named after its metric."""
+    """prediction and target -> the metric, a scalar; `metric_program` names each."""
     learning_rate: Program
     """t -> the rate."""
     update: Program
@@ -75,7 +75,7 @@ def lower(model: Model) -> Lowered:
         metrics=tuple(
             verify(
                 Program(
-                    metric.use.entry.name,
+                    metric_program(model, metric),
                     (prediction, target),
                     (("metric", metric.use(compared, target)),),
                 ),
@@ -86,6 +86,12 @@ def lower(model: Model) -> Lowered:
         learning_rate=_learning_rate(model, argument("t")),
         update=_update(model),
     )
+
+
+def metric_program(model: Model, metric: Clause) -> str:
+    """Name the function of a metric: after it, unless the loss is called that."""
+    name = metric.use.entry.name
+    return f"{name}_metric" if name == model.loss.use.entry.name else name
 
 
 def _is_fused(model: Model) -> bool:

@@ -35,7 +35,7 @@ LATER: dict[str, tuple[str, ...]] = {
     "loss": ("mae", "huber"),
     "optimizer": ("adam", "adamw", "rmsprop", "adagrad"),
     "schedule": ("multi_step", "polynomial", "cosine", "plateau"),
-    "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
+    "metric": ("r2", "precision", "recall", "f1"),
     "data": (
         "xor",
         "spiral",

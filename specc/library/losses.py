@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import ShapeError, entry
+from specc.library.entry import Fraction, ShapeError, entry
 
 _COMMON = (("reduction", "mean"),)
 
@@ -28,9 +28,16 @@ def binary_cross_entropy(prediction: Value, target: Value) -> Value:
     return ops.binary_cross_entropy(prediction, target)
 
 
-@entry("loss", operands=2, later=(*_COMMON, ("label_smoothing", "0")))
-def cross_entropy(prediction: Value, target: Value) -> Value:
-    """mean logsumexp(z) - z[t], z the logits over the classes, t the class."""
+@entry("loss", operands=2, later=_COMMON)
+def cross_entropy(
+    prediction: Value, target: Value, label_smoothing: Fraction = 0.0
+) -> Value:
+    """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
+
+    `label_smoothing` is the part of the target that all classes share alike.
+    """
+    if label_smoothing:
+        return ops.smoothed_cross_entropy(prediction, target, label_smoothing)
     return ops.cross_entropy(prediction, target)
 
 
