@@ -7,6 +7,7 @@ the logits, and that activation becomes a Program of its own, `output`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from specc import ops
@@ -22,7 +23,7 @@ from specc.ir import (
     verify,
 )
 from specc.library.entry import Use
-from specc.library.losses import FUSED
+from specc.library.losses import FUSED, reduced
 from specc.model import Clause, Model, Node
 from specc.passes.simplify import simplify
 
@@ -62,7 +63,11 @@ def lower(model: Model) -> Lowered:
     forward = _forward(model, nodes)
     last = argument(forward.outputs[0][0], forward.outputs[0][1].shape)
     target = _target(model)
-    loss = model.loss.use(last, target)
+    loss = reduced(
+        model.loss.use(last, target),
+        model.loss.use["reduction"],
+        math.prod(model.target.shape),
+    )
     prediction = argument("prediction", last.shape)
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(

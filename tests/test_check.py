@@ -137,7 +137,8 @@ he_uniform(mode=fan_in)  he_normal(mode=fan_in, truncated=false)
 uniform(low=-0.05, high=0.05)  normal(mean=0, std=0.05, truncated=false)
 constant(value)  zeros  ones  torch_default  orthogonal(gain=1)
 relu  tanh  sigmoid  softmax(axis=-1)  identity
-mse(half=false)  binary_cross_entropy  cross_entropy(label_smoothing=0)
+mse(half=false, reduction=mean)  binary_cross_entropy(reduction=mean)
+cross_entropy(label_smoothing=0, reduction=mean)
 sgd(lr, momentum=0, nesterov=false, weight_decay=0)
 constant  time_decay(decay)  exponential_decay(rate=none, gamma=none)
 step_decay(factor, every)
@@ -188,6 +189,8 @@ def test_the_vocabulary_is_that_of_the_semantics():
         {"layers": "layers { linear(3, bias=torch_default) linear(1, bias=none) }"},
         {"loss": "loss mse(half=true)"},
         {"loss": "loss mse(reduction=mean)"},
+        {"loss": "loss binary_cross_entropy(reduction=batch_mean)"},
+        CLASSES | {"loss": "loss cross_entropy(label_smoothing=1)"},
         {"loss": "loss binary_cross_entropy"},
         CLASSES,
         CLASSES | {"layers": "layers { linear(3) softmax }"},
@@ -230,10 +233,6 @@ NOT_YET = [
         "softplus", "hard_tanh", "hard_sigmoid", "softsign", "log_softmax(axis=-1)",
     )),
     *(("loss", {"loss": f"loss {text}"}) for text in ("mae", "huber(delta=2)")),
-    *(("argument", {"loss": f"loss {text}"}) for text in (
-        "mse(reduction=sum)", "mse(reduction=batch_mean)", "binary_cross_entropy(reduction=sum)",
-    )),
-    ("argument", CLASSES | {"loss": "loss cross_entropy(reduction=sum)"}),
     *(("optimizer", {"optimizer": f"optimizer {text}"}) for text in (
         "adam", "adamw(weight_decay=0.1)", "rmsprop(alpha=0.9)", "adagrad",
     )),

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+)
 
 from tests.modules import module_of_spec
 
@@ -62,3 +66,61 @@ def test_label_smoothing_is_stable(target: str) -> None:
     assert float(loss) == pytest.approx(expected, rel=1e-12)
     for name, gradient in gradients.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-10, atol=1e-14)
+
+
+REDUCED = """model net
+input x: real[5, 3]
+target y: {target}
+layers {{ linear(6) tanh linear(4) {last} }}
+loss {loss}
+optimizer sgd(lr=0.1)
+train(epochs=1, batch_size=1100)
+"""
+
+LOSSES = {
+    "mse(reduction=batch_mean)": ("real[5, 4]", "", mse_loss),
+    "binary_cross_entropy(reduction=batch_mean)": (
+        "real[5, 4]",
+        "",
+        binary_cross_entropy_with_logits,
+    ),
+    "cross_entropy(reduction=batch_mean)": ("int[5]", "softmax", cross_entropy),
+    "cross_entropy(reduction=batch_mean, label_smoothing=0.2)": (
+        "int[5]",
+        "",
+        lambda z, t, reduction: cross_entropy(
+            z, t, reduction=reduction, label_smoothing=0.2
+        ),
+    ),
+}
+"""A loss: the target, the last activation, what torch calls it."""
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_batch_mean_sums_over_a_sample(loss: str, target: str) -> None:
+    """Torch's sum by the samples, of more of them than a block or a part holds."""
+    declared, last, compare = LOSSES[loss]
+    text = REDUCED.format(target=declared, last=last, loss=loss)
+    module = module_of_spec(text, target=target)
+    model = module.Model(dtype=torch.float64)
+    draw = torch.Generator().manual_seed(5)
+    x = torch.randn(1100, 5, 3, dtype=torch.float64, generator=draw)
+    y = torch.rand(1100, 5, 4, dtype=torch.float64, generator=draw)
+    if declared == "int[5]":
+        y = torch.randint(4, (1100, 5), generator=draw)
+    p = {n: v.clone().requires_grad_() for n, v in model.state_dict().items()}
+    hidden = torch.tanh(x @ p["linear1.weight"].T + p["linear1.bias"])
+    logits = hidden @ p["linear2.weight"].T + p["linear2.bias"]
+    if declared == "int[5]":
+        summed = compare(logits.flatten(0, 1), y.flatten(), reduction="sum")
+    else:
+        summed = compare(logits, y, reduction="sum")
+    expected = summed / 1100
+    expected.backward()
+    loss_of_all, found = model.loss_and_gradients(x, y)
+    wanted = pytest.approx(expected.item(), rel=1e-12)
+    assert float(loss_of_all) == wanted
+    assert model.evaluate(x, y)["loss"] == wanted
+    for name, value in p.items():
+        torch.testing.assert_close(found[name], value.grad, rtol=1e-10, atol=1e-13)
+    assert model.fit(x, y)[0]["train_loss"] == wanted

@@ -6,31 +6,44 @@ is computed from the logits in one stable formula, and predictions stay probabil
 
 from __future__ import annotations
 
+from typing import Literal
+
 from specc import ops
 from specc.ir import Value
 from specc.library.entry import Fraction, ShapeError, entry
 
-_COMMON = (("reduction", "mean"),)
+Reduction = Literal["mean", "batch_mean"]
+"""`mean` is over all elements; `batch_mean` sums those of a sample, and is a mean over samples.
+
+Every loss takes it and gives a mean over all elements; `reduced` makes the other of it.
+"""
 
 FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 
-@entry("loss", operands=2, later=_COMMON)
-def mse(prediction: Value, target: Value, half: bool = False) -> Value:
+@entry("loss", operands=2)
+def mse(
+    prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
+) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
-@entry("loss", operands=2, later=_COMMON)
-def binary_cross_entropy(prediction: Value, target: Value) -> Value:
+@entry("loss", operands=2)
+def binary_cross_entropy(
+    prediction: Value, target: Value, reduction: Reduction = "mean"
+) -> Value:
     """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits."""
     return ops.binary_cross_entropy(prediction, target)
 
 
-@entry("loss", operands=2, later=_COMMON)
+@entry("loss", operands=2)
 def cross_entropy(
-    prediction: Value, target: Value, label_smoothing: Fraction = 0.0
+    prediction: Value,
+    target: Value,
+    label_smoothing: Fraction = 0.0,
+    reduction: Reduction = "mean",
 ) -> Value:
     """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
 
@@ -39,6 +52,11 @@ def cross_entropy(
     if label_smoothing:
         return ops.smoothed_cross_entropy(prediction, target, label_smoothing)
     return ops.cross_entropy(prediction, target)
+
+
+def reduced(loss: Value, reduction: Reduction, elements: int) -> Value:
+    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean."""
+    return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 
 def check_shapes(
