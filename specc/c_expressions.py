@@ -20,7 +20,10 @@ ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
 ROWS = frozenset({"logsumexp", "argmax", "pick"})
 """Operations that give one number for each sample."""
-WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum", "minus_one_hot"})
+WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
+    "minus_one_hot",
+    "minus_hot",
+}
 OF_VECTORS = frozenset({"where", "minimum", "maximum", "pow"})
 """Functions in C that take a number as a vector of it."""
 WHOLE_ROWS = frozenset({"softmax", "log_softmax"})

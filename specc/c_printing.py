@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
-from specc.ir import InvalidProgram, Program, Value
+from specc.ir import InvalidProgram, Program, Value, rewrite
+from specc.ops import apply, mean
 
 
 class Printer(Products):
@@ -34,6 +35,7 @@ class Printer(Products):
     def reduced(self, program: Program) -> Printed:
         """Print a Program that gives a number: a mean over all elements of the batch."""
         made = Printed()
+        program = rewrite(program, _split)
         ((_, result),) = program.outputs
         sums: dict[Value, str] = {}
         for value in program.values:
@@ -88,10 +90,13 @@ class Printer(Products):
             return Statement(self._product(value, None, made), [value])
         if value.op == "accumulate_mm":
             return self._gradient(value, values, done, made)
-        if value.op == "minus_one_hot":
+        if value.op in ("minus_one_hot", "minus_hot"):
             x, label = value.args
-            made.called.add("minus_one_hot")
-            line = f"{self._number_at(x, self._label(label))} -= 1;"
+            made.called.add(value.op)
+            height = "1"
+            if value.op == "minus_hot":
+                height = f"(real){value.attribute('height')!r}"
+            line = f"{self._number_at(x, self._label(label))} -= {height};"
             return Statement(["for (int s = 0; s < n; s++) " + line], [value])
         if value.op in WHOLE_ROWS:
             made.called.add(value.op)
@@ -154,3 +159,12 @@ class Printer(Products):
             )
         made.vectors.add(name)
         return Statement([f"vec {name} = fill(0);", *loop], [value])
+
+
+def _split(value: Value) -> Value:
+    """Take the mean of log_softmax apart: what keeps no array has none to write it to."""
+    if value.op == "mean" and value.args[0].op == "log_softmax":
+        (z,) = value.args[0].args
+        axis = value.args[0].attribute("axis")
+        return mean(z) - mean(apply("logsumexp", z, axis=axis, keep=True))
+    return value

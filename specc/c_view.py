@@ -221,6 +221,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "metrics": [
             SimpleNamespace(
                 name=Code(program.name),
+                figure=Code(clause.use.entry.name),
                 doc=Code(said(model, clause)),
                 lines=reduction(made),
             )
@@ -279,7 +280,7 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     x, label = derived.forward.inputs[0], derived.loss.inputs[1]
     last, positions = derived.loss.inputs[0].name, kept.positions
     samples = kept.arrays.samples
-    figures = ["loss", *(program.name for program in derived.metrics)]
+    figures = ["loss", *(metric.use.entry.name for metric in model.metrics)]
 
     def rows(n: str) -> Code:
         return Code(n if positions == 1 else f"{n} * {positions}")
@@ -338,7 +339,7 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     """Give what the Python module needs."""
-    figures = ["loss", *(program.name for program in derived.metrics)]
+    figures = ["loss", *(metric.use.entry.name for metric in model.metrics)]
     return {
         **schedule_view(model, derived, NUMPY),
         "in_c": True,

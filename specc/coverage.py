@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc.derive import Derived
 from specc.diagnostics import Diagnostic, error, quoted
 from specc.ir import Program, Value, of_arrays
-from specc.lower import identifier
+from specc.lower import identifier, metric_program
 from specc.model import Model
 from specc.ops import OPS
 from specc.passes.simplify import simplify
@@ -71,7 +71,7 @@ def _place(value: Value, program: Program, model: Model) -> Span:
     if value.origins:
         layers = {identifier(node.name): node.span for node in model.nodes}
         return layers[value.origins[0].layer]
-    clauses = {metric.use.entry.name: metric for metric in model.metrics}
+    clauses = {metric_program(model, metric): metric for metric in model.metrics}
     clauses |= {"update": model.optimizer, "learning_rate": model.schedule}
     span = clauses.get(program.name, model.loss).span
     return span or model.loss.span or model.nodes[-1].span

@@ -8,7 +8,7 @@ Invariant: what an entry makes consists of operations of the table alone.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from specc import ops, syntax
@@ -17,6 +17,7 @@ from specc.evaluate import UNKNOWN, evaluate, kind_of
 from specc.evaluate import Value as Constant
 from specc.ir import Value, constant, is_constant
 from specc.library.entry import ArgumentError, Entry
+from specc.library.losses import REDUCTION, averaged
 from specc.library.schedules import COMMON, warming
 from specc.slope import slope_of
 
@@ -26,6 +27,13 @@ OPERANDS = {
     "schedule": ("lr", "t", "total"),
 }
 """What each kind is a function of, whatever the spec calls them."""
+
+WITH_COMMON: dict[str, Callable[[Callable[..., Value]], Callable[..., Value]]] = {
+    "activation": lambda make: make,
+    "loss": averaged,
+    "schedule": warming,
+}
+"""What gives a function of each kind the arguments that all of it have."""
 
 _COMPARISONS = {
     "<": "less",
@@ -71,7 +79,7 @@ def entry_of(
     make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     make.__annotations__ = {p.name: float for p in parameters[count:]}
     make.__doc__ = definition.value.span.text
-    whole = warming(make) if definition.kind == "schedule" else make
+    whole = WITH_COMMON[definition.kind](make)
     made = Entry(definition.kind, name, whole, count, defined=True)
     _check_slope(definition, made, operands, names)
     return made
@@ -86,10 +94,12 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
         label = f"expected {count} parameter{'s' * (count > 1)} or more"
         span = definition.name.span
         raise Invalid(error("E013", message.replace("a a", "an a"), span, label, form))
-    common = {parameter.name for parameter in COMMON}
-    for parameter in given if definition.kind == "schedule" else ():
-        if parameter.name.text in common:
-            message = f"`{parameter.name.text}` is an argument of every schedule"
+    common = {"schedule": {p.name for p in COMMON}, "loss": {REDUCTION.name}}
+    for parameter in given:
+        if parameter.name.text in common.get(definition.kind, ()):
+            message = (
+                f"`{parameter.name.text}` is an argument of every {definition.kind}"
+            )
             label = "choose another name"
             raise Invalid(error("E023", message, parameter.name.span, label))
     for parameter in given[:count]:
@@ -119,6 +129,7 @@ def _check_slope(
 
 
 def _sample(entry: Entry) -> dict[str, Any]:
+    """Give its own arguments a value."""
     return {a.name: 0.75 if a.required else a.default for a in entry.arguments}
 
 

@@ -36,6 +36,7 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "count": ("n", ATOM, (RELATION,)),
     "spread": ("{}", ATOM, (ATOM,)),
     "minus_one_hot": ("{} - one_hot({})", SUM, (SUM, RELATION)),
+    "minus_hot": ("{} - {height} one_hot({})", SUM, (SUM, RELATION)),
     "pick": ("{}[{}]", ATOM, (ATOM, RELATION)),
     "place": ("{} at {}", RELATION, (ATOM, ATOM)),
 }
@@ -74,7 +75,7 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         operands = [
             _within(a, n, names) for a, n in zip(value.args, needs, strict=False)
         ]
-        return pattern.format(*operands), binds
+        return pattern.format(*operands, **_numbers(value)), binds
     inside = ", ".join(_written(arg, names)[0] for arg in value.args)
     return f"{value.op}({inside})", ATOM
 
@@ -85,6 +86,11 @@ def _is_share(value: Value) -> bool:
         return False
     one, n = value.args[0].args
     return is_constant(one, 1) and n.op == "count"
+
+
+def _numbers(value: Value) -> dict[str, str]:
+    """Give the attributes that a pattern may name."""
+    return {n: f"{v:g}" for n, v in value.attrs if isinstance(v, float)}
 
 
 def _within(value: Value, needs: int, names: Mapping[Value, str]) -> str:

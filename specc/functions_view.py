@@ -96,7 +96,7 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     view["d_last"] = Code(names.d_last)
     view["d_input"] = Code(f"d_{names.x}")
     view["figures_arguments"] = Code(f"{last}: {array}, {label}: {array}")
-    shown = ["loss", *(program.name for program in derived.metrics)]
+    shown = ["loss", *(metric.use.entry.name for metric in model.metrics)]
     calls = [f"{derived.loss.name}({last}, {label})"]
     calls += [f"{program.name}({takes}, {label})" for program in derived.metrics]
     made = calls if not target.workspace else [f"float({call})" for call in calls]

@@ -7,6 +7,7 @@ the logits, and that activation becomes a Program of its own, `output`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from specc import ops
@@ -24,9 +25,9 @@ from specc.ir import (
     verify,
 )
 from specc.library.entry import Use
-from specc.library.losses import FUSED, of_elements
+from specc.library.losses import FUSED, reduced
 from specc.library.settings import Train
-from specc.model import Model, Node
+from specc.model import Clause, Model, Node
 from specc.passes.simplify import simplify
 
 SYMBOLS = {"weight": "W", "bias": "b"}
@@ -44,7 +45,7 @@ class Lowered:
     loss: Program
     """the last layer's value and the target -> the loss, a scalar."""
     metrics: tuple[Program, ...]
-    """prediction and target -> the metric, a scalar; each is named after its metric."""
+    """prediction and target -> the metric, a scalar; `metric_program` names each."""
     learning_rate: Program
     """t -> the rate."""
     update: Program
@@ -66,7 +67,11 @@ def lower(model: Model) -> Lowered:
     forward = _forward(model, nodes)
     last = argument(forward.outputs[0][0], forward.outputs[0][1].shape)
     target = _target(model)
-    loss = _loss(model.loss.use, last, target)
+    loss = reduced(
+        model.loss.use(last, target),
+        model.loss.use["reduction"],
+        math.prod(model.target.shape),
+    )
     prediction = argument("prediction", last.shape)
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(
@@ -79,7 +84,7 @@ def lower(model: Model) -> Lowered:
         metrics=tuple(
             verify(
                 Program(
-                    metric.use.entry.name,
+                    metric_program(model, metric),
                     (prediction, target),
                     (("metric", metric.use(compared, target)),),
                 ),
@@ -92,11 +97,10 @@ def lower(model: Model) -> Lowered:
     )
 
 
-def _loss(use: Use, last: Value, target: Value) -> Value:
-    if use.entry.defined:
-        return of_elements(use, last, target)
-    made: Value = use(last, target)
-    return made
+def metric_program(model: Model, metric: Clause) -> str:
+    """Name the function of a metric: after it, unless the loss is called that."""
+    name = metric.use.entry.name
+    return f"{name}_metric" if name == model.loss.use.entry.name else name
 
 
 def _is_fused(model: Model) -> bool:

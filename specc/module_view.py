@@ -17,6 +17,7 @@ from specc.calls_view import calls_view
 from specc.derive import Derived
 from specc.formatting import literal
 from specc.functions_view import file_name, functions_view
+from specc.library.metrics import LARGER_IS_BETTER
 from specc.lower import rate_after
 from specc.model import Model
 from specc.starts import starts_view
@@ -153,7 +154,9 @@ def training_view(model: Model) -> dict[str, Any]:
     if stopping is None:
         return view
     kind = stopping.monitor.partition("_")[2]
-    largest = stopping.mode == "max" or (stopping.mode == "auto" and kind != "loss")
+    largest = stopping.mode == "max" or (
+        stopping.mode == "auto" and kind in LARGER_IS_BETTER
+    )
     delta = f"{'+' if largest else '-'} MIN_DELTA"
     return view | {
         "patience": Code(str(stopping.patience)),

@@ -24,8 +24,8 @@ RESERVED = frozenset("""
     """.split())
 """What emitted functions use beside the names of layers, input and target."""
 
-_ENDINGS = ("_backward", "_gradient")
-"""How functions of emitted modules end: `mse_gradient`, `relu_backward`."""
+_ENDINGS = ("_backward", "_gradient", "_metric")
+"""How functions of emitted modules end: `mse_gradient`, `relu_backward`, `mse_metric`."""
 
 MODULE_ATTRIBUTES = frozenset("""
     add_module apply bfloat16 buffers call_super_init children compile cpu cuda double

@@ -120,7 +120,7 @@ def _picked(x: Value, index: Value, axis: int) -> Type:
     return index.shape, "real"
 
 
-def _marked(x: Value, index: Value, axis: int) -> Type:
+def _marked(x: Value, index: Value, axis: int, **attrs: Any) -> Type:
     _picked(x, index, axis)
     return x.shape, "real"
 
@@ -153,6 +153,19 @@ def _log_p(z: Value, axis: int) -> Value:
 
 def _cross_entropy(z: Value, t: Value, axis: int) -> Value:
     return -mean(apply("pick", _log_p(z, axis), t, axis=axis))
+
+
+def _smoothed(z: Value, t: Value, axis: int, smoothing: float) -> Value:
+    log_p = _log_p(z, axis)
+    picked = mean(apply("pick", log_p, t, axis=axis))
+    return -(picked * (1 - smoothing) + mean(log_p) * smoothing)
+
+
+def _smoothed_gradient(z: Value, t: Value, axis: int, smoothing: float) -> Value:
+    classes = z.shape[axis]
+    assert isinstance(classes, int)
+    p = exp(_log_p(z, axis)) - smoothing / classes
+    return apply("minus_hot", p, t, axis=axis, height=1 - smoothing)
 
 
 def _gemm(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Value:
@@ -273,6 +286,7 @@ OPS: dict[str, Op] = {
     ),
     "place": Op(lambda dy, x, i, axis: _marked(x, i, axis)),
     "minus_one_hot": Op(_marked, lambda dy, y, x, i, axis: (dy, None)),
+    "minus_hot": Op(_marked, lambda dy, y, x, i, axis, height: (dy, None)),
     # Reductions; `count` is the number of elements, `share` the part of them that is true.
     "sum": Op(
         _reduced,
@@ -334,6 +348,15 @@ OPS: dict[str, Op] = {
             None,
         ),
         _cross_entropy,
+    ),
+    # dL/dz = softmax(z) - ((1 - smoothing) one_hot(t) + smoothing / classes).
+    "smoothed_cross_entropy": Op(
+        lambda z, t, axis, smoothing: ((), _picked(z, t, axis)[1]),
+        lambda dy, y, z, t, axis, smoothing: (
+            _smoothed_gradient(z, t, axis, smoothing) * (dy / count(t)),
+            None,
+        ),
+        _smoothed,
     ),
     # What `fuse` makes of longer expressions; none of them meets the sweep.
     "relu_backward": Op(_broadcast, expansion=lambda dy, y: dy * greater(y, 0)),
@@ -546,6 +569,14 @@ def cross_entropy(logits: Value, target: Value) -> Value:
 def number(value: float) -> Value:
     """A number."""
     return constant(value)
+
+
+def smoothed_cross_entropy(logits: Value, target: Value, smoothing: float) -> Value:
+    """Cross entropy against a target that gives `smoothing` to all classes alike."""
+    axis = len(logits.shape) - 1
+    return apply(
+        "smoothed_cross_entropy", logits, target, axis=axis, smoothing=smoothing
+    )
 
 
 def scalar(name: str) -> Value:

@@ -133,6 +133,7 @@ LINES: dict[str, Callable[..., Array]] = {
     "pick": lambda x, i, axis: np.take_along_axis(x, i, axis),
     "place": lambda dy, x, i, axis: dy * one_hot(x, i, axis),
     "minus_one_hot": lambda x, i, axis: x - one_hot(x, i, axis),
+    "minus_hot": lambda x, i, axis, height: x - height * one_hot(x, i, axis),
     "sum": lambda x, axis, keep: x.sum(axis=axis, keepdims=keep),
     "spread": spread,
     "mean": lambda x: x.mean(),
@@ -148,6 +149,10 @@ LINES: dict[str, Callable[..., Array]] = {
     "affine": lambda m, x: np.einsum("oi,in->on", m[:, :-1], x) + m[:, -1:],
     "mse": lambda p, t: ((p - t) ** 2).sum() / p.size,
     "binary_cross_entropy": logistic,
+    "smoothed_cross_entropy": lambda z, t, axis, smoothing: -(
+        (1 - smoothing) * np.take_along_axis(log_softmax(z, axis), t, axis).mean()
+        + smoothing * log_softmax(z, axis).mean()
+    ),
     "cross_entropy": lambda z, t, axis: (
         -(log_softmax(z, axis) * one_hot(z, t, axis)).sum() / t.size
     ),

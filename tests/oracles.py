@@ -117,6 +117,8 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
 
 NAMED: dict[tuple[str, str], str] = {
     ("metric", "accuracy"): "test_module.py::test_evaluate_agrees_with_predict",
+    ("metric", "mae"): "test_metrics.py::test_errors_are_those_of_sklearn",
+    ("metric", "mse"): "test_metrics.py::test_errors_are_those_of_sklearn",
     ("data", "disk"): "test_data.py::test_disk_draws_the_stream_in_order",
     ("data", "xor"): "test_synthetic.py::test_xor_is_one_coordinate_alone_above_a_half",
     ("data", "spiral"): (

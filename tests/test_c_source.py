@@ -140,6 +140,21 @@ SPECS = {
     "logits": spec(
         "linear(12, bias=none) linear(2)", **CLASSES, more="metric accuracy"
     ),
+    "smoothed": spec(
+        "linear(12) relu linear(5)",
+        x="real[2, 4]",
+        y="int[2]",
+        loss="cross_entropy(label_smoothing=0.1, reduction=batch_mean)",
+        more="metric accuracy",
+    ),
+    "errors": spec(
+        "linear(12) tanh linear(3)",
+        loss="mse(reduction=batch_mean)",
+        more="metric mse metric mae",
+    ),
+    "errors of probabilities": spec(
+        "linear(3)", loss="binary_cross_entropy", more="metric mae"
+    ),
     "a panel of few rows": spec(
         "linear(200) relu linear(30) relu linear(1)",
         y="real[1]",

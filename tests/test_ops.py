@@ -155,6 +155,7 @@ CASES: dict[str, list[Case]] = {
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),
+    "minus_hot": along(ROWS, COLUMN, index=1, fixed=(1,), height=0.7),
     "minus_one_hot": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "sum": [
         case(ROWS, axis=axis, keep=keep) for axis in (0, 1) for keep in (True, False)
@@ -186,6 +187,7 @@ CASES: dict[str, list[Case]] = {
         case(COLUMNS, COLUMNS, fixed=(1,)),
     ],
     "cross_entropy": along(ROWS, COLUMN, index=1, fixed=(1,)),
+    "smoothed_cross_entropy": along(ROWS, COLUMN, index=1, fixed=(1,), smoothing=0.3),
     "relu_backward": [case(ROWS, ROWS)],
     "tanh_backward": [case(ROWS, ROWS)],
     "sigmoid_backward": [case(ROWS, ROWS)],

@@ -492,8 +492,8 @@ ACCUMULATING = frozenset({"accumulate_mm", "wide_accumulate_mm", "accumulate_sum
 
 ELEMENTWISE = frozenset(
     "add sub mul div neg exp log log1p abs relu tanh sigmoid add_scaled square"
-    " relu_backward tanh_backward sigmoid_backward minus_one_hot sqrt minimum maximum"
-    " addcmul addcdiv".split()
+    " relu_backward tanh_backward sigmoid_backward minus_one_hot minus_hot sqrt minimum"
+    " maximum addcmul addcdiv".split()
 )
 """Operations that read an element of an operand before they write the same one."""
 

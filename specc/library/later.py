@@ -20,7 +20,7 @@ LATER: dict[str, tuple[str, ...]] = {
         "concat",
     ),
     "schedule": ("plateau",),
-    "metric": ("mae", "mse", "r2", "precision", "recall", "f1"),
+    "metric": ("r2", "precision", "recall", "f1"),
 }
 """Words of the language that this version refuses as not available yet, by kind."""
 

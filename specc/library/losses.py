@@ -6,33 +6,46 @@ is computed from the logits in one stable formula, and predictions stay probabil
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any, Literal
 
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import Positive, ShapeError, entry
+from specc.library.entry import Fraction, Positive, ShapeError, entry
 from specc.slope import pointwise
 
-_COMMON = (("reduction", "mean"),)
+Reduction = Literal["mean", "batch_mean"]
+"""`mean` is over all elements; `batch_mean` sums those of a sample, and is a mean over samples.
+
+Every loss takes it and gives a mean over all elements; `reduced` makes the other of it.
+"""
 
 FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 
-@entry("loss", operands=2, later=_COMMON)
-def mse(prediction: Value, target: Value, half: bool = False) -> Value:
+@entry("loss", operands=2)
+def mse(
+    prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
+) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
     loss = ops.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
-@entry("loss", operands=2, later=_COMMON)
-def mae(prediction: Value, target: Value) -> Value:
+@entry("loss", operands=2)
+def mae(prediction: Value, target: Value, reduction: Reduction = "mean") -> Value:
     """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
     return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
 
 
-@entry("loss", operands=2, later=_COMMON)
-def huber(prediction: Value, target: Value, delta: Positive = 1.0) -> Value:
+@entry("loss", operands=2)
+def huber(
+    prediction: Value,
+    target: Value,
+    delta: Positive = 1.0,
+    reduction: Reduction = "mean",
+) -> Value:
     """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2).
 
     Source: Huber 1964, torch.nn.HuberLoss.
@@ -53,8 +66,32 @@ def of_elements(
     return ops.mean(pointwise(element, prediction, target))
 
 
-@entry("loss", operands=2, later=_COMMON)
-def binary_cross_entropy(prediction: Value, target: Value) -> Value:
+REDUCTION = inspect.Parameter(
+    "reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation=Reduction
+)
+"""The argument of every loss."""
+
+
+def averaged(element: Callable[..., Value]) -> Callable[..., Value]:
+    """Make a loss of what it is for each element, with the argument that all have."""
+
+    def loss(
+        prediction: Value, target: Value, *, reduction: str, **named: Any
+    ) -> Value:
+        return of_elements(lambda p, t: element(p, t, **named), prediction, target)
+
+    own = inspect.signature(element)
+    parameters = [*own.parameters.values(), REDUCTION]
+    loss.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    loss.__annotations__ = {**element.__annotations__, "reduction": Reduction}
+    loss.__doc__ = element.__doc__
+    return loss
+
+
+@entry("loss", operands=2)
+def binary_cross_entropy(
+    prediction: Value, target: Value, reduction: Reduction = "mean"
+) -> Value:
     """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits.
 
     Source: torch.nn.BCEWithLogitsLoss.
@@ -62,13 +99,26 @@ def binary_cross_entropy(prediction: Value, target: Value) -> Value:
     return ops.binary_cross_entropy(prediction, target)
 
 
-@entry("loss", operands=2, later=(*_COMMON, ("label_smoothing", "0")))
-def cross_entropy(prediction: Value, target: Value) -> Value:
+@entry("loss", operands=2)
+def cross_entropy(
+    prediction: Value,
+    target: Value,
+    label_smoothing: Fraction = 0.0,
+    reduction: Reduction = "mean",
+) -> Value:
     """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
 
+    `label_smoothing` is the part of the target that all classes share alike.
     Source: torch.nn.CrossEntropyLoss.
     """
+    if label_smoothing:
+        return ops.smoothed_cross_entropy(prediction, target, label_smoothing)
     return ops.cross_entropy(prediction, target)
+
+
+def reduced(loss: Value, reduction: Reduction, elements: int) -> Value:
+    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean."""
+    return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 
 def check_shapes(

@@ -43,6 +43,7 @@ TENSOR: dict[str, Text] = {
     "log_softmax": Text("log_softmax"),
     "softmax": Text("softmax"),
     "minus_one_hot": Text("minus_one_hot"),
+    "minus_hot": Text("minus_hot"),
     "linear": Text("dense"),
     "mm": Text("product"),
     "transpose": Text("{0}"),

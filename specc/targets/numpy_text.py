@@ -43,6 +43,7 @@ ARRAY: dict[str, Text] = {
     "argmax": Text("{0}.argmax(axis={axis}, keepdims=True)", ATOM, _METHOD),
     "pick": Text("np.take_along_axis({0}, {1}, axis={axis})"),
     "minus_one_hot": Text("{0} - ({1} == np.arange({width}))", SUM, (SUM, SUM)),
+    "minus_hot": Text("{0} - {height} * ({1} == np.arange({width}))", SUM, (SUM, SUM)),
     "sum": Text("{0}.sum(axis={axis}{keep})", ATOM, _METHOD),
     "mean": Text("np.mean({0})"),
     "share": Text("np.mean({0})"),

@@ -90,6 +90,12 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         over='.scatter_({axis}, {1}, -1, reduce="add")',
     ),
+    "minus_hot": Text(
+        '{0}.scatter({axis}, {1}, -{height}, reduce="add")',
+        ATOM,
+        _METHOD,
+        over='.scatter_({axis}, {1}, -{height}, reduce="add")',
+    ),
     "sum": Text(
         "{0}.sum(dim={axis}{keep})",
         ATOM,
