@@ -22,6 +22,7 @@ from specc.ir import (
     verify,
 )
 from specc.library.entry import Use
+from specc.library.layers import Join
 from specc.library.losses import FUSED
 from specc.model import Model, Node
 from specc.passes.simplify import simplify
@@ -111,7 +112,9 @@ def rows(shape: tuple[int, ...]) -> tuple[int | str, int]:
 def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
     x = argument(model.input.name, rows(model.input.shape))
     inputs = [x]
+    values: list[Value] = []
     for node in nodes:
+        given = [values[i] if i >= 0 else inputs[0] for i in node.inputs]
         parameters = {
             short: Value(
                 "input",
@@ -123,10 +126,14 @@ def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
             for short, parameter in node.parameters.items()
         }
         inputs += parameters.values()
-        lowered = node.layer.lower(x, parameters)
-        if lowered is not x:
+        if isinstance(node.layer, Join):
+            x = node.layer.join(given)
+        else:
+            x = node.layer.lower(given[0], parameters)
+        if x not in given:
             name = identifier(node.name)
-            x = replace(lowered, name=name, origins=(_origin(node),))
+            x = replace(x, name=name, origins=(_origin(node),))
+        values.append(x)
     return Program("forward", tuple(inputs), ((x.name, x),))
 
 

@@ -37,6 +37,8 @@ class Node:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     span: Span
+    inputs: tuple[int, ...]
+    """The places of the nodes that it takes, all before it; -1 for the model's input."""
 
     @property
     def line(self) -> int:

@@ -16,7 +16,6 @@ LATER: dict[str, tuple[str, ...]] = {
         "standardize",
         "flatten",
         "reshape",
-        "residual",
         "concat",
     ),
     "activation": (

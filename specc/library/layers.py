@@ -6,7 +6,7 @@ A layer answers three questions: what shape it gives, which parameters it has, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -98,3 +98,42 @@ class Activation(Layer):
     def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
         value: Value = self.use(x)
         return value
+
+
+class Join(Layer):
+    """A layer that takes several inputs: what bodies give."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Give the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        raise NotImplementedError
+
+    def join(self, values: Sequence[Value]) -> Value:
+        """Give the output, as `lower` does."""
+        raise NotImplementedError
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Residual(Join):
+    """x + body(x): what goes in, and what the body gives."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        x, body = shapes
+        if body != x:
+            raise ShapeError(
+                f"residual adds shape {list(body)} to its input of shape {list(x)}",
+                "the body has to keep the shape",
+            )
+        return x
+
+    def join(self, values: Sequence[Value]) -> Value:
+        x, body = values
+        return (
+            body + x
+        )  # the body's result is nobody else's: the sum may take its place
+
+
+JOINS = {
+    "residual": ("one body", "residual { … }"),
+}
+"""The layers that take bodies: how many, and how they are written."""
