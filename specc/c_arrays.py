@@ -156,7 +156,7 @@ def _name(value: Value) -> str:
 
 def _forward_name(value: Value) -> str:
     """Name what a derivative is by: `d_relu1` is by `relu1`."""
-    name = _name(value).removeprefix("d_")
+    name = (value.name or value.slot).removeprefix("d_")
     return name.rpartition("_from_")[0] or name
 
 

@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 
 from specc.arguments import Report
-from specc.bind import Bound
+from specc.bind import Bound, not_yet
 from specc.diagnostics import error
 from specc.library import losses, metrics
 from specc.library.entry import ShapeError
-from specc.library.layers import Activation, Join
+from specc.library.layers import Activation, Join, View
 from specc.model import Feature, Node
 from specc.naming import Placed
 from specc.source import Span
@@ -50,6 +50,12 @@ def infer(
             ]
             report(error("E031", problem.message, span, problem.hint, *notes))
             return None
+        if isinstance(layer, View) and output != shapes[0]:
+            before = [node for node in nodes if not isinstance(node.layer, View)]
+            if before or placed.inputs != (len(nodes) - 1,):
+                what = f"`{placed.element.word}` after another layer"
+                report(not_yet(what, span, "it may come first, on the input"))
+                return None
         use = layer.use if isinstance(layer, Activation) else bound.use
         node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
         total += sum(math.prod(p.shape) for p in node.parameters.values())

@@ -110,7 +110,7 @@ def rows(shape: tuple[int, ...]) -> tuple[int | str, int]:
 
 
 def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
-    x = argument(model.input.name, rows(model.input.shape))
+    x = argument(model.input.name, rows(model.row_shape))
     inputs = [x]
     values: list[Value] = []
     for node in nodes:

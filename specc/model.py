@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from specc.library.entry import Use
-from specc.library.layers import Layer, Parameter
+from specc.library.layers import Layer, Parameter, View
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
 
@@ -81,6 +81,16 @@ class Model:
     train: Train
     metrics: tuple[Clause, ...]
     data: Clause | None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape in which the network takes a sample: that of the views it begins with."""
+        shape = self.input.shape
+        for i, node in enumerate(self.nodes):
+            if not isinstance(node.layer, View) or node.inputs != (i - 1,):
+                break
+            shape = node.output_shape
+        return shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:

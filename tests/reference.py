@@ -107,12 +107,25 @@ class Residual(nn.Module):
         return x + body
 
 
+class View(nn.Module):
+    """The numbers of each sample in another shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(len(x), *self.shape)
+
+
 def _layer(node: Node) -> nn.Module:
     use = node.use
     if use.entry.name == "linear":
         return nn.Linear(
             node.input_shape[-1], use["units"], bias=use["bias"] is not None
         )
+    if use.entry.name in ("flatten", "reshape"):
+        return View(node.output_shape)
     if use.entry.name == "residual":
         return Residual()
     return ACTIVATIONS[use.entry.name]()

@@ -89,6 +89,7 @@ SPECS = {
         y="int[]",
         loss="cross_entropy",
     ),
+    "flattened": spec("flatten linear(5) relu linear(3)", x="real[2, 9]", y="real[3]"),
     "widths by the vector": spec(
         "linear(16) relu linear(17) tanh linear(33) sigmoid linear(1)",
         x="real[9]",

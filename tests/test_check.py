@@ -131,7 +131,7 @@ def test_defaults_are_those_of_the_semantics():
 
 
 SIGNATURES = """
-linear(units, weight=xavier_uniform, bias=zeros)  residual
+linear(units, weight=xavier_uniform, bias=zeros)  residual  flatten  reshape(shape)
 xavier_uniform(gain=1)  xavier_normal(gain=1, truncated=false)
 he_uniform(mode=fan_in)  he_normal(mode=fan_in, truncated=false)
 uniform(low=-0.05, high=0.05)  normal(mean=0, std=0.05, truncated=false)
@@ -222,8 +222,8 @@ def test_what_is_available_compiles(changes):
 
 NOT_YET = [
     *(("layer", {"layers": f"layers {{ {text} linear(1) }}"}) for text in (
-        "layer_norm", "batch_norm(momentum=0.2)", "dropout(0.5)", "standardize", "flatten",
-        "reshape([2])", "concat(axis=0) { relu } { tanh }",
+        "layer_norm", "batch_norm(momentum=0.2)", "dropout(0.5)", "standardize",
+        "concat(axis=0) { relu } { tanh }",
     )),
     *(("activation", {"layers": f"layers {{ linear(2) {text} linear(1) }}"}) for text in (
         "leaky_relu(0.1)", "elu(alpha=2)", "selu", "gelu(approximate=tanh)", "silu", "mish",

@@ -151,6 +151,21 @@ SPECS = {
         "a_matrix = linear(4, bias=none) a_t = linear(4, bias=none) linear(3, bias=none)"
     ),
     "names_like_rows_of_ones": spec("h_1 = linear(4) tanh h_1t = linear(4) linear(3)"),
+    "flatten": spec("flatten linear(5) tanh linear(3)", shape="real[2, 3]"),
+    "flatten_relu": spec(
+        "flatten relu residual { linear(6) } linear(3)", shape="real[2, 3]"
+    ),
+    "flatten_no_bias": spec("flatten linear(3, bias=none)", shape="real[2, 1, 3]"),
+    "reshape": spec(
+        "reshape([3, 2]) linear(4) tanh linear(2)", shape="real[6]", target="real[3, 2]"
+    ),
+    "narrow_axes": spec(
+        "linear(4) tanh linear(2)", shape="real[3, 2]", target="real[3, 2]"
+    ),
+    "reshape_flatten": spec("reshape([2, 2]) flatten linear(3)"),
+    "wide_flatten": spec(
+        "flatten linear(160) relu linear(110) linear(3)", shape="real[5, 9]"
+    ),
     "residual": spec("linear(5) residual { linear(6) relu linear(5) } linear(3)"),
     "residual_first": spec("residual { linear(4) tanh } linear(3)"),
     "residual_last": spec("linear(3) residual { linear(3) }"),

@@ -14,8 +14,6 @@ LATER: dict[str, tuple[str, ...]] = {
         "batch_norm",
         "dropout",
         "standardize",
-        "flatten",
-        "reshape",
         "concat",
     ),
     "activation": (

@@ -6,13 +6,14 @@ A layer answers three questions: what shape it gives, which parameters it has, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import Count, Of, ShapeError, Use, entry, use
+from specc.library.entry import ArgumentError, Count, Of, ShapeError, Use, entry, use
 from specc.library.initializers import Fans
 
 Shape = tuple[int, ...]
@@ -137,3 +138,39 @@ JOINS = {
     "residual": ("one body", "residual { … }"),
 }
 """The layers that take bodies: how many, and how they are written."""
+
+
+class View(Layer):
+    """A layer that looks at the numbers of a sample in another shape."""
+
+    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+        return x  # the network takes its input in the new shape
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Flatten(View):
+    """All numbers of a sample along one axis."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Reshape(View):
+    """The numbers of a sample in the order of their rows, in another shape."""
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ArgumentError("shape", "reshape takes sizes of at least 1")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if math.prod(shape) != math.prod(self.shape):
+            raise ShapeError(
+                f"reshape to {list(self.shape)}, {math.prod(self.shape)} numbers, of a"
+                f" sample of shape {list(shape)}, {math.prod(shape)} numbers"
+            )
+        return self.shape
