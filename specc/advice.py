@@ -44,7 +44,7 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
     loss = model.loss.use.entry.name
     tail: list[Node] = []
     for node in reversed(model.nodes):
-        if node.parameters:
+        if node.parameters or len(node.inputs) > 1:
             break
         tail.append(node)
     words = [node.use.entry.name for node in tail]
@@ -91,6 +91,8 @@ def _about_starts(
         if span is None:
             continue
         weight = nodes[i].use["weight"]
+        if nodes[i + 1].inputs != (i,):  # the next body, or what joins several
+            continue
         after = nodes[i + 1].use.entry.name
         word = weight.entry.name if isinstance(weight, Use) else ""
         family, _, shape = word.partition("_")

@@ -15,13 +15,13 @@ from specc.view import Code
 
 def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
     """Give the words for rows."""
-    positions = math.prod(model.input.shape[:-1])
+    positions = math.prod(model.row_shape[:-1])
     rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
     return {
         "samples": Code("samples" if positions == 1 else "positions"),
-        "rows_of_x": Code(rows_of("x", model.input.shape)),
+        "rows_of_x": Code(sample_rows("x", model)),
         "rows_of_y": Code(label_rows("y", model)),
-        "rows_of_x_val": Code(rows_of("x_val", model.input.shape)),
+        "rows_of_x_val": Code(sample_rows("x_val", model)),
         "rows_of_y_val": Code(label_rows("y_val", model)),
         "rows_of_batch": Code(rows),
         "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),
@@ -37,6 +37,14 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
 def rows_of(name: str, shape: tuple[int, ...]) -> str:
     """Join a sample's leading axes to the batch."""
     return name if len(shape) == 1 else f"{name}.reshape(-1, {shape[-1]})"
+
+
+def sample_rows(name: str, model: Model) -> str:
+    """Give the rows of an input, which a network may first look at in another shape."""
+    shape = model.row_shape
+    if shape == model.input.shape:
+        return rows_of(name, shape)
+    return f"{name}.reshape(-1, {shape[-1]})"
 
 
 def label_rows(name: str, model: Model) -> str:

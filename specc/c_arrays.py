@@ -80,7 +80,7 @@ class Arrays:
 
 def arrays(derived: Derived, by_input: Program) -> Arrays:
     """Decide how every array lies; `by_input` keeps the derivative by the input."""
-    compact = _compact(derived.programs)
+    compact = _compact(derived.programs) - _joined(derived.forward)
     samples: dict[str, Array] = {}
     parameters: dict[str, Weight] = {}
 
@@ -159,7 +159,8 @@ def _name(value: Value) -> str:
 
 def _forward_name(value: Value) -> str:
     """Name what a derivative is by: `d_relu1` is by `relu1`."""
-    return value.name.removeprefix("d_")
+    name = (value.name or value.slot).removeprefix("d_")
+    return name.rpartition("_from_")[0] or name
 
 
 def _width(value: Value) -> int:
@@ -179,3 +180,14 @@ def _compact(programs: Iterable[Program]) -> frozenset[int]:
         and len(value.args[0].shape) > value.attribute("axis") > 0
     }
     return frozenset(range(1, NARROW + 1)) - along
+
+
+def _joined(forward: Program) -> set[int]:
+    """Give the widths of arrays that meet, which have to lie alike."""
+    return {
+        _width(part)
+        for value in forward.values
+        if sum(BATCH in arg.shape for arg in value.args) > 1
+        for part in (value, *value.args)
+        if BATCH in part.shape
+    }

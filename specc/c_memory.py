@@ -93,7 +93,7 @@ def memory(model: Model, derived: Derived) -> Memory:
     if output is not None:
         more[output.outputs[0][1].slot] = laid.samples[last]
     laid = replace(laid, samples={**laid.samples, **more})
-    positions = math.prod(model.input.shape[:-1])
+    positions = math.prod(model.row_shape[:-1])
     batch = model.train.batch_size
     parts = -(-batch // max(MOST_ROWS // positions, 1))
     held = max(-(-batch // parts), -(-TILE // positions))

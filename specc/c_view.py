@@ -301,7 +301,7 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "output_width": Code(str(model.output_shape[-1])),
         "predicted": Code(member(_predicted(derived, kept))),
         "predicted_at": Code(_times("s", samples[last].pitch)),
-        "input_width": Code(str(model.input.shape[-1])),
+        "input_width": Code(str(model.row_shape[-1])),
         "input_at": Code(_times("s", samples[x.name].pitch)),
         "d_input": Code(member(f"d_{x.name}")),
         "take_x": _copied(x.name, "x", samples[x.name], positions),
@@ -405,9 +405,7 @@ def _labels(label: Value, positions: int) -> list[Code]:
 def _chunk(model: Model) -> int:
     """Give how many updates take a tenth of a second or so, at ten thousand million a second."""
     weights = sum(math.prod(p.shape) for p in model.parameters.values())
-    operations = (
-        6 * weights * model.train.batch_size * math.prod(model.input.shape[:-1])
-    )
+    operations = 6 * weights * model.train.batch_size * math.prod(model.row_shape[:-1])
     return max(1, 2**30 // operations)
 
 

@@ -16,6 +16,7 @@ from specc.differentiate import differentiate, outside, saved
 from specc.ir import Program, Value, constant, verify
 from specc.lower import Lowered
 from specc.ops import OPS
+from specc.passes.buffers import OVERWRITING
 from specc.passes.descend import descend, is_descent
 from specc.passes.expand import expand
 from specc.passes.layout import layout
@@ -116,9 +117,10 @@ def derive(lowered: Lowered, target: Target) -> Derived:
     wrt = _descending(forward, layers) if accumulates else _last_first(layers)
     everything = differentiate(forward, (*wrt, x), "backward")
     *gradients, (d_input, by_input) = everything.outputs
+    whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
+    gradients += _read_later(replace(everything, outputs=tuple(gradients)), whole)
     backward = _arguments(replace(everything, outputs=tuple(gradients)))
     added = descend(backward, tuple(parameters)) if accumulates else None
-    whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
     last = loss.inputs[0]
     loss_gradient = differentiate(
         loss, (last,), f"{loss.name}_gradient", seed=constant(1)
@@ -156,10 +158,34 @@ def _last_first(layers: list[list[Value]]) -> list[Value]:
 
 
 def _descending(forward: Program, layers: list[list[Value]]) -> list[Value]:
-    """Order them likewise, each layer's after the derivative that is passed on through it."""
-    named = {value.name: value for value in forward.values}
-    below = [[], *([named[_layer(layer[0])]] for layer in layers[:-1])]
-    return _last_first([[*v, *p] for v, p in zip(below, layers, strict=True)])
+    """Order them likewise, each layer's after the derivatives that are passed on through it."""
+    owner = {parameter: _layer(parameter) for layer in layers for parameter in layer}
+    below: dict[Value, dict[Value, None]] = {}
+    """What the layers with parameters give that a Value is made of, the closest ones."""
+    through: dict[str, list[Value]] = {}
+    for value in forward.values:
+        found: dict[Value, None] = {}
+        for arg in value.args:
+            found |= below.get(arg, {})
+        plain = (v.args[0] if v.op == "transpose" else v for v in value.args)
+        used = [owner[v] for v in plain if v in owner and value.op != "transpose"]
+        if used:
+            through[used[0]] = list(found)
+        below[value] = {value: None} if used else found
+    ordered = [[*reversed(through[_layer(layer[0])]), *layer] for layer in layers]
+    return list(dict.fromkeys(_last_first(ordered)))
+
+
+def _read_later(backward: Program, whole: Program) -> list[tuple[str, Value]]:
+    """Name what the derivative by the input reads too, lest something be written over it."""
+    read = set(outside(replace(whole, outputs=_nameless(whole)), backward).inputs)
+    names = {value.name for value in read} - {name for name, _ in backward.outputs}
+    over = {
+        value.args[0]
+        for value in backward.values
+        if value.args and value.op in OVERWRITING
+    }
+    return [(v.name, v) for v in backward.values if v in over and v.name in names]
 
 
 def _step_loss(loss: Program, gradient: Program) -> Program | None:
@@ -189,8 +215,11 @@ def _expression(program: Program | None) -> Program | None:
     """Take the names off the results, so that they are not kept but returned."""
     if program is None:
         return None
-    outputs = tuple((name, replace(v, name="")) for name, v in program.outputs)
-    return replace(program, outputs=outputs)
+    return replace(program, outputs=_nameless(program))
+
+
+def _nameless(program: Program) -> tuple[tuple[str, Value], ...]:
+    return tuple((name, replace(v, name="")) for name, v in program.outputs)
 
 
 def _as_it_is(program: Program) -> Program:

@@ -28,6 +28,7 @@ def differentiate(
         seed = argument(f"d_{result_name}", result.shape)
     active = _active(program, wanted)
     cotangent = {result: seed}
+    latest: dict[Value, Value] = {}
     for value in reversed(program.values):
         if value not in cotangent or value not in active:
             continue
@@ -43,7 +44,11 @@ def differentiate(
             part = _unbroadcast(part, arg)
             if part is not dy:  # a copy of what has a name would be a second one
                 part = replace(part, origins=value.origins or dy.origins)
-            cotangent[arg] = cotangent[arg] + part if arg in cotangent else part
+            if arg in cotangent:
+                part = part + _partial(cotangent[arg], arg, latest[arg])
+                part = replace(part, origins=value.origins or dy.origins)
+            cotangent[arg] = part
+            latest[arg] = value
     outputs = tuple((f"d_{v.name}", cotangent[v]) for v in wanted if v in cotangent)
     return verify(outside(Program(name, (), outputs), program), name)
 
@@ -63,6 +68,14 @@ def _named(dy: Value, value: Value) -> Value:
     lhs = f"dL/d{mathematics(value)}"
     line = f"{lhs} = {mathematics(dy)}"
     return replace(dy, name=f"d_{value.name}", derivation=line)
+
+
+def _partial(dy: Value, value: Value, user: Value) -> Value:
+    """Keep what came back to `value` so far, from its last users, the first of them `user`."""
+    if not (value.name and user.name) or dy.name or dy.op in ("const", "input"):
+        return dy
+    kept = replace(dy, name=f"d_{value.name}_from_{user.name}")
+    return replace(kept, derivation=f"{mathematics(kept)} = {mathematics(dy)}")
 
 
 def _unbroadcast(part: Value, arg: Value) -> Value:

@@ -17,11 +17,19 @@ from specc.convert import converted
 from specc.diagnostics import Invalid, did_you_mean, error, quoted
 from specc.evaluate import UNKNOWN, Value, evaluated
 from specc.fragments import NESTING
-from specc.group import Element, Group, Macro, Vocabulary, grouped
+from specc.group import (
+    Branches,
+    Element,
+    Group,
+    Macro,
+    Vocabulary,
+    branched,
+    grouped,
+)
 from specc.library import VOCABULARY
 from specc.library.entry import Argument, Interval
 from specc.library.later import kinds_of, words
-from specc.library.layers import Activation, Layer
+from specc.library.layers import JOINS, Activation, Layer
 from specc.names import forbidden_layer
 from specc.source import Span
 
@@ -95,7 +103,7 @@ def _resolved(
     names: Mapping[str, Value],
     vocabulary: Vocabulary,
     report: Report,
-) -> Element | Group:
+) -> Element | Group | Branches:
     word = node.entry.name.text
     poison = Element(word, node.name, None, None, node.span)
     if word == "repeat":
@@ -103,7 +111,9 @@ def _resolved(
     fault = forbidden_layer(node.name) if node.name is not None else None
     if fault is not None:
         report(fault)
-    if word in {"residual", "concat"}:
+    if word in JOINS:
+        return _branches(node, names, vocabulary, report)
+    if word == "concat":
         report(not_yet(f"`{word}`", node.entry.name.span))
         for body in node.bodies:
             resolve(body, names, vocabulary, report)
@@ -191,11 +201,39 @@ def _repeat(
         except Invalid as invalid:
             report(invalid.diagnostic)
     bodies = [resolve(body, names, vocabulary, report) for body in node.bodies]
-    items: list[Element | Group] = list(bodies)
+    items: list[Element | Group | Branches] = list(bodies)
     if times is UNKNOWN:
         items.append(Element("repeat", None, None, None, node.span))
         times = 1
     return grouped(items, times, repeated=True)
+
+
+def _branches(
+    node: syntax.Node,
+    names: Mapping[str, Value],
+    vocabulary: Vocabulary,
+    report: Report,
+) -> Element | Branches:
+    """Resolve bodies that are given the same input."""
+    word = node.entry.name.text
+    entry = VOCABULARY["layer"][word]
+    bound = bind(entry, node.entry, names, report)
+    bodies = [resolve(body, names, vocabulary, report) for body in node.bodies]
+    poison = Element(word, node.name, None, None, node.span)
+    expected, form = JOINS[word]
+    count = len(bodies)
+    if count < 1 or (count == 1) != (expected == "one body"):
+        message = f"`{word}` takes {expected}, found {count or 'none'}"
+        report(error("E034", message, node.entry.span, "", form))
+        return poison
+    for body, group in zip(node.bodies, bodies, strict=True):
+        if not group.size:
+            message = f"a body of `{word}` is empty"
+            report(error("E035", message, body.span, "expected a layer"))
+            return poison
+    layer = None if bound.use is None else bound.use()
+    join = Element(word, node.name, layer, bound, node.entry.span)
+    return branched(bodies, join)
 
 
 def _call(

@@ -5,7 +5,7 @@ Invariant: a Group is of the size of the spec; `size` says how many layers it ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class Element:
 class Group:
     """Several in a row, `times` over."""
 
-    items: tuple[Element | Group, ...]
+    items: tuple[Element | Group | Branches, ...]
     size: int
     """How many layers it expands to."""
     depth: int
@@ -43,6 +43,17 @@ class Group:
     """Whether names inside get a count."""
     prefix: syntax.Name | None = None
     """The name of the block's call, which goes before those inside."""
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Bodies that are all given the same input, and what joins their results."""
+
+    bodies: tuple[Group, ...]
+    join: Element
+    size: int
+    """How many layers they expand to, the one that joins them included."""
+    depth: int
 
 
 @dataclass(frozen=True)
@@ -74,8 +85,16 @@ class Vocabulary:
     """What each block gives for its arguments, so that blocks of blocks stay cheap."""
 
 
-def grouped(items: list[Element | Group], times: int = 1, **marks: Any) -> Group:
+def grouped(
+    items: Sequence[Element | Group | Branches], times: int = 1, **marks: Any
+) -> Group:
     """Put several in a row."""
     size = times * sum(item.size for item in items)
     depth = 1 + max((item.depth for item in items), default=0)
     return Group(tuple(items), size, depth, times, **marks)
+
+
+def branched(bodies: Sequence[Group], join: Element) -> Branches:
+    """Join bodies that are given the same input."""
+    size = 1 + sum(body.size for body in bodies)
+    return Branches(tuple(bodies), join, size, max(body.depth for body in bodies))

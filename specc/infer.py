@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 
 from specc.arguments import Report
-from specc.bind import Bound
+from specc.bind import Bound, not_yet
 from specc.diagnostics import error
 from specc.library import losses, metrics
 from specc.library.entry import ShapeError
-from specc.library.layers import Activation
+from specc.library.layers import Activation, Join, View
 from specc.model import Feature, Node
 from specc.naming import Placed
 from specc.source import Span
@@ -28,8 +28,6 @@ def infer(
     layers: Sequence[Placed], feature: Feature, report: Report
 ) -> tuple[Node, ...] | None:
     """Give each layer its shapes, in order."""
-    shape = feature.shape
-    given_by = f"the input `{feature.name}`, line {feature.span.line}"
     nodes: list[Node] = []
     total = 0
     for placed in layers:
@@ -37,14 +35,29 @@ def infer(
         if layer is None or bound is None or bound.use is None:
             return None
         span = placed.element.span
+        shapes = [
+            nodes[i].output_shape if i >= 0 else feature.shape for i in placed.inputs
+        ]
         try:
-            output = layer.output_shape(shape)
+            if isinstance(layer, Join):
+                output = layer.joined_shape(shapes)
+            else:
+                output = layer.output_shape(shapes[0])
         except ShapeError as problem:
-            note = f"{given_by}, gives {list(shape)}"
-            report(error("E031", problem.message, span, problem.hint, note))
+            notes = [
+                f"{_giver(nodes, i, feature)}, gives {list(shape)}"
+                for i, shape in zip(placed.inputs, shapes, strict=True)
+            ]
+            report(error("E031", problem.message, span, problem.hint, *notes))
             return None
+        if isinstance(layer, View) and output != shapes[0]:
+            before = [node for node in nodes if not isinstance(node.layer, View)]
+            if before or placed.inputs != (len(nodes) - 1,):
+                what = f"`{placed.element.word}` after another layer"
+                report(not_yet(what, span, "it may come first, on the input"))
+                return None
         use = layer.use if isinstance(layer, Activation) else bound.use
-        node = Node(placed.name, layer, use, shape, output, span)
+        node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
         total += sum(math.prod(p.shape) for p in node.parameters.values())
         if max(total, math.prod(output)) > LARGEST:
             what = "parameters so far" if total > LARGEST else "numbers a sample"
@@ -53,9 +66,13 @@ def infer(
             report(error("E033", message, span, "at most 2^31 can be compiled"))
             return None
         nodes.append(node)
-        shape = output
-        given_by = f"`{placed.name}`, line {span.line}"
     return tuple(nodes)
+
+
+def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:
+    if index < 0:
+        return f"the input `{feature.name}`, line {feature.span.line}"
+    return f"`{nodes[index].name}`, line {nodes[index].span.line}"
 
 
 def check_clause(

@@ -25,6 +25,7 @@ from specc.ir import (
     verify,
 )
 from specc.library.entry import Use
+from specc.library.layers import Join
 from specc.library.losses import FUSED, reduced
 from specc.library.settings import Train
 from specc.model import Clause, Model, Node
@@ -124,9 +125,11 @@ def rows(shape: tuple[int, ...]) -> tuple[int | str, int]:
 
 
 def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
-    x = argument(model.input.name, rows(model.input.shape))
+    x = argument(model.input.name, rows(model.row_shape))
     inputs = [x]
+    values: list[Value] = []
     for node in nodes:
+        given = [values[i] if i >= 0 else inputs[0] for i in node.inputs]
         parameters = {
             short: Value(
                 "input",
@@ -138,9 +141,13 @@ def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
             for short, parameter in node.parameters.items()
         }
         inputs += parameters.values()
-        lowered = node.layer.lower(x, parameters)
-        if lowered is not x:
-            x = _named(lowered, node)
+        if isinstance(node.layer, Join):
+            x = node.layer.join(given)
+        else:
+            x = node.layer.lower(given[0], parameters)
+        if x not in given:
+            x = _named(x, node)
+        values.append(x)
     return Program("forward", tuple(inputs), ((x.name, x),))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from specc.library.entry import Use
-from specc.library.layers import Activation, Layer, Parameter
+from specc.library.layers import Activation, Layer, Parameter, View
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
 
@@ -37,6 +37,8 @@ class Node:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     span: Span
+    inputs: tuple[int, ...]
+    """The places of the nodes that it takes, all before it; -1 for the model's input."""
 
     @property
     def line(self) -> int:
@@ -84,6 +86,16 @@ class Model:
     train: Train
     metrics: tuple[Clause, ...]
     data: Clause | None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape in which the network takes a sample: that of the views it begins with."""
+        shape = self.input.shape
+        for i, node in enumerate(self.nodes):
+            if not isinstance(node.layer, View) or node.inputs != (i - 1,):
+                break
+            shape = node.output_shape
+        return shape
 
     @property
     def output_shape(self) -> tuple[int, ...]:

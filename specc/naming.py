@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from specc.group import Element, Group
+from specc.group import Branches, Element, Group
 
 LIMIT = 10_000
 """How many layers a network may have."""
@@ -22,6 +22,8 @@ class Placed:
 
     name: str
     element: Element
+    inputs: tuple[int, ...]
+    """The places of the layers that it takes, -1 for the input of the network."""
 
 
 @dataclass
@@ -36,13 +38,16 @@ class _Counts:
 def placed(group: Group) -> list[Placed]:
     """Write a group out; its size must be at most LIMIT."""
     layers: list[Placed] = []
-    _place(group, _Counts(), False, layers)
+    _place(group, _Counts(), False, layers, -1)
     return layers
 
 
-def _place(group: Group, counts: _Counts, repeated: bool, layers: list[Placed]) -> None:
+def _place(
+    group: Group, counts: _Counts, repeated: bool, layers: list[Placed], given: int
+) -> int:
+    """Write out a group that takes what layer `given` gives; say which one is its last."""
     if not group.size:
-        return
+        return given
     if group.prefix is not None:
         name = _numbered(group.prefix.text, counts, repeated)
         counts, repeated = _Counts(f"{counts.prefix}{name}."), False
@@ -50,14 +55,28 @@ def _place(group: Group, counts: _Counts, repeated: bool, layers: list[Placed]) 
     for _ in range(group.times):
         for item in group.items:
             if isinstance(item, Group):
-                _place(item, counts, repeated, layers)
+                given = _place(item, counts, repeated, layers, given)
                 continue
-            if item.name is not None:
-                name = _numbered(item.name.text, counts, repeated)
-            else:
-                counts.unnamed[item.word] += 1
-                name = f"{item.word}{counts.unnamed[item.word]}"
-            layers.append(Placed(counts.prefix + name, item))
+            element = item.join if isinstance(item, Branches) else item
+            name = _name(element, counts, repeated)  # a join is read before its bodies
+            inputs: tuple[int, ...] = (given,)
+            if isinstance(item, Branches):
+                inputs = tuple(
+                    _place(body, counts, repeated, layers, given)
+                    for body in item.bodies
+                )
+                if element.word == "residual":
+                    inputs = (given, *inputs)
+            given = len(layers)
+            layers.append(Placed(counts.prefix + name, element, inputs))
+    return given
+
+
+def _name(element: Element, counts: _Counts, repeated: bool) -> str:
+    if element.name is not None:
+        return _numbered(element.name.text, counts, repeated)
+    counts.unnamed[element.word] += 1
+    return f"{element.word}{counts.unnamed[element.word]}"
 
 
 def _numbered(name: str, counts: _Counts, repeated: bool) -> str:

@@ -63,9 +63,10 @@ class Reference(nn.Module):
         self.double()
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        made: list[Tensor] = []
+        for node, layer in zip(self.model.nodes, self.layers, strict=True):
+            made.append(layer(*(made[i] if i >= 0 else x for i in node.inputs)))
+        return made[-1]
 
     def named(self) -> dict[str, nn.Parameter]:
         """Every parameter under the name that the spec gives it."""
@@ -123,12 +124,34 @@ class Reference(nn.Module):
         return Truth(prediction.detach(), float(loss.detach()), gradients)
 
 
+class Residual(nn.Module):
+    """The sum of what a body takes and gives."""
+
+    def forward(self, x: Tensor, body: Tensor) -> Tensor:
+        return x + body
+
+
+class View(nn.Module):
+    """The numbers of each sample in another shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(len(x), *self.shape)
+
+
 def _layer(node: Node) -> nn.Module:
     use = node.use
     if use.entry.name == "linear":
         return nn.Linear(
             node.input_shape[-1], use["units"], bias=use["bias"] is not None
         )
+    if use.entry.name in ("flatten", "reshape"):
+        return View(node.output_shape)
+    if use.entry.name == "residual":
+        return Residual()
     return ACTIVATIONS[use.entry.name](**dict(use.arguments))
 
 

@@ -62,3 +62,35 @@ def test_an_initializer_is_passed_to_a_block(call: str) -> None:
 def test_what_does_not_fit_is_an_error(call: str) -> None:
     _, found = analyse(Source("net.spec", SPEC.replace("CALL", call)), {})
     assert [d.message for d in found if d.severity == "error"] == [WRONG[call]]
+
+
+@pytest.mark.parametrize(
+    ("layers", "names", "inputs"),
+    [
+        (
+            "linear(4) residual { linear(4) tanh } linear(4)",
+            "linear1 linear2 tanh1 residual1 linear3",
+            [(-1,), (0,), (1,), (0, 2), (3,)],
+        ),
+        (
+            "residual { linear(4) residual { relu } } linear(4)",
+            "linear1 relu1 residual2 residual1 linear2",
+            [(-1,), (0,), (0, 1), (-1, 2), (3,)],
+        ),
+        (
+            "repeat(2) { skip = residual { h = linear(4) } }",
+            "h1 skip1 h2 skip2",
+            [(-1,), (-1, 0), (1,), (1, 2)],
+        ),
+    ],
+)
+def test_a_residual_comes_after_its_body_and_takes_its_input(
+    layers: str, names: str, inputs: list[tuple[int, ...]]
+) -> None:
+    """It is counted where it is read, before what is inside."""
+    nodes = checked(
+        "model net\ninput x: real[4]\ntarget y: real[4]\n"
+        f"layers {{ {layers} }}\nloss mse\noptimizer sgd(lr=0.1)\n"
+    ).nodes
+    assert [node.name for node in nodes] == names.split()
+    assert [node.inputs for node in nodes] == inputs

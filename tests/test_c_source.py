@@ -96,6 +96,19 @@ SPECS = {
         x="real[1]",
         y="real[5]",
     ),
+    "residuals": spec(
+        "residual { linear(4) tanh } linear(17) residual { linear(17) relu"
+        " residual { tanh linear(17) } } linear(3)",
+        x="real[4]",
+        y="real[3]",
+    ),
+    "residuals to classes": spec(
+        "linear(5) residual { relu } repeat(2) { residual { softmax linear(5) } } softmax",
+        x="real[3]",
+        y="int[]",
+        loss="cross_entropy",
+    ),
+    "flattened": spec("flatten linear(5) relu linear(3)", x="real[2, 9]", y="real[3]"),
     "widths by the vector": spec(
         "linear(16) relu linear(17) tanh linear(33) sigmoid linear(1)",
         x="real[9]",

@@ -174,6 +174,79 @@ SPECS = {
         "a_matrix = linear(4, bias=none) a_t = linear(4, bias=none) linear(3, bias=none)"
     ),
     "names_like_rows_of_ones": spec("h_1 = linear(4) tanh h_1t = linear(4) linear(3)"),
+    "flatten": spec("flatten linear(5) tanh linear(3)", shape="real[2, 3]"),
+    "flatten_relu": spec(
+        "flatten relu residual { linear(6) } linear(3)", shape="real[2, 3]"
+    ),
+    "flatten_no_bias": spec("flatten linear(3, bias=none)", shape="real[2, 1, 3]"),
+    "reshape": spec(
+        "reshape([3, 2]) linear(4) tanh linear(2)", shape="real[6]", target="real[3, 2]"
+    ),
+    "narrow_axes": spec(
+        "linear(4) tanh linear(2)", shape="real[3, 2]", target="real[3, 2]"
+    ),
+    "reshape_flatten": spec("reshape([2, 2]) flatten linear(3)"),
+    "wide_flatten": spec(
+        "flatten linear(160) relu linear(110) linear(3)", shape="real[5, 9]"
+    ),
+    "residual": spec("linear(5) residual { linear(6) relu linear(5) } linear(3)"),
+    "residual_first": spec("residual { linear(4) tanh } linear(3)"),
+    "residual_last": spec("linear(3) residual { linear(3) }"),
+    "residual_all": spec("residual { linear(4) }", target="real[4]"),
+    "residual_lone_activation": spec(
+        "linear(5) residual { relu } linear(5) residual { tanh } linear(3)"
+    ),
+    "residual_lone_softmax": spec("linear(5) residual { softmax } linear(3)"),
+    "residual_identity": spec("linear(5) residual { identity } linear(3)"),
+    "residual_on_input": spec("residual { sigmoid } residual { relu } linear(3)"),
+    "residual_in_residual": spec(
+        "linear(5) tanh residual { linear(5) residual { linear(5) tanh } relu } linear(3)"
+    ),
+    "residual_at_once": spec(
+        "linear(5) residual { residual { residual { linear(5) tanh } } } linear(3)"
+    ),
+    "residual_five_users": spec(
+        "linear(5) residual { residual { relu } residual { tanh linear(5) } } linear(3)"
+    ),
+    "residual_repeated": spec(
+        "linear(5) repeat(3) { residual { linear(5) tanh } } linear(3)"
+    ),
+    "residual_blocks": spec("linear(5) b(5) c = b(5, bias=none) linear(3)").replace(
+        "layers",
+        "block b(n, bias=zeros) { residual { linear(n, bias=bias) relu } }\nlayers",
+        1,
+    ),
+    "residual_narrow": spec(
+        "residual { linear(4) residual { relu linear(4) } } linear(3)"
+        " residual { linear(2) tanh linear(3) }"
+    ),
+    "residual_axes": spec(
+        "residual { linear(3) relu } linear(2)", shape="real[4, 3]", target="real[4, 2]"
+    ),
+    "residual_bce_fused": spec(
+        "linear(3) residual { relu linear(3) } sigmoid", loss="binary_cross_entropy"
+    ),
+    "residual_bce_logits": spec(
+        "linear(3) residual { linear(3) tanh }", loss="binary_cross_entropy"
+    ),
+    "residual_classes_fused": spec(
+        "linear(5) residual { linear(5) relu } softmax",
+        loss="cross_entropy",
+        target="int[]",
+    ),
+    "residual_classes_logits": spec(
+        "linear(5) residual { linear(5) relu }", loss="cross_entropy", target="int[]"
+    ),
+    "residual_softmax_last": spec("linear(3) residual { softmax }"),
+    "wide_residual": spec(
+        "linear(140) residual { linear(130) relu linear(140) } relu"
+        " residual { linear(140) residual { tanh } } linear(3)"
+    ),
+    "wide_residual_first": spec(
+        "residual { linear(150) tanh } linear(140) residual { linear(140) relu }"
+        " linear(3)",
+        shape="real[150]",
+    ),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }
 CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}

@@ -6,13 +6,14 @@ A layer answers three questions: what shape it gives, which parameters it has, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from specc import ops
 from specc.ir import Value
-from specc.library.entry import Count, Of, ShapeError, Use, entry, use
+from specc.library.entry import ArgumentError, Count, Of, ShapeError, Use, entry, use
 from specc.library.initializers import Fans
 from specc.slope import activated
 
@@ -109,3 +110,81 @@ class Activation(Layer):
             return ()
         made = activated(self.use, ops.scalar("x"))
         return made.attribute("names")[1:] if made.op == "pointwise" else ()
+
+
+class Join(Layer):
+    """A layer that takes several inputs: what bodies give."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Give the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        raise NotImplementedError
+
+    def join(self, values: Sequence[Value]) -> Value:
+        """Give the output, as `lower` does."""
+        raise NotImplementedError
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Residual(Join):
+    """x + body(x): what goes in, and what the body gives. Source: He et al. 2016."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        x, body = shapes
+        if body != x:
+            raise ShapeError(
+                f"residual adds shape {list(body)} to its input of shape {list(x)}",
+                "the body has to keep the shape",
+            )
+        return x
+
+    def join(self, values: Sequence[Value]) -> Value:
+        x, body = (
+            values  # the body's result is nobody else's: the sum may take its place
+        )
+        return body + x
+
+
+JOINS = {
+    "residual": ("one body", "residual { … }"),
+}
+"""The layers that take bodies: how many, and how they are written."""
+
+
+class View(Layer):
+    """A layer that looks at the numbers of a sample in another shape."""
+
+    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+        return x  # the network takes its input in the new shape
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Flatten(View):
+    """x, all numbers of a sample along one axis. Source: torch.nn.Flatten."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Reshape(View):
+    """x, the numbers of a sample in the order of their rows, in another shape.
+
+    Source: torch.nn.Unflatten.
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ArgumentError("shape", "reshape takes sizes of at least 1")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if math.prod(shape) != math.prod(self.shape):
+            raise ShapeError(
+                f"reshape to {list(self.shape)}, {math.prod(self.shape)} numbers, of a"
+                f" sample of shape {list(shape)}, {math.prod(shape)} numbers"
+            )
+        return self.shape
