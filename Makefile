@@ -11,8 +11,9 @@ BENCH_READY := .venv-bench/ready
 demo: $(READY)  ## compile and train the example, plots in runs/disk
 	$(BIN)/specc train examples/disk.spec --dtype float64 --out runs/disk
 
-test: $(READY)
-	$(BIN)/python -m pytest
+test: $(READY)  ## two processes, one thread each; then what measures time, alone
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -q -m alone
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ the loop. Nothing here knows a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from specc.c_arrays import Array, Arrays
@@ -112,11 +112,8 @@ class Expressions:
         operands = [
             self._lanes(arg, made, arg in self.inside, sums) for arg in value.args
         ]
-        if value.op in OF_VECTORS and rule.binds == ATOM and "powi" not in rule.plain:
-            operands = [
-                made_of if arg.shape else (f"fill({made_of[0]})", ATOM)
-                for made_of, arg in zip(operands, value.args, strict=True)
-            ]
+        if "powi" not in rule.plain:
+            operands = as_vectors(value, operands)
         return spelled(rule, operands, **_kept(value))
 
     def _row_sum(self, value: Value, made: Printed, sums: list[str]) -> str:
@@ -251,6 +248,18 @@ class Expressions:
         if len(head) + len(body) + 5 <= WIDTH:
             return [f"{head} {body}"]
         return [head, f"  {body}"]
+
+
+def as_vectors(
+    value: Value, operands: Iterable[tuple[str, int]]
+) -> list[tuple[str, int]]:
+    """Let numbers stand for vectors, where a function in C takes no other."""
+    if value.op not in OF_VECTORS:
+        return list(operands)
+    return [
+        made if arg.shape else (f"fill({made[0]})", ATOM)
+        for made, arg in zip(operands, value.args, strict=True)
+    ]
 
 
 def is_whole(exponent: Value) -> bool:

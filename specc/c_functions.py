@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
-from specc.c_expressions import Printed, Statement
+from specc.c_expressions import Printed, Statement, as_vectors
 from specc.c_formatting import WIDTH
 from specc.c_printing import Printer
 from specc.derivation import mathematics
@@ -43,7 +43,7 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
             return f"load({value.name} + at)", 0
         rule = TENSOR[value.op]
         made.called.add(value.op)
-        return spelled(rule, map(text, value.args))
+        return spelled(rule, as_vectors(value, map(text, value.args)))
 
     for value in program.values:
         name = results.get(value) or (value.name if value.op != "input" else "")
@@ -74,7 +74,8 @@ def norm_sum(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
         if value.op == "input":
             return f"load({value.name} + at)", 0
         made.called.add(value.op)
-        return spelled(TENSOR[value.op], map(text, value.args))
+        operands = as_vectors(value, map(text, value.args))
+        return spelled(TENSOR[value.op], operands)
 
     of = [value.args[0] for value in program.values if value.op == "norm"]
     if not of:

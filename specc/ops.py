@@ -177,6 +177,11 @@ def _logistic(z: Value, t: Value) -> Value:
     return mean(right + apply("log1p", exp(-apply("abs", z))))
 
 
+def _nearer(dy: Value, a: Value, b: Value) -> Value:
+    """dy where a < b, half of it where they are equal, as torch has it."""
+    return where(less(a, b), dy, where(equal(a, b), dy * 0.5, 0))
+
+
 _ERF_SLOPE = 2 / math.sqrt(math.pi)
 
 
@@ -228,6 +233,11 @@ OPS: dict[str, Op] = {
     "log": Op(_same, lambda dy, y, x: (dy / x,)),
     "log1p": Op(_same, lambda dy, y, x: (dy / (1 + x),)),
     "expm1": Op(_same, lambda dy, y, x: (dy * (y + 1),)),
+    "expm1_below": Op(  # for x up to 0 alone: beyond, nobody asks, and nothing overflows
+        _same,
+        lambda dy, y, x: (dy * (y + 1),),
+        lambda x: apply("expm1", apply("minimum", x, 0)),
+    ),
     "sqrt": Op(_same, lambda dy, y, x: (dy / (2 * y),)),
     "sin": Op(_same, lambda dy, y, x: (dy * apply("cos", x),)),
     "cos": Op(_same, lambda dy, y, x: (-dy * apply("sin", x),)),
@@ -235,8 +245,12 @@ OPS: dict[str, Op] = {
     "abs": Op(_same, lambda dy, y, x: (dy * apply("sign", x),)),
     "sign": Op(_same),
     "floor": Op(_same),
-    "minimum": Op(_broadcast),
-    "maximum": Op(_broadcast),
+    "minimum": Op(
+        _broadcast, lambda dy, y, a, b: (_nearer(dy, a, b), _nearer(dy, b, a))
+    ),
+    "maximum": Op(
+        _broadcast, lambda dy, y, a, b: (_nearer(dy, b, a), _nearer(dy, a, b))
+    ),
     "where": Op(lambda condition, a, b: _broadcast(condition, a, b)),
     # Activations; each derivative is written in the result, which backward has at hand.
     "relu": Op(_same, lambda dy, y, x: (dy * greater(y, 0),)),

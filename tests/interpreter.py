@@ -105,6 +105,7 @@ LINES: dict[str, Callable[..., Array]] = {
     "log": np.log,
     "log1p": np.log1p,
     "expm1": np.expm1,
+    "expm1_below": lambda x: np.expm1(np.minimum(x, 0)),
     "sqrt": np.sqrt,
     "sin": np.sin,
     "cos": np.cos,

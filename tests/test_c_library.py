@@ -629,6 +629,7 @@ print((model.flat_parameters == kept[0]).all(), model.loss(x[:9], y[:9]) >= 0)
 """
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_a_long_epoch_at_once(place: Place) -> None:
     """The library that users have, for a slow one looks for Ctrl-C more seldom."""
     place.environment["CC"] = "cc"

@@ -40,7 +40,9 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 OPTIMIZED = ["-O2", "-O0", "-Os", "-O0"]
 SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-LIBM = set("cos erf exp expm1 floor fmax fmin log log1p pow sin sqrt tanh".split())
+LIBM = set(
+    "cos erf exp expm1 floor fmax fmin log log1p pow sin sqrt sqrtf tanh".split()
+)
 """All that a net may ask of a library, beside what a compiler asks for itself."""
 ASKED_BY_COMPILERS = {"memcmp", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
 
@@ -84,6 +86,7 @@ USED = " ".join(
 )
 
 SPECS = {
+    "reshape": spec("reshape([4]) linear(5) relu linear(3)", x="real[2, 2]"),
     "every activation": spec(
         "linear(5) leaky_relu(0.1) linear(17) elu linear(4) selu linear(6) gelu linear(3)"
         " gelu(approximate=tanh) linear(5) silu linear(2) mish linear(5) softplus linear(7)"

@@ -187,7 +187,10 @@ def test_the_vocabulary_is_that_of_the_semantics():
     [
         *(
             {"layers": f"layers {{ linear(3) {word} linear(1) }}"}
-            for word in (*(VOCABULARY["activation"].keys() - {"leaky_relu"}), "elu(2)")
+            for word in (
+                *sorted(VOCABULARY["activation"].keys() - {"leaky_relu"}),
+                "elu(2)",
+            )
         ),
         *(
             {"layers": f"layers {{ linear(3, weight={word}) linear(1) }}"}

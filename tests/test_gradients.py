@@ -63,7 +63,9 @@ SPECS = {
     "hard_tanh": spec("linear(6) hard_tanh linear(3)"),
     "hard_sigmoid": spec("linear(6) hard_sigmoid linear(3) hard_sigmoid"),
     "softsign": spec("linear(6) softsign linear(3)"),
-    "log_softmax": spec("linear(6) log_softmax linear(3) log_softmax"),
+    "log_softmax": spec(
+        "linear(6) log_softmax linear(3) log_softmax", optimizer="sgd(lr=0.001)"
+    ),
     "mae": spec("linear(6) tanh linear(3)", loss="mae"),
     "huber": spec("linear(6) tanh linear(3)", loss="huber"),
     "huber_delta": spec("linear(6) tanh linear(3) silu", loss="huber(delta=0.3)"),
@@ -246,6 +248,7 @@ SPECS = {
         "residual { linear(150) tanh } linear(140) residual { linear(140) relu }"
         " linear(3)",
         shape="real[150]",
+        optimizer="sgd(lr=0.001)",
     ),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }

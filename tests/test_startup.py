@@ -12,6 +12,8 @@ import pytest
 
 from tests.modules import EXAMPLE_FILES, EXAMPLES
 
+pytestmark = pytest.mark.alone
+
 HEAVY = {"torch", "numpy", "matplotlib", "sklearn", "safetensors", "scipy", "pandas"}
 
 LOADED = """

@@ -36,7 +36,7 @@ def elu(x: Value, alpha: Positive = 1.0) -> Value:
 
     Source: Clevert, Unterthiner and Hochreiter 2016.
     """
-    return ops.where(ops.greater(x, 0), x, alpha * ops.expm1(x))
+    return ops.where(ops.greater(x, 0), x, alpha * ops.apply("expm1_below", x))
 
 
 @entry("activation", operands=1)
@@ -45,7 +45,7 @@ def selu(x: Value) -> Value:
 
     Source: Klambauer et al. 2017.
     """
-    below = SELU_SCALE * SELU_ALPHA * ops.expm1(x)
+    below = SELU_SCALE * SELU_ALPHA * ops.apply("expm1_below", x)
     return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
 
 
