@@ -26,6 +26,7 @@ from specc.link import link, warnings
 from specc.model import Feature, Model
 from specc.names import (
     forbidden,
+    forbidden_loss,
     forbidden_model,
     forbidden_target,
     forbidden_value,
@@ -203,8 +204,11 @@ def _definition(definition: syntax.Definition, parts: Parts) -> None:
             defaults = known_defaults(definition.parameters, parts.names)
             if defaults is not None:
                 entry = entry_of(definition, parts.names, defaults)
-                parts.vocabulary.definitions[name] = entry
-                return
+                fault = forbidden_loss(definition.name, entry.function)
+                if entry.kind != "loss" or fault is None:
+                    parts.vocabulary.definitions[name] = entry
+                    return
+                parts.report(fault)
         except Invalid as invalid:
             parts.report(invalid.diagnostic)
     if name not in parts.vocabulary.definitions:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from specc import ops, syntax
+from specc.bind import article
 from specc.diagnostics import Invalid, error, quoted
 from specc.evaluate import UNKNOWN, evaluate, kind_of
 from specc.evaluate import Value as Constant
@@ -90,10 +91,11 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
     given = definition.parameters
     form = f"def {definition.kind} {definition.name.text}({', '.join(wanted)}, …) = …"
     if len(given) < count:
-        message = f"a {definition.kind} is a function of {', '.join(wanted)}"
+        what = article(definition.kind)
+        message = f"{what} is a function of {', '.join(wanted)}"
         label = f"expected {count} parameter{'s' * (count > 1)} or more"
         span = definition.name.span
-        raise Invalid(error("E013", message.replace("a a", "an a"), span, label, form))
+        raise Invalid(error("E013", message, span, label, form))
     common = {"schedule": {p.name for p in COMMON}, "loss": {REDUCTION.name}}
     for parameter in given:
         if parameter.name.text in common.get(definition.kind, ()):
@@ -116,21 +118,16 @@ def _check_slope(
     names: Mapping[str, Constant],
 ) -> None:
     """Refuse what is no number, and what does not change with its first operand."""
+    free = [*operands, *(a.name for a in entry.arguments if a.required)]
+    leaves = {name: ops.scalar(name) for name in free}
+    defaults = {a.name: a.default for a in entry.arguments if not a.required}
+    body = formula(definition.value, leaves, {**names, **defaults})
     if definition.kind == "schedule":
-        entry.make(*map(ops.scalar, operands), **_sample(entry))
         return
-    sample = _sample(entry)
-    leaves = {name: ops.scalar(name) for name in operands}
-    body = formula(definition.value, leaves, {**names, **sample})
     if is_constant(slope_of(body, operands[0], keep=False).slope, 0):
         message = f"the derivative of `{entry.name}` by `{operands[0]}` is 0 everywhere"
         label = "nothing can be learnt through it"
         raise Invalid(error("E039", message, definition.value.span, label))
-
-
-def _sample(entry: Entry) -> dict[str, Any]:
-    """Give its own arguments a value."""
-    return {a.name: 0.75 if a.required else a.default for a in entry.arguments}
 
 
 def formula(

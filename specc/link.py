@@ -103,9 +103,19 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
         parts.report(error("E019", message, span, label))
 
 
+PROBED_RATES = 200
+"""At how many of the epochs a schedule of the spec's own is tried."""
+
+
 def _rate_in_range(model: Model, parts: Parts) -> None:
-    """Report a schedule whose rate grows beyond every number; it does so towards the end."""
+    """Report a schedule whose rate grows beyond every number; it does so towards the end.
+
+    One that the spec defines may be no rate anywhere: negative, or no number.
+    """
     last = model.train.epochs - 1
+    if model.schedule.use.entry.defined:
+        _defined_rate(model, parts)
+        return
     try:
         fits = rate_after(model, last) <= LARGEST
     except OverflowError:
@@ -115,6 +125,24 @@ def _rate_in_range(model: Model, parts: Parts) -> None:
         parts.report(
             error("E017", message, model.schedule.span, "expected 3.4e38 at most")
         )
+
+
+def _defined_rate(model: Model, parts: Parts) -> None:
+    """Try a schedule of the spec's own at its first epochs, its last and some between."""
+    epochs, name = model.train.epochs, model.schedule.use.entry.name
+    tried = {i * (epochs - 1) // (PROBED_RATES - 1) for i in range(PROBED_RATES)}
+    for epoch in sorted(tried | set(range(min(epochs, 20)))):
+        try:
+            rate = rate_after(model, epoch)
+            found = f"is {rate:g}"
+            fits = 0 <= rate <= LARGEST
+        except OverflowError:
+            found, fits = "has no finite value", False
+        if not fits and model.schedule.span is not None:
+            message = f"`{name}` {found} after {epoch} epochs"
+            label = "expected a rate from 0 to 3.4e38"
+            parts.report(error("E017", message, model.schedule.span, label))
+            return
 
 
 def _nothing_to_train(parts: Parts) -> None:

@@ -24,7 +24,7 @@ RESERVED = frozenset("""
     """.split())
 """What emitted functions use beside the names of layers, input and target."""
 
-_ENDINGS = ("_backward", "_gradient", "_metric")
+_ENDINGS = ("_loss", "_backward", "_gradient", "_metric")
 """How functions of emitted modules end: `mse_gradient`, `relu_backward`, `mse_metric`."""
 
 MODULE_ATTRIBUTES = frozenset("""
@@ -78,6 +78,14 @@ def forbidden(name: Name) -> Diagnostic | None:
     return _of_python(name)
 
 
+def forbidden_loss(name: Name, function: str) -> Diagnostic | None:
+    """Say why a loss may not be called `name`, whose emitted function is `function`."""
+    if function in RESERVED:
+        message = f"`{function}` is a name that the emitted module uses itself"
+        return error("E025", message, name.span, "choose another name")
+    return None
+
+
 def forbidden_value(name: Name) -> Diagnostic | None:
     """Say why a layer or the input may not be called `name`, nor the target, but for `y`.
 
@@ -104,7 +112,9 @@ def forbidden_layer(name: Name) -> Diagnostic | None:
 
 def used_by_module(name: str) -> bool:
     """Tell whether emitted functions use a name, beside those of the network."""
-    return name in RESERVED or name.endswith(_ENDINGS) or name.startswith("_")
+    partial = "_from_" in name  # a derivative that more is to be added to
+    ends = name.endswith(_ENDINGS) or name.startswith("_")
+    return name in RESERVED or ends or partial
 
 
 def _of_python(name: Name) -> Diagnostic | None:

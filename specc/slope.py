@@ -30,25 +30,20 @@ class Slope:
     kept: tuple[tuple[str, Value], ...]
     """Name -> a part of the function, in its arguments alone."""
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """The leaves that the derivative mentions."""
-        return frozenset(v.name for v in in_order([self.slope]) if v.op == "input")
-
 
 def slope_of(body: Value, by: str, keep: bool = True) -> Slope:
     """Differentiate `body` by the argument called `by`; `keep` names its costly parts."""
     algebra = Algebra()
-    body = algebra.interned(body)
+    body = _settled(algebra.interned(body), algebra, whole=True)
     algebra.atoms = {part for part in in_order([body]) if part.args}
     scale, factors = algebra.factors(body)
-    if keep and len(factors) > 1 and COSTLY.intersection(map(_op, in_order([body]))):
+    if keep and len(factors) > 1 and COSTLY & {part.op for part in in_order([body])}:
         algebra.known = (scale, factors, algebra.leaf("y"))
     found = _tangent(body, by, algebra)
     if body.op == "where" and keep:
         found = _in_branches(found, body, algebra)
     found = _settled(found, algebra)
-    kept = _kept(found, body, by) if keep else {}
+    kept = _kept(found, body) if keep else {}
     names = {value: algebra.leaf(name) for name, value in kept.items()}
     of_slope = names | ({body: algebra.leaf("y")} if keep and body.args else {})
     return Slope(
@@ -164,8 +159,11 @@ def _in_branches(found: Value, body: Value, algebra: Algebra) -> Value:
     return algebra.apply("where", found.args[0], *made)
 
 
-def _settled(found: Value, algebra: Algebra) -> Value:
-    """Take operations into a choice between two numbers, which is no array of a known type."""
+def _settled(found: Value, algebra: Algebra, whole: bool = False) -> Value:
+    """Take operations into a choice between two numbers, which is no array of a known type.
+
+    What is multiplied by a derivative may end in such a choice; what is `whole` may not.
+    """
     new: dict[Value, Value] = {}
     for value in in_order([found]):
         args = [new[arg] for arg in value.args]
@@ -176,7 +174,9 @@ def _settled(found: Value, algebra: Algebra) -> Value:
             a is b for a, b in zip(args, value.args, strict=True)
         ):
             new[value] = value
-        elif choice is None or value.op == "where":
+        elif choice is None or value.dtype == "bool":
+            new[value] = algebra.apply(value.op, *args)
+        elif value.op == "where" and not (whole and _has_array(args[1:])):
             new[value] = algebra.apply(value.op, *args)
         else:
             condition, *branches = args[choice].args
@@ -195,8 +195,8 @@ def _chosen(value: Value, by: Value, algebra: Algebra) -> Value:
     return algebra.make("where", value, algebra.number(1), algebra.number(0))
 
 
-def _op(value: Value) -> str:
-    return value.op
+def _has_array(branches: list[Value]) -> bool:
+    return any(b.op != "const" and not _is_of_numbers(b) for b in branches)
 
 
 def _is_of_numbers(value: Value) -> bool:
@@ -205,7 +205,7 @@ def _is_of_numbers(value: Value) -> bool:
     )
 
 
-def _kept(found: Value, body: Value, by: str) -> dict[str, Value]:
+def _kept(found: Value, body: Value) -> dict[str, Value]:
     """Name the costly parts of the function that its derivative reads."""
     inside = set(in_order([body])) - {body}
     kept: dict[str, Value] = {}
@@ -218,7 +218,7 @@ def _kept(found: Value, body: Value, by: str) -> dict[str, Value]:
         if value is body:
             continue
         if value in inside and value.op in COSTLY:
-            count = sum(name.startswith(value.op) for name in kept)
+            count = sum(part.op == value.op for part in kept.values())
             kept[value.op + (str(count + 1) if count else "")] = value
         else:
             waiting += reversed(value.args)

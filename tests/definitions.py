@@ -28,9 +28,8 @@ class Definition:
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
-    return torch.where(
-        condition, torch.as_tensor(a).double(), torch.as_tensor(b).double()
-    )
+    a, b = (torch.as_tensor(branch, dtype=torch.float64) for branch in (a, b))
+    return torch.where(condition, a, b)
 
 
 F = torch.nn.functional
@@ -108,6 +107,26 @@ DEFINITIONS: dict[str, Definition] = {
         "def activation power(x, base=2) = base^x - x^3 / 10",
         "power",
         lambda x: 2**x - x**3 / 10,
+    ),
+    "bump": Definition(
+        "def activation bump(x, k=0.1) = x + where(x > 0, 0.3, k)",
+        "bump",
+        lambda x: x + _where(x > 0, 0.3, 0.1),
+    ),
+    "nested_choice": Definition(
+        "def activation nested_choice(x) = where(x > 0.5, where(x > 1, 0.3, 0.7), 0.1 * x)",
+        "nested_choice",
+        lambda x: _where(x > 0.5, _where(x > 1, 0.3, 0.7), 0.1 * x),
+    ),
+    "masked": Definition(
+        "def activation masked(x) = 0.3 * x * (x > 0) + 0.1 * (x <= 0) * x^2",
+        "masked",
+        lambda x: _where(x > 0, 0.3 * x, 0.1 * x**2),
+    ),
+    "asymmetric": Definition(
+        "def loss asymmetric(p, t) = (p - t)^2 * where(p < t, 2, 0.3)",
+        "asymmetric",
+        lambda p, t: (p - t) ** 2 * _where(p < t, 2, 0.3),
     ),
     "log_cosh": Definition(
         "def loss log_cosh(p, t) = abs(p - t) + log1p(exp(-2 * abs(p - t))) - log(2)",

@@ -183,13 +183,61 @@ def test_names_of_definitions() -> None:
     assert codes(spec(def_=f"{defined}\n{defined}", loss="loss cube")) == ["E023"]
     assert codes(spec(def_="def loss mse(p, t) = p * t")) == ["E024"]
     assert codes(spec(def_="def activation lambda(x) = 2 * x")) == ["E025"]
-    assert (
-        codes(spec(def_=defined, layers="layers { linear(1) cube }"))
-        == ["E010", "W006"][:1]
-    )
-    step = "def loss step(p, t) = (p - t)^4"
-    text = compiled(spec(def_=step, loss="loss step"), target="numpy")
-    assert "def step_loss(" in text
+    as_layer = "layers { linear(1) cube }"
+    assert codes(spec(def_=defined, layers=as_layer)) == ["E010"]
+    for name in ("step", "step_loss"):  # a function of emitted modules
+        text = f"def loss {name}(p, t) = (p - t)^4"
+        assert codes(spec(def_=text, loss=f"loss {name}")) == ["E025"]
+    named = "layers { linear(2) cube_loss = linear(1) }"
+    assert codes(spec(def_=defined, loss="loss cube", layers=named)) == ["E025"]
+
+
+REQUIRED = {
+    "activation": ("def activation f(x, k) = x * sqrt(k - 1)", "f(3)"),
+    "loss": ("def loss f(p, t, k) = (p - t)^2 * sqrt(k - 1)", "f(k=3)"),
+    "schedule": ("def schedule f(lr, t, total, k) = lr * sqrt(k - 1)", "f(k=2)"),
+}
+
+
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_an_argument_without_a_default_may_be_whatever_fits(kind: str) -> None:
+    """A definition is not tried with numbers that nobody gave."""
+    text, use = REQUIRED[kind]
+    changes = {
+        "activation": {"layers": f"layers {{ linear(2) {use} linear(1) }}"},
+        "loss": {"loss": f"loss {use}"},
+        "schedule": {"schedule": f"schedule {use}"},
+    }[kind]
+    assert codes(spec(def_=text, **changes)) == []
+    wrong = {place: said.replace("(3)", "(0)") for place, said in changes.items()}
+    wrong = {place: said.replace("k=", "k=-") for place, said in wrong.items()}
+    assert codes(spec(def_=text, **wrong)) == ["E018"]
+
+
+@pytest.mark.parametrize(
+    "rate", ["lr / t", "lr * log(t)", "lr * (t - 5)^0.5", "lr * (1 - t)", "lr * 9^t"]
+)
+def test_a_schedule_that_is_no_rate_somewhere_is_refused(rate: str) -> None:
+    text = f"def schedule f(lr, t, total) = {rate}"
+    assert codes(spec(def_=text, schedule="schedule f")) == ["E017"]
+
+
+def test_a_schedule_may_be_undefined_where_it_is_not_asked() -> None:
+    text = "def schedule f(lr, t, total) = where(t < 5, lr, lr / log(t))"
+    assert codes(spec(def_=text, schedule="schedule f")) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["bump", "nested_choice"])
+def test_a_choice_between_numbers_has_the_type_of_the_model(
+    name: str, dtype: torch.dtype, target: str
+) -> None:
+    """Of two numbers torch makes float32, and NumPy float64, whatever is around them."""
+    text = spec_of(DEFINITIONS[name])
+    text = text.replace("linear(3) \n", f"linear(3) {DEFINITIONS[name].use}\n")
+    x, _ = batch(False)
+    net = module_of_spec(text, target=target).Model(dtype=dtype)
+    assert net.predict(x.to(dtype)).dtype == dtype
 
 
 def test_a_value_that_makes_no_sense_is_told_where_it_is_given() -> None:

@@ -5,6 +5,7 @@ A scalar factor of an array comes second, which is where the later passes look f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from specc.functions import FUNCTIONS
@@ -21,7 +22,7 @@ FOLDED: dict[str, Callable[..., float]] = {
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
-    "pow": lambda a, b: float(a**b),
+    "pow": math.pow,
     "neg": lambda a: -a,
     "greater": lambda a, b: a > b,
     "less": lambda a, b: a < b,
@@ -61,6 +62,9 @@ def _simpler(value: Value) -> Value:
     if value.op in FOLDED and all(is_constant(arg) for arg in args):
         return _folded(value)
     match value.op:
+        case "where" if is_constant(args[0]):
+            taken = args[1] if args[0].attribute("value") else args[2]
+            return taken if taken.shape == value.shape else value
         case "add" if is_constant(args[1], 0):
             return args[0]
         case "add" if is_constant(args[0], 0):
