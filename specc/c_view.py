@@ -37,19 +37,13 @@ from specc.c_names import member
 from specc.c_printing import Printer
 from specc.c_starts import c_starts, named_views
 from specc.derive import Derived
-from specc.functions_view import (
-    backward_heading,
-    counted,
-    derivation_of,
-    forward_heading,
-    said,
-    schedule_view,
-)
+from specc.headings import backward_heading, forward_heading, said
 from specc.ir import Value
 from specc.lower import per_step
 from specc.model import Model
+from specc.schedule_view import counted, schedule_view
 from specc.targets.numpy_text import NUMPY
-from specc.view import Code
+from specc.view import Code, derivation_of
 
 
 def c_view(

@@ -6,20 +6,20 @@ comment beside a line of code is the derivation that its Value carries, never te
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from specc.derivation import mathematics
 from specc.derive import Derived
-from specc.ir import BATCH, Program, Value, nameless
-from specc.lower import per_step
-from specc.model import Clause, Model
+from specc.headings import backward_heading, forward_heading, metric_says
+from specc.ir import BATCH, Program, nameless
+from specc.model import Model
 from specc.ops import OPS
 from specc.passes.expand import expand
+from specc.schedule_view import schedule_view
 from specc.targets.text import Target
-from specc.view import Code, Function, Places, docstring, function
+from specc.update_view import descent, update_view
+from specc.view import Code, Function, Places, derivation_of, function, whole
 
 BASIC = frozenset(
     {"input", "const", "softmax", "log_softmax"}
@@ -76,18 +76,18 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     )
     formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
     says = f"L = {formula}{_rows(derived, derived.loss)}."
-    view["loss"] = _whole(derived.loss, target, says)
+    view["loss"] = whole(derived.loss, target, says)
     view["output"] = None
     view["output_gradient"] = None
     if derived.output is not None:
         says = f"Predict, from {last}{_rows(derived, derived.output)}."
-        view["output"] = _whole(derived.output, target, says)
+        view["output"] = whole(derived.output, target, says)
         view["output_name"] = Code(derived.output.outputs[0][0])
     if derived.output_gradient is not None and target.workspace:
         says = _sentence(derived.output_gradient, last)
-        view["output_gradient"] = _whole(derived.output_gradient, target, says)
+        view["output_gradient"] = whole(derived.output_gradient, target, says)
     view["metrics"] = [
-        _whole(program, target, f"{_metric_says(model, clause)}.")
+        whole(program, target, f"{metric_says(model, clause)}.")
         for program, clause in zip(derived.metrics, model.metrics, strict=True)
     ]
     takes = "prediction" if derived.output else last
@@ -105,9 +105,9 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     ]
     view["figure_names"] = Code(", ".join(f'"{name}"' for name in shown))
     view |= schedule_view(model, derived, target)
-    view |= _update(model, derived, target)
+    view |= update_view(model, derived, target)
     if derived.descends:
-        view["update"] = _descent(view["update"], _given(derived, target, names))
+        view["update"] = descent(view["update"], _given(derived, target, names))
     called = _called(view)
     return view | {f"calls_{op}": op in called for op in target.helpers}
 
@@ -220,58 +220,6 @@ def _backward(derived: Derived, target: Target, names: _Names) -> Function:
     )
 
 
-def _update(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    optimizer = model.optimizer.use()
-    program = derived.update
-    state = optimizer.state()
-    array = target.words.array
-    says = f"{said(model, model.optimizer)}."
-    signature = {"theta": array, "gradient": array, "lr": "float"}
-    if derived.counts_updates:
-        signature["t"] = "int"
-    if not target.workspace:
-        signature |= dict.fromkeys(state, array)
-        place = Places({name: name for name in signature}, kept=frozenset())
-        update = function(program, target, place, signature, says, derivation_of)
-        zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
-        entries = ", ".join(f'"{name}": {zeros}' for name in state)
-        vectors = Code(f"{{{entries}}}")
-        return {
-            "update": update,
-            "state": vectors,
-            "has_state": bool(state),
-            "counts_updates": derived.counts_updates,
-        }
-    slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
-    kept = [name for name in slots if name != "theta"]
-    place = Places({name: name for name in signature}, owner="o")
-    if kept:
-        signature["o"] = "Optimizer"
-    lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
-    if derived.counts_updates:
-        lines.append("self.updates = torch.zeros(1, dtype=torch.int64)")
-        state = (*state, "updates")
-    if state:
-        named = ", ".join(f'"{name}": self.{name}' for name in state)
-        lines.append(f"self.state = {{{named}}}")
-    return {
-        "update": function(program, target, place, signature, says, derivation_of),
-        "optimizer_lines": [Code(line) for line in lines],
-        "has_optimizer": bool(kept),
-        "counts_updates": derived.counts_updates,
-        "has_state": bool(state),
-    }
-
-
-def _descent(update: Function, given: dict[str, str]) -> Function:
-    """Let the backward pass write the update: p is what it adds to."""
-    signature = {"p": "Parameters"} | given | {"lr": "float"}
-    arguments = ", ".join(f"{name}: {kind}" for name, kind in signature.items())
-    call = f"backward(p, p, {', '.join(given)}, beta=1, alpha=-lr)"
-    comments = [line for line in update.lines if line.text.startswith("#")]
-    return replace(update, arguments=Code(arguments), lines=(*comments, Code(call)))
-
-
 def _result(program: Program) -> Any:
     return program.outputs[0][1]
 
@@ -282,77 +230,9 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
-    says = said(model, model.schedule)
-    steps = per_step(model)
-    program = derived.learning_rate
-    given = [value.name for value in program.inputs]
-    ((_, rate),) = program.outputs
-    parts = (
-        rate.args if rate.op == "where" else (rate,)
-    )  # while it warms up, then, after
-
-    def text(part: Value) -> Code:
-        made = replace(program, outputs=(("rate", part),))
-        return _whole(made, target, "").result
-
-    texts = [text(part) for part in parts]
-    whole = model.train.drop_last
-    count = "samples // BATCH_SIZE" if whole else "-(-samples // BATCH_SIZE)"
-    total = ", EPOCHS * count" if "total" in given else ""
-    return {
-        "per_step": steps,
-        "rate_arguments": Code(", ".join(f"{name}: int" for name in given or ["t"])),
-        "warms_up": len(parts) > 1,
-        "warming": texts[0],
-        "warming_rate": texts[-2] if len(texts) > 1 else texts[0],
-        "learning_rate": texts[-1],
-        "rate_needs_math": any("math." in part.text for part in texts),
-        "schedule_doc": Code(docstring(f"The rate after t {counted(model)}: {says}.")),
-        "count_of_samples": Code(count),
-        "whole_total": Code(total),
-        "rate_of_epoch": Code(
-            "learning_rates(epoch, len(x))[-1]" if steps else "learning_rate(epoch)"
-        ),
-        "rate_of_end": Code(
-            "learning_rates(total - 1, len(x))[-1]"
-            if steps
-            else "learning_rate(total - 1)"
-        ),
-    }
-
-
-def counted(model: Model) -> str:
-    """Say what a schedule counts."""
-    return "updates" if per_step(model) else "epochs"
-
-
-def _whole(program: Program, target: Target, doc: str) -> Function:
-    """Print a Program that is one expression in its arguments."""
-    place = Places({value.name: value.name for value in program.inputs})
-    signature = {value.name: target.words.array for value in program.inputs}
-    return function(program, target, place, signature, doc, derivation_of)
-
-
 def _sentence(program: Program, name: str) -> str:
     derivation = _result(program).derivation
     return f"{derivation}." if derivation else f"dL/d{name}."
-
-
-def said(model: Model, clause: Clause) -> str:
-    """Say what the spec said, and where."""
-    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
-    return f"{clause.use}{where}"
-
-
-def _metric_says(model: Model, clause: Clause) -> str:
-    """Say it without brackets: a docstring that looks like the signature is no docstring."""
-    word, bracket, rest = str(clause.use).partition("(")
-    says = said(model, clause)
-    if not bracket:
-        return says
-    return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
 
 
 def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str]:
@@ -365,43 +245,3 @@ def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array
     return found | {text: array for text in texts if not text.startswith("s.")}
-
-
-def forward_heading(model: Model) -> Callable[[Any], str]:
-    """Head each statement by what the spec said, and where."""
-
-    def heading(statement: Any) -> str:
-        first, *_ = statement.origins
-        says = ", ".join(origin.says for origin in statement.origins)
-        lines = sorted({origin.line for origin in statement.origins})
-        where = "-".join(str(line) for line in (lines[0], lines[-1])[: len(lines)])
-        return f"{first.layer}: {says}  ({file_name(model)}:{where})"
-
-    return heading
-
-
-def backward_heading() -> Callable[[Any], str]:
-    """Put the layer before the first derivation that belongs to it."""
-    seen: list[str] = [""]
-
-    def heading(statement: Any) -> str:
-        layer = statement.origins[0].layer if statement.origins else seen[-1]
-        text = derivation_of(statement)
-        if layer == seen[-1]:
-            return text
-        seen.append(layer)
-        return f"{layer}: {text}"
-
-    return heading
-
-
-def derivation_of(statement: Any) -> str:
-    """Say what a statement derives."""
-    return ";  ".join(statement.derivations)
-
-
-def file_name(model: Model) -> str:
-    """Name the spec in a comment: its file, or its model where the name is not plain."""
-    name = re.split(r"[/\\]", model.source.name)[-1]
-    plain = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
-    return name if plain else f"{model.name}.spec"

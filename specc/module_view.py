@@ -16,7 +16,8 @@ from specc.batch_view import batch_view
 from specc.calls_view import calls_view
 from specc.derive import Derived
 from specc.formatting import literal
-from specc.functions_view import file_name, functions_view
+from specc.functions_view import functions_view
+from specc.headings import file_name
 from specc.library.metrics import LARGER_IS_BETTER
 from specc.lower import rate_after
 from specc.model import Model

@@ -14,27 +14,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specc.ir import DType, Shape, Value, constant, in_order, named
-
-Type = tuple[Shape, DType]
+from specc import shapes
+from specc.ir import Value, constant, in_order, named
 
 
 @dataclass(frozen=True)
 class Op:
     """One row."""
 
-    type: Callable[..., Type]
+    type: Callable[..., shapes.Type]
     """Of the result, from the arguments and attributes."""
     derivative: Callable[..., tuple[Value | None, ...]] | None = None
     """None where the operation has none anywhere (a comparison) or is made after the sweep."""
     expansion: Callable[..., Value] | None = None
 
 
-class TypeMismatch(Exception):
-    """Operands whose shapes do not fit: the checker lets none through, so a bug in specc."""
-
-
-def result_type(op: str, args: tuple[Value, ...], attrs: dict[str, Any]) -> Type:
+def result_type(op: str, args: tuple[Value, ...], attrs: dict[str, Any]) -> shapes.Type:
     """Give the shape and dtype of `op` on these arguments."""
     return OPS[op].type(*args, **attrs)
 
@@ -44,100 +39,6 @@ def apply(op: str, *args: Value | float, **attrs: Any) -> Value:
     values = tuple(a if isinstance(a, Value) else constant(a) for a in args)
     shape, dtype = result_type(op, values, attrs)
     return Value(op, values, tuple(attrs.items()), shape, dtype)
-
-
-# Types of results.
-
-
-def _broadcast(*args: Value) -> Type:
-    shape: Shape = ()
-    for arg in args:
-        small, large = sorted((shape, arg.shape), key=len)
-        padded = (1,) * (len(large) - len(small)) + small
-        for a, b in zip(padded, large, strict=True):
-            if a != b and a != 1 and b != 1:
-                raise TypeMismatch(f"{[list(a.shape) for a in args]} do not broadcast")
-        shape = tuple(b if a == 1 else a for a, b in zip(padded, large, strict=True))
-    return shape, "real"
-
-
-def _same(x: Value, **attrs: Any) -> Type:
-    return x.shape, "real"
-
-
-def _truth(*args: Value) -> Type:
-    return _broadcast(*args)[0], "bool"
-
-
-def _scalar(*args: Value, **attrs: Any) -> Type:
-    return (), "real"
-
-
-def _product(a: Value, b: Value) -> Type:
-    if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[0]:
-        raise TypeMismatch(f"{list(a.shape)} times {list(b.shape)}")
-    return (a.shape[0], b.shape[1]), "real"
-
-
-def _transposed(a: Value) -> Type:
-    return (a.shape[1], a.shape[0]), "real"
-
-
-def _without(axis: int) -> Callable[..., Type]:
-    def type(x: Value) -> Type:
-        return _resized(x.shape, axis, -1), "real"
-
-    return type
-
-
-def _resized(shape: Shape, axis: int, by: int) -> Shape:
-    size = shape[axis]
-    if not isinstance(size, int):
-        raise TypeMismatch(f"axis {axis} of {list(shape)} is not of a fixed size")
-    return (*shape[:axis], size + by, *shape[axis + 1 :])
-
-
-def _reduced(x: Value, axis: int, keep: bool = False) -> Type:
-    kept: Shape = (1,) if keep else ()
-    return (*x.shape[:axis], *kept, *x.shape[axis + 1 :]), "real"
-
-
-def _linear(x: Value, weight: Value, bias: Value) -> Type:
-    shape, _ = _product(x, apply("transpose", weight))
-    if bias.shape != weight.shape[:1]:
-        raise TypeMismatch(f"bias {list(bias.shape)} for weight {list(weight.shape)}")
-    return shape, "real"
-
-
-def _affine(matrix: Value, x: Value) -> Type:
-    return _product(matrix, apply("with_ones", x))
-
-
-def _picked(x: Value, index: Value, axis: int) -> Type:
-    expected = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    if index.shape != expected or index.dtype != "int":
-        raise TypeMismatch(f"{list(index.shape)} picks from {list(x.shape)}")
-    return index.shape, "real"
-
-
-def _marked(x: Value, index: Value, axis: int, **attrs: Any) -> Type:
-    _picked(x, index, axis)
-    return x.shape, "real"
-
-
-def _compared(prediction: Value, target: Value, **attrs: Any) -> Type:
-    if prediction.shape != target.shape:
-        raise TypeMismatch(f"{list(prediction.shape)} against {list(target.shape)}")
-    return (), "real"
-
-
-def _accumulated(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Type:
-    return _broadcast(c, mm(a, b))
-
-
-def _flat(x: Value) -> Type:
-    dims = [str(dim) for dim in x.shape if dim != 1]
-    return (" * ".join(dims) or 1,), x.dtype
 
 
 # Parts of formulas that have a name, under which a step keeps them, or do not fit on a line.
@@ -223,63 +124,65 @@ def through(dy: Value, slope: Value, leaves: Mapping[str, Value]) -> Value:
 
 OPS: dict[str, Op] = {
     # Arithmetic.
-    "add": Op(_broadcast, lambda dy, y, a, b: (dy, dy)),
-    "sub": Op(_broadcast, lambda dy, y, a, b: (dy, -dy)),
-    "mul": Op(_broadcast, lambda dy, y, a, b: (dy * b, dy * a)),
-    "div": Op(_broadcast, lambda dy, y, a, b: (dy / b, -dy * y / b)),
-    "pow": Op(_broadcast, lambda dy, y, a, b: (dy * b * a ** (b - 1), dy * y * log(a))),
-    "neg": Op(_same, lambda dy, y, x: (-dy,)),
-    "exp": Op(_same, lambda dy, y, x: (dy * y,)),
-    "log": Op(_same, lambda dy, y, x: (dy / x,)),
-    "log1p": Op(_same, lambda dy, y, x: (dy / (1 + x),)),
-    "expm1": Op(_same, lambda dy, y, x: (dy * (y + 1),)),
+    "add": Op(shapes.broadcast, lambda dy, y, a, b: (dy, dy)),
+    "sub": Op(shapes.broadcast, lambda dy, y, a, b: (dy, -dy)),
+    "mul": Op(shapes.broadcast, lambda dy, y, a, b: (dy * b, dy * a)),
+    "div": Op(shapes.broadcast, lambda dy, y, a, b: (dy / b, -dy * y / b)),
+    "pow": Op(
+        shapes.broadcast, lambda dy, y, a, b: (dy * b * a ** (b - 1), dy * y * log(a))
+    ),
+    "neg": Op(shapes.same, lambda dy, y, x: (-dy,)),
+    "exp": Op(shapes.same, lambda dy, y, x: (dy * y,)),
+    "log": Op(shapes.same, lambda dy, y, x: (dy / x,)),
+    "log1p": Op(shapes.same, lambda dy, y, x: (dy / (1 + x),)),
+    "expm1": Op(shapes.same, lambda dy, y, x: (dy * (y + 1),)),
     "expm1_below": Op(  # for x up to 0 alone: beyond, nobody asks, and nothing overflows
-        _same,
+        shapes.same,
         lambda dy, y, x: (dy * (y + 1),),
         lambda x: apply("expm1", apply("minimum", x, 0)),
     ),
-    "sqrt": Op(_same, lambda dy, y, x: (dy / (2 * y),)),
-    "sin": Op(_same, lambda dy, y, x: (dy * apply("cos", x),)),
-    "cos": Op(_same, lambda dy, y, x: (-dy * apply("sin", x),)),
-    "erf": Op(_same, lambda dy, y, x: (dy * (_ERF_SLOPE * exp(-(x**2))),)),
-    "abs": Op(_same, lambda dy, y, x: (dy * apply("sign", x),)),
-    "sign": Op(_same),
-    "floor": Op(_same),
+    "sqrt": Op(shapes.same, lambda dy, y, x: (dy / (2 * y),)),
+    "sin": Op(shapes.same, lambda dy, y, x: (dy * apply("cos", x),)),
+    "cos": Op(shapes.same, lambda dy, y, x: (-dy * apply("sin", x),)),
+    "erf": Op(shapes.same, lambda dy, y, x: (dy * (_ERF_SLOPE * exp(-(x**2))),)),
+    "abs": Op(shapes.same, lambda dy, y, x: (dy * apply("sign", x),)),
+    "sign": Op(shapes.same),
+    "floor": Op(shapes.same),
     "minimum": Op(
-        _broadcast, lambda dy, y, a, b: (_nearer(dy, a, b), _nearer(dy, b, a))
+        shapes.broadcast, lambda dy, y, a, b: (_nearer(dy, a, b), _nearer(dy, b, a))
     ),
     "maximum": Op(
-        _broadcast, lambda dy, y, a, b: (_nearer(dy, b, a), _nearer(dy, a, b))
+        shapes.broadcast, lambda dy, y, a, b: (_nearer(dy, b, a), _nearer(dy, a, b))
     ),
-    "where": Op(lambda condition, a, b: _broadcast(condition, a, b)),
+    "where": Op(lambda condition, a, b: shapes.broadcast(condition, a, b)),
     # Activations; each derivative is written in the result, which backward has at hand.
-    "relu": Op(_same, lambda dy, y, x: (dy * greater(y, 0),)),
-    "tanh": Op(_same, lambda dy, y, x: (dy * (1 - y**2),)),
-    "sigmoid": Op(_same, lambda dy, y, x: (dy * y * (1 - y),)),
+    "relu": Op(shapes.same, lambda dy, y, x: (dy * greater(y, 0),)),
+    "tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),
+    "sigmoid": Op(shapes.same, lambda dy, y, x: (dy * y * (1 - y),)),
     "softmax": Op(
-        _same,
+        shapes.same,
         lambda dy, y, x, axis: (y * (dy - sum_over(dy * y, axis=axis, keep=True)),),
         lambda x, axis: exp(log_softmax(x, axis=axis)),
     ),
     "log_softmax": Op(
-        _same,
+        shapes.same,
         lambda dy, y, x, axis: (dy - exp(y) * sum_over(dy, axis=axis, keep=True),),
         lambda x, axis: x - apply("logsumexp", x, axis=axis, keep=True),
     ),
     "logsumexp": Op(
-        _reduced,
+        shapes.reduced,
         lambda dy, y, x, axis, keep: (
             apply("spread", dy, x, axis=axis, keep=keep) * softmax(x, axis=axis),
         ),
     ),
     "softplus": Op(
-        _same,
+        shapes.same,
         lambda dy, y, x: (dy * sigmoid(x),),
         lambda x: relu(x) + apply("log1p", exp(-apply("abs", x))),
     ),
     # A function of the spec: `body` in x and what is kept of it, `slope` in y and these too.
     "pointwise": Op(
-        lambda x, *others, **attrs: _broadcast(x, *others),
+        lambda x, *others, **attrs: shapes.broadcast(x, *others),
         lambda dy, y, x, *others, body, slope, names: (
             through(dy, slope, _leaves(names, x, *others) | {"y": y}),
             *(None for _ in others),
@@ -287,47 +190,47 @@ OPS: dict[str, Op] = {
         lambda *args, body, slope, names: filled(body, _leaves(names, *args)),
     ),
     # Comparisons and indices.
-    "greater": Op(_truth),
-    "less": Op(_truth),
-    "greater_equal": Op(_truth),
-    "less_equal": Op(_truth),
-    "equal": Op(_truth),
-    "not_equal": Op(_truth),
-    "argmax": Op(lambda x, axis: (_reduced(x, axis, keep=True)[0], "int")),
+    "greater": Op(shapes.truth),
+    "less": Op(shapes.truth),
+    "greater_equal": Op(shapes.truth),
+    "less_equal": Op(shapes.truth),
+    "equal": Op(shapes.truth),
+    "not_equal": Op(shapes.truth),
+    "argmax": Op(lambda x, axis: (shapes.reduced(x, axis, keep=True)[0], "int")),
     "pick": Op(
-        _picked,
+        shapes.picked,
         lambda dy, y, x, i, axis: (apply("place", dy, x, i, axis=axis), None),
     ),
-    "place": Op(lambda dy, x, i, axis: _marked(x, i, axis)),
-    "minus_one_hot": Op(_marked, lambda dy, y, x, i, axis: (dy, None)),
-    "minus_hot": Op(_marked, lambda dy, y, x, i, axis, height: (dy, None)),
+    "place": Op(lambda dy, x, i, axis: shapes.marked(x, i, axis)),
+    "minus_one_hot": Op(shapes.marked, lambda dy, y, x, i, axis: (dy, None)),
+    "minus_hot": Op(shapes.marked, lambda dy, y, x, i, axis, height: (dy, None)),
     # Reductions; `count` is the number of elements, `share` the part of them that is true.
     "sum": Op(
-        _reduced,
+        shapes.reduced,
         lambda dy, y, x, axis, keep: (apply("spread", dy, x, axis=axis, keep=keep),),
     ),
     "spread": Op(lambda dy, x, axis, keep: (x.shape, "real")),
     "mean": Op(
-        _scalar,
+        shapes.scalar,
         lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
     ),
-    "norm": Op(_scalar, lambda dy, y, x: (x * (dy / y),)),
-    "count": Op(_scalar),
-    "share": Op(_scalar),
+    "norm": Op(shapes.scalar, lambda dy, y, x: (x * (dy / y),)),
+    "count": Op(shapes.scalar),
+    "share": Op(shapes.scalar),
     # Products. `with_ones` is [x; 1], `body` drops a last row, `weight_of` a last column.
     "mm": Op(
-        _product,
+        shapes.product,
         lambda dy, y, a, b: (mm(dy, transpose(b)), mm(transpose(a), dy)),
     ),
-    "transpose": Op(_transposed, lambda dy, y, a: (transpose(dy),)),
+    "transpose": Op(shapes.transposed, lambda dy, y, a: (transpose(dy),)),
     "with_ones": Op(
-        lambda x: (_resized(x.shape, 0, 1), "real"),
+        lambda x: (shapes.resized(x.shape, 0, 1), "real"),
         lambda dy, y, x: (apply("body", dy),),
     ),
-    "body": Op(_without(0)),
-    "weight_of": Op(_without(1)),
+    "body": Op(shapes.without(0)),
+    "weight_of": Op(shapes.without(1)),
     "linear": Op(
-        _linear,
+        shapes.linear,
         lambda dy, y, x, w, b: (
             mm(dy, w),
             mm(transpose(dy), x),
@@ -336,7 +239,7 @@ OPS: dict[str, Op] = {
         lambda x, w, b: mm(x, transpose(w)) + b,
     ),
     "affine": Op(
-        _affine,
+        shapes.affine,
         lambda dy, y, m, x: (
             mm(dy, transpose(apply("with_ones", x))),
             mm(transpose(apply("weight_of", m)), dy),
@@ -345,17 +248,17 @@ OPS: dict[str, Op] = {
     ),
     # Losses, each a mean; the target takes no derivative.
     "mse": Op(
-        _compared,
+        shapes.compared,
         lambda dy, y, p, t: (_residual(p, t) * (dy * 2 / count(p)), None),
         lambda p, t: mean(_residual(p, t) ** 2),
     ),
     "binary_cross_entropy": Op(
-        _compared,
+        shapes.compared,
         lambda dy, y, z, t: ((sigmoid(z) - t) * (dy / count(z)), None),
         _logistic,
     ),
     "cross_entropy": Op(
-        lambda z, t, axis: ((), _picked(z, t, axis)[1]),
+        lambda z, t, axis: ((), shapes.picked(z, t, axis)[1]),
         lambda dy, y, z, t, axis: (
             apply("minus_one_hot", exp(_log_p(z, axis)), t, axis=axis)
             * (dy / count(t)),
@@ -365,7 +268,7 @@ OPS: dict[str, Op] = {
     ),
     # dL/dz = softmax(z) - ((1 - smoothing) one_hot(t) + smoothing / classes).
     "smoothed_cross_entropy": Op(
-        lambda z, t, axis, smoothing: ((), _picked(z, t, axis)[1]),
+        lambda z, t, axis, smoothing: ((), shapes.picked(z, t, axis)[1]),
         lambda dy, y, z, t, axis, smoothing: (
             _smoothed_gradient(z, t, axis, smoothing) * (dy / count(t)),
             None,
@@ -373,23 +276,23 @@ OPS: dict[str, Op] = {
         _smoothed,
     ),
     # What `fuse` makes of longer expressions; none of them meets the sweep.
-    "relu_backward": Op(_broadcast, expansion=lambda dy, y: dy * greater(y, 0)),
-    "tanh_backward": Op(_broadcast, expansion=lambda dy, y: dy * (1 - y**2)),
-    "sigmoid_backward": Op(_broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
-    "add_scaled": Op(_broadcast, expansion=lambda x, y, a: x + a * y),
-    "square": Op(_same, expansion=lambda x: x**2),
-    "addcmul": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y * z)),
-    "addcdiv": Op(_broadcast, expansion=lambda x, y, z, a: x + a * (y / z)),
-    "flat": Op(_flat),
-    "dot": Op(_scalar),
+    "relu_backward": Op(shapes.broadcast, expansion=lambda dy, y: dy * greater(y, 0)),
+    "tanh_backward": Op(shapes.broadcast, expansion=lambda dy, y: dy * (1 - y**2)),
+    "sigmoid_backward": Op(shapes.broadcast, expansion=lambda dy, y: dy * y * (1 - y)),
+    "add_scaled": Op(shapes.broadcast, expansion=lambda x, y, a: x + a * y),
+    "square": Op(shapes.same, expansion=lambda x: x**2),
+    "addcmul": Op(shapes.broadcast, expansion=lambda x, y, z, a: x + a * (y * z)),
+    "addcdiv": Op(shapes.broadcast, expansion=lambda x, y, z, a: x + a * (y / z)),
+    "flat": Op(shapes.flat),
+    "dot": Op(shapes.scalar),
     "dense": Op(
-        lambda x, w, b, activation: _linear(x, w, b),
+        lambda x, w, b, activation: shapes.linear(x, w, b),
         expansion=lambda x, w, b, activation: apply(activation, linear(x, w, b)),
     ),
-    "wide_mm": Op(_product, expansion=lambda a, b: mm(a, b)),
+    "wide_mm": Op(shapes.product, expansion=lambda a, b: mm(a, b)),
     # beta c + alpha (a result): what is added to is written over.
-    "accumulate_mm": Op(_accumulated, expansion=_gemm),
-    "wide_accumulate_mm": Op(_accumulated, expansion=_gemm),
+    "accumulate_mm": Op(shapes.accumulated, expansion=_gemm),
+    "wide_accumulate_mm": Op(shapes.accumulated, expansion=_gemm),
     "accumulate_sum": Op(
         lambda c, x, beta, alpha: (c.shape, "real"),
         expansion=lambda c, x, beta, alpha: (
@@ -397,7 +300,8 @@ OPS: dict[str, Op] = {
         ),
     ),
     "addmm": Op(
-        lambda c, a, b: _broadcast(c, mm(a, b)), expansion=lambda c, a, b: mm(a, b) + c
+        lambda c, a, b: shapes.broadcast(c, mm(a, b)),
+        expansion=lambda c, a, b: mm(a, b) + c,
     ),
 }
 

@@ -187,9 +187,11 @@ class _Printer:
                 code = f"{out}.copy_({free[0]})" + rule.over.format(*free, **words)
             else:
                 code = f"{out}.copy_({rule.plain.format(*operands, **words)})"
-            statement = Statement(code, value)
+            statement = Statement(code, value, goes_on=bool(joined))
             self.statements.append(statement)
         self.called.add(value.op)
+        if statement.goes_on:  # what it says stands above the first of its lines
+            statement = next(s for s in reversed(self.statements) if not s.goes_on)
         statement.origins += [o for o in value.origins if o not in statement.origins]
         if value.derivation:
             statement.derivations.append(value.derivation)

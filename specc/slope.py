@@ -7,6 +7,7 @@ of torch. Invariant: a `where` chooses between derivatives, and no infinite one 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -170,13 +171,12 @@ def _settled(found: Value, algebra: Algebra, whole: bool = False) -> Value:
         if value.op in ("add", "sub") or any(arg.op == "const" for arg in args):
             args = [_chosen(arg, value, algebra) for arg in args]
         choice = next((i for i, arg in enumerate(args) if _is_of_numbers(arg)), None)
-        if choice is None and all(
-            a is b for a, b in zip(args, value.args, strict=True)
-        ):
+        stays = choice is None or value.dtype == "bool"
+        if value.op == "where" and not (whole and _has_array(args[1:])):
+            stays = True
+        if choice is None and all(map(operator.is_, args, value.args)):
             new[value] = value
-        elif choice is None or value.dtype == "bool":
-            new[value] = algebra.apply(value.op, *args)
-        elif value.op == "where" and not (whole and _has_array(args[1:])):
+        elif stays or choice is None:
             new[value] = algebra.apply(value.op, *args)
         else:
             condition, *branches = args[choice].args

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from specc.ir import BATCH, Program, Shape
 from specc.printing import Printed, Statement, printed
@@ -136,3 +137,15 @@ def dims(shape: Shape) -> str:
 def indented(lines: list[str], by: int) -> Code:
     """Join statements for a template that has no loop for them."""
     return Code("\n".join(" " * by + line for line in lines))
+
+
+def whole(program: Program, target: Target, doc: str) -> Function:
+    """Print a Program that is one expression in its arguments."""
+    place = Places({value.name: value.name for value in program.inputs})
+    signature = {value.name: target.words.array for value in program.inputs}
+    return function(program, target, place, signature, doc, derivation_of)
+
+
+def derivation_of(statement: Any) -> str:
+    """Say what a statement derives."""
+    return ";  ".join(statement.derivations)

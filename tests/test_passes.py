@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import ops
+from specc import ops, shapes
 from specc.compiler import optimize
 from specc.derive import Derived, derive
 from specc.ir import (
@@ -677,7 +677,7 @@ def test_verify_finds_damage(damage: str) -> None:
 
 def test_verify_finds_operands_that_do_not_fit() -> None:
     product = replace(X * Y, args=(X, W))
-    with pytest.raises(ops.TypeMismatch):
+    with pytest.raises(shapes.TypeMismatch):
         verify(Program("p", (X, W), (("r", product),)), "test")
 
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.targets.numpy_text import NUMPY
-from specc.targets.text import ATOM, CHOICE, COMPARISON, INFIX, PRODUCT, SUM, Text
+from specc.targets.text import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    IN_LIBM,
+    INFIX,
+    PRODUCT,
+    SUM,
+    Text,
+)
 
 TENSOR: dict[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
@@ -57,10 +66,7 @@ TENSOR: dict[str, Text] = {
 SCALAR: dict[str, Text] = {
     **{op: Text(*pattern) for op, pattern in INFIX.items()},
     "pow": Text("pow({0}, {1})"),
-    **{
-        op: Text(f"{op}({{0}})")
-        for op in "exp log log1p expm1 sqrt sin cos tanh erf floor".split()
-    },
+    **{op: Text(f"{op}({{0}})") for op in IN_LIBM},
     "abs": Text("fabs({0})"),
     "sign": Text("({0} > 0) - ({0} < 0)", SUM, (SUM,)),
     "relu": Text("fmax({0}, 0)"),

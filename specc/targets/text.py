@@ -54,12 +54,12 @@ INFIX = {
 }
 """What Python writes with a sign, of arrays and of numbers."""
 
+IN_LIBM = tuple("exp log log1p expm1 sqrt sin cos tanh erf floor".split())
+"""The functions of one number that C has, and Python under the same names."""
+
 NUMBERS: Mapping[str, Text] = {
     **{op: Text(*pattern) for op, pattern in INFIX.items()},
-    **{
-        op: Text(f"math.{op}({{0}})")
-        for op in "exp log log1p expm1 sqrt sin cos tanh erf floor".split()
-    },
+    **{op: Text(f"math.{op}({{0}})") for op in IN_LIBM},
     "abs": Text("abs({0})"),
     "sign": Text("math.copysign({0} != 0, {0})"),
     "relu": Text("max({0}, 0)"),

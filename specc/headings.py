@@ -1,0 +1,64 @@
+"""What comments and docstrings of a module say of the spec: which layer or clause, and where.
+
+Takes the checked Model, gives text. Invariant: no text of the user's but validated identifiers,
+numbers and plain file names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from specc.model import Clause, Model
+from specc.view import derivation_of
+
+
+def forward_heading(model: Model) -> Callable[[Any], str]:
+    """Head each statement by what the spec said, and where."""
+
+    def heading(statement: Any) -> str:
+        first, *_ = statement.origins
+        says = ", ".join(origin.says for origin in statement.origins)
+        lines = sorted({origin.line for origin in statement.origins})
+        where = "-".join(str(line) for line in (lines[0], lines[-1])[: len(lines)])
+        return f"{first.layer}: {says}  ({file_name(model)}:{where})"
+
+    return heading
+
+
+def backward_heading() -> Callable[[Any], str]:
+    """Put the layer before the first derivation that belongs to it."""
+    seen: list[str] = [""]
+
+    def heading(statement: Any) -> str:
+        layer = statement.origins[0].layer if statement.origins else seen[-1]
+        text = derivation_of(statement)
+        if layer == seen[-1]:
+            return text
+        seen.append(layer)
+        return f"{layer}: {text}"
+
+    return heading
+
+
+def said(model: Model, clause: Clause) -> str:
+    """Say what the spec said, and where."""
+    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
+    return f"{clause.use}{where}"
+
+
+def metric_says(model: Model, clause: Clause) -> str:
+    """Say it without brackets: a docstring that looks like the signature is no docstring."""
+    word, bracket, rest = str(clause.use).partition("(")
+    says = said(model, clause)
+    if not bracket:
+        return says
+    return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
+
+
+def file_name(model: Model) -> str:
+    """Name the spec in a comment: its file, or its model where the name is not plain."""
+    name = re.split(r"[/\\]", model.source.name)[-1]
+    plain = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
+    return name if plain else f"{model.name}.spec"

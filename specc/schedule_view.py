@@ -1,0 +1,62 @@
+"""The learning rate as a function of Python, and how `fit` asks for it.
+
+Takes the checked Model and its Programs, gives the view. A rate that chooses, as one that warms up
+does, is an `if` of the function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from specc.derive import Derived
+from specc.headings import said
+from specc.ir import Value
+from specc.lower import per_step
+from specc.model import Model
+from specc.targets.text import Target
+from specc.view import Code, docstring, whole
+
+
+def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+    """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
+    says = said(model, model.schedule)
+    steps = per_step(model)
+    program = derived.learning_rate
+    given = [value.name for value in program.inputs]
+    ((_, rate),) = program.outputs
+    chooses = rate.op == "where"
+
+    def text(part: Value) -> Code:
+        made = replace(program, outputs=(("rate", part),))
+        return whole(made, target, "").result
+
+    texts = [text(part) for part in (rate.args if chooses else (rate,))]
+    dropped = model.train.drop_last
+    count = "samples // BATCH_SIZE" if dropped else "-(-samples // BATCH_SIZE)"
+    total = ", EPOCHS * count" if "total" in given else ""
+    return {
+        "per_step": steps,
+        "rate_arguments": Code(", ".join(f"{name}: int" for name in given or ["t"])),
+        "rate_chooses": chooses,
+        "rate_condition": texts[0],
+        "rate_if": texts[-2] if chooses else texts[0],
+        "learning_rate": texts[-1],
+        "rate_needs_math": any("math." in part.text for part in texts),
+        "schedule_doc": Code(docstring(f"The rate after t {counted(model)}: {says}.")),
+        "count_of_samples": Code(count),
+        "whole_total": Code(total),
+        "rate_of_epoch": Code(
+            "learning_rates(epoch, len(x))[-1]" if steps else "learning_rate(epoch)"
+        ),
+        "rate_of_end": Code(
+            "learning_rates(total - 1, len(x))[-1]"
+            if steps
+            else "learning_rate(total - 1)"
+        ),
+    }
+
+
+def counted(model: Model) -> str:
+    """Say what a schedule counts."""
+    return "updates" if per_step(model) else "epochs"
