@@ -26,7 +26,8 @@ MODULE = (ROOT / "docs" / "module.md").read_text(encoding="utf-8")
 
 def blocks(text: str, kind: str = "") -> list[str]:
     """Give the fenced blocks of a kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.S | re.M)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
+    return [inside for of, inside in fenced if of == kind]
 
 
 def disk(target: str = "torch") -> str:
@@ -85,6 +86,20 @@ def test_the_program_of_the_readme_runs(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert "'accuracy'" in ran.stdout and (tmp_path / "disk.safetensors").exists()
+
+
+@pytest.mark.parametrize("page", [README, LANGUAGE], ids=["README", "language"])
+def test_the_definitions_of_a_page_become_what_it_shows(page: str) -> None:
+    defined = next(block for block in blocks(page) if block.startswith("def "))
+    shown = next(block for block in blocks(page, "python") if "swish1" in block)
+    text = compiled(
+        "model net\ninput point: real[2]\ntarget y: real[1]\noptimizer sgd(lr=0.1)\n"
+        + defined,
+        target="numpy",
+    )
+    made = " ".join(text.replace("# ", "").split())
+    for part in shown.split("...\n"):
+        assert " ".join(part.replace("# ", "").split()) in made
 
 
 def test_the_error_of_the_readme_is_what_specc_says() -> None:
