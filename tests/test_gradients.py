@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from torch import nn
 from specc.library import VOCABULARY
 from specc.model import Model
 from tests.modules import EXAMPLES, checked, compiled, example, load, module_of_spec
-from tests.reference import ACTIVATIONS, Reference, distance, parameters, samples
+from tests.reference import ACTIVATIONS, Reference, distance, drift, parameters, samples
 
 BATCHES = (1, 2, 7, 32)
 BOUND = 1e-10
@@ -441,30 +440,8 @@ def sgd(arguments: dict[str, Any]) -> str:
     )
 
 
-def drift(module: ModuleType, text: str, arguments: dict[str, Any]) -> list[float]:
-    """How far the parameters are from torch.optim.SGD's after each of 50 steps."""
-    model = checked(text)
-    state = parameters(model)
-    net = module.Model(dtype=torch.float64)
-    net.load_state_dict(state)
-    reference = Reference(model)
-    reference.load(state)
-    optimizer = torch.optim.SGD(reference.parameters(), lr=RATE, **arguments)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + 0.1 * t))
-    found = []
-    for t in range(STEPS):
-        x, y = samples(model, 1 + t % 5, seed=t)
-        net.train_step(x, y, module.learning_rate(t))
-        optimizer.zero_grad()
-        reference.loss(x, y).backward()
-        optimizer.step()
-        schedule.step()
-        pairs = list(
-            zip(net.parameters.values(), reference.named().values(), strict=True)
-        )
-        assert all(b.abs().max() < 10 for _, b in pairs), "the reference diverges"
-        found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
-    return found
+def torch_sgd(arguments: dict[str, Any]) -> Callable[[Any], torch.optim.SGD]:
+    return lambda weights: torch.optim.SGD(weights, lr=RATE, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +452,8 @@ def drift(module: ModuleType, text: str, arguments: dict[str, Any]) -> list[floa
 def test_updates_are_those_of_torch_optim(name: str, layers: str, target: str) -> None:
     """Fifty steps of each form of sgd under a changing rate agree to 1e-12."""
     text = spec(layers, optimizer=sgd(SGD[name]), schedule="time_decay(decay=0.1)")
-    found = drift(module_of_spec(text, target=target), text, SGD[name])
+    module = module_of_spec(text, target=target)
+    found = drift(module, text, torch_sgd(SGD[name]), STEPS)
     assert len(found) == STEPS and max(found) <= 1e-12
 
 
@@ -489,7 +467,7 @@ def test_another_update_is_told_apart(name: str) -> None:
     )
     module = module_of_spec(text)
     others = {
-        other: max(drift(module, text, arguments))
+        other: max(drift(module, text, torch_sgd(arguments), STEPS))
         for other, arguments in SGD.items()
         if other != name
     }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
 from tests.modules import checked, module_of_spec
-from tests.reference import Reference, parameters, samples
+from tests.reference import drift, samples
 
 TEXT = """
 model net
@@ -79,28 +79,8 @@ def optimizer_of(name: str, weights: list[Any]) -> torch.optim.Optimizer:
     return made
 
 
-def drift(module: ModuleType, text: str, name: str) -> list[float]:
-    """How far the parameters are from those of torch.optim after each of 50 steps."""
-    model = checked(text)
-    state = parameters(model)
-    net = module.Model(dtype=torch.float64)
-    net.load_state_dict(state)
-    reference = Reference(model)
-    reference.load(state)
-    optimizer = optimizer_of(name, list(reference.parameters()))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + 0.1 * t))
-    found = []
-    for t in range(STEPS):
-        x, y = samples(model, 1 + t % 5, seed=t)
-        net.train_step(x, y, module.learning_rate(t))
-        optimizer.zero_grad()
-        reference.loss(x, y).backward()
-        optimizer.step()
-        schedule.step()
-        named = reference.named().values()
-        pairs = zip(net.parameters.values(), named, strict=True)
-        found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
-    return found
+def torch_s(name: str) -> Callable[[list[Any]], torch.optim.Optimizer]:
+    return lambda weights: optimizer_of(name, weights)
 
 
 DECAY = "schedule time_decay(decay=0.1)"
@@ -112,7 +92,7 @@ DECAY = "schedule time_decay(decay=0.1)"
 def test_updates_are_those_of_torch_optim(name: str, layers: str, target: str) -> None:
     """Fifty steps under a rate that changes with each agree to 1e-12."""
     text = text_of(name, layers, more=DECAY)
-    found = drift(module_of_spec(text, target=target), text, name)
+    found = drift(module_of_spec(text, target=target), text, torch_s(name), STEPS)
     assert len(found) == STEPS and max(found) <= 1e-12
 
 
@@ -121,7 +101,9 @@ def test_another_update_is_told_apart(name: str) -> None:
     """No optimizer passes for another one: the arguments matter too."""
     text = text_of(name, more=DECAY)
     module = module_of_spec(text)
-    others = {other: max(drift(module, text, other)) for other in OPTIMIZERS}
+    others = {
+        other: max(drift(module, text, torch_s(other), STEPS)) for other in OPTIMIZERS
+    }
     same = {"adam", "adamw, not decayed"}
     expected = same if name in same else {name}
     assert {other for other, d in others.items() if d <= 1e-6} == expected

@@ -86,22 +86,45 @@ class Sgd(Optimizer):
         return theta - lr * step, {"velocity": velocity}
 
 
-@entry("optimizer")
 @dataclass(frozen=True)
-class Adam(Optimizer):
-    """Moments m and v of the gradient, theta = theta - lr m' / (sqrt(v') + eps).
-
-    There m' = m / (1 - beta1^(t + 1)), v' likewise. Source: Kingma and Ba 2015, torch.optim.Adam.
-    """
+class Moments(Optimizer):
+    """What Adam is with either weight decay: two running means of the gradient."""
 
     lr: Positive = 1e-3
     beta1: Momentum = 0.9
     beta2: Momentum = 0.999
     eps: Positive = 1e-8
-    weight_decay: NotNegative = 0.0
 
     def state(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
+
+    def step(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        """Give theta moved by the corrected means, and those."""
+        first = self.beta1 * state["first_moment"] + _rest(self.beta1) * gradient
+        second = self.beta2 * state["second_moment"] + _rest(self.beta2) * gradient**2
+        step_size = named(lr / (1 - self.beta1 ** (t + 1)), "step_size")
+        correction = named(ops.sqrt(1 - self.beta2 ** (t + 1)), "correction")
+        denominator = named(ops.sqrt(second) / correction + self.eps, "denominator")
+        new = {"first_moment": first, "second_moment": second}
+        return theta - step_size * first / denominator, new
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adam(Moments):
+    """Moments m and v of the gradient, theta = theta - lr m' / (sqrt(v') + eps).
+
+    There m' = m / (1 - beta1^(t + 1)), v' likewise. Source: Kingma and Ba 2015, torch.optim.Adam.
+    """
+
+    weight_decay: NotNegative = 0.0
 
     def update(
         self,
@@ -112,25 +135,18 @@ class Adam(Optimizer):
         state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
         gradient = _decayed(gradient, theta, self.weight_decay)
-        return _adam_step(self, theta, gradient, lr, t, state)
+        return self.step(theta, gradient, lr, t, state)
 
 
 @entry("optimizer")
 @dataclass(frozen=True)
-class Adamw(Optimizer):
+class Adamw(Moments):
     """Adam, but the weight decay shrinks theta itself: theta = theta - lr weight_decay theta.
 
     Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
     """
 
-    lr: Positive = 1e-3
-    beta1: Momentum = 0.9
-    beta2: Momentum = 0.999
-    eps: Positive = 1e-8
     weight_decay: NotNegative = 0.01
-
-    def state(self) -> tuple[str, ...]:
-        return ("first_moment", "second_moment")
 
     def update(
         self,
@@ -142,7 +158,7 @@ class Adamw(Optimizer):
     ) -> tuple[Value, dict[str, Value]]:
         if self.weight_decay:
             theta = named(1 - lr * self.weight_decay, "shrinkage") * theta
-        return _adam_step(self, theta, gradient, lr, t, state)
+        return self.step(theta, gradient, lr, t, state)
 
 
 @entry("optimizer")
@@ -212,23 +228,6 @@ def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
     if not weight_decay:
         return gradient
     return named(gradient + weight_decay * theta, "decayed_gradient")
-
-
-def _adam_step(
-    adam: Adam | Adamw,
-    theta: Value,
-    gradient: Value,
-    lr: Value,
-    t: Value,
-    state: Mapping[str, Value],
-) -> tuple[Value, dict[str, Value]]:
-    first = adam.beta1 * state["first_moment"] + _rest(adam.beta1) * gradient
-    second = adam.beta2 * state["second_moment"] + _rest(adam.beta2) * gradient**2
-    step_size = named(lr / (1 - adam.beta1 ** (t + 1)), "step_size")
-    correction = named(ops.sqrt(1 - adam.beta2 ** (t + 1)), "correction")
-    denominator = named(ops.sqrt(second) / correction + adam.eps, "denominator")
-    new = {"first_moment": first, "second_moment": second}
-    return theta - step_size * first / denominator, new
 
 
 def _rest(beta: float) -> float:
