@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from specc import differentiate as sweep
-from specc import ops, shapes
+from specc import ops
 from specc.differentiate import differentiate
 from specc.ir import BATCH, DType, Program, Shape, Value, argument, nameless, verify
 from specc.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
 from specc.passes.expand import expand
+from specc.shapes import TypeMismatch
 from specc.slope import slope_of
 from specc.targets.torch_text import TORCH
 from tests.interpreter import LINES, concrete, evaluate
@@ -387,7 +388,7 @@ def test_operands_that_do_not_fit_are_refused(
 ) -> None:
     """Nothing broadcasts that should not; a class target of reals is none."""
     values = [argument(f"a{i}", shape) for i, shape in enumerate(shapes)]
-    with pytest.raises(shapes.TypeMismatch):
+    with pytest.raises(TypeMismatch):
         apply(op, *values, **attrs)
 
 
@@ -499,7 +500,7 @@ def test_a_wrong_derivative_is_found(
     op, wrong = WRONG_DERIVATIVES[fault]
     check(op)
     monkeypatch.setitem(OPS, op, replace(OPS[op], derivative=wrong))
-    with pytest.raises((AssertionError, shapes.TypeMismatch)):
+    with pytest.raises((AssertionError, TypeMismatch)):
         check(op)
 
 
@@ -542,7 +543,7 @@ def test_a_wrong_expansion_is_found(
     """Each row that is made of others is held to what it is made of."""
     op, wrong = WRONG_EXPANSIONS[fault]
     monkeypatch.setitem(OPS, op, replace(OPS[op], expansion=wrong))
-    with pytest.raises((AssertionError, shapes.TypeMismatch)):
+    with pytest.raises((AssertionError, TypeMismatch)):
         check(op)
 
 

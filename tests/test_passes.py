@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import ops, shapes
+from specc import ops
 from specc.compiler import optimize
 from specc.derive import Derived, derive
 from specc.ir import (
@@ -35,6 +35,7 @@ from specc.passes.layout import layout
 from specc.passes.share import share
 from specc.passes.simplify import simplify
 from specc.printing import _chained
+from specc.shapes import TypeMismatch
 from specc.targets.numpy_text import NUMPY
 from specc.targets.torch_text import TORCH
 from tests.interpreter import concrete, evaluate
@@ -677,7 +678,7 @@ def test_verify_finds_damage(damage: str) -> None:
 
 def test_verify_finds_operands_that_do_not_fit() -> None:
     product = replace(X * Y, args=(X, W))
-    with pytest.raises(shapes.TypeMismatch):
+    with pytest.raises(TypeMismatch):
         verify(Program("p", (X, W), (("r", product),)), "test")
 
 
