@@ -6,6 +6,7 @@ overwrites the result of the line before joins that line. Nothing here knows a l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -34,6 +35,11 @@ class Statement:
     def fits(self, method: str) -> bool:
         """Tell whether the call of one more method leaves the statement on its line."""
         return len(self.code) + len(method) + len(self.shape) + 8 <= WIDTH
+
+    def says_nothing_but(self, value: Value) -> bool:
+        """Tell whether all that it says is of the layer of `value`, and no derivation."""
+        alone = all(origin in value.origins for origin in self.origins)
+        return alone and not self.derivations
 
     @property
     def shape(self) -> str:
@@ -187,11 +193,14 @@ class _Printer:
                 code = f"{out}.copy_({free[0]})" + rule.over.format(*free, **words)
             else:
                 code = f"{out}.copy_({rule.plain.format(*operands, **words)})"
-            statement = Statement(code, value, goes_on=bool(joined))
+            statement = Statement(code, value)
             self.statements.append(statement)
+            if joined:  # what a chain derives stands above the first of its lines
+                heads = (s for s in reversed(self.statements[:-1]) if not s.goes_on)
+                head = next(heads)
+                if head.says_nothing_but(value):
+                    statement.goes_on, statement = True, head
         self.called.add(value.op)
-        if statement.goes_on:  # what it says stands above the first of its lines
-            statement = next(s for s in reversed(self.statements) if not s.goes_on)
         statement.origins += [o for o in value.origins if o not in statement.origins]
         if value.derivation:
             statement.derivations.append(value.derivation)
@@ -234,7 +243,8 @@ class _Printer:
             return value.name, ATOM
         if value.op == "const":
             number = value.attribute("value")
-            return repr(number), ATOM if number >= 0 else NEGATION
+            text = "math.pi" if number == math.pi else repr(number)
+            return text, ATOM if number >= 0 else NEGATION
         if value.op == "count":
             return self._count(value.args[0])
         shared = self.target.workspace and value.op == "div"

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from specc import ops
+from specc.compiler import compile_source
 from specc.define import formula, known_defaults
 from specc.derivation import mathematics
 from specc.parser import parse
@@ -133,6 +134,25 @@ def test_what_is_derived_reads_as_a_person_writes_it(goldens: Goldens) -> None:
         ]
         lines.append("")
     goldens.compare(SLOPES, "\n".join(lines))
+
+
+ENDS = {
+    "torch": ("def learning_rate(", "def figures("),
+    "numpy": ("def learning_rate(", "def figures("),
+    "c": ("/* ---- The network */", "/* ---- Training"),
+}
+
+
+def test_the_arithmetic_of_a_composed_net_reads_as_prose(
+    goldens: Goldens, target: str
+) -> None:
+    """Forward, backward and update of residuals, definitions and AdamW, a file to be read."""
+    path = Path(__file__).parent / "composed.spec"
+    made = compile_source(Source(path.name, path.read_text()), {}, target)
+    assert made.text is not None
+    text = made.beside[".c"] if target == "c" else made.text
+    start, end = (text.index(part) for part in ENDS[target])
+    goldens.compare(path.with_suffix(f".{target}.expected"), text[start:end])
 
 
 @pytest.mark.parametrize("name", ["swish", "one_cycle"])
