@@ -178,8 +178,8 @@ class _Printer:
             and before.fits(method := rule.over.format(*free, **words))
         ):
             before.code += method
-            statement = before
-            statement.value = value
+            before.value = value
+            statement = self._head()
         else:
             operands = self._operands(value, rule)
             if over:
@@ -196,14 +196,17 @@ class _Printer:
             statement = Statement(code, value)
             self.statements.append(statement)
             if joined:  # what a chain derives stands above the first of its lines
-                heads = (s for s in reversed(self.statements[:-1]) if not s.goes_on)
-                head = next(heads)
-                if head.says_nothing_but(value):
-                    statement.goes_on, statement = True, head
+                statement.goes_on = self._head(1).says_nothing_but(value)
+                statement = self._head()
         self.called.add(value.op)
         statement.origins += [o for o in value.origins if o not in statement.origins]
         if value.derivation:
             statement.derivations.append(value.derivation)
+
+    def _head(self, behind: int = 0) -> Statement:
+        """Give the statement that the last one goes on with, or the last but `behind`."""
+        made = self.statements[: len(self.statements) - behind]
+        return next(each for each in reversed(made) if not each.goes_on)
 
     def assign(self, value: Value) -> None:
         """Print one assignment; an array that is there already is changed in place."""
