@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from specc.derive import Derived
+from specc.derive import Derived, parameters_of
 from specc.model import Model
 from specc.targets.text import Target
 from specc.view import Code, Function, dims
@@ -34,7 +34,7 @@ def _parameter_lines(
 ) -> list[str]:
     lines = []
     start = 0
-    for value in derived.forward.inputs[1:]:
+    for value in parameters_of(derived.forward):
         sizes = [dim for dim in value.shape if isinstance(dim, int)]
         end = start + math.prod(sizes)
         part = f"flat[{start}:{end}]"

@@ -19,9 +19,10 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
     rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
     return {
         "samples": Code("samples" if positions == 1 else "positions"),
-        "rows_of_x": Code(sample_rows("x", model)),
+        "rows_of_x": Code(given_rows("x", model)),
         "rows_of_y": Code(label_rows("y", model)),
-        "rows_of_x_val": Code(sample_rows("x_val", model)),
+        "raw_rows_of_x": Code(sample_rows("x", model)),
+        "rows_of_x_val": Code(given_rows("x_val", model)),
         "rows_of_y_val": Code(label_rows("y_val", model)),
         "rows_of_batch": Code(rows),
         "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),
@@ -45,6 +46,12 @@ def sample_rows(name: str, model: Model) -> str:
     if shape == model.input.shape:
         return rows_of(name, shape)
     return f"{name}.reshape(-1, {shape[-1]})"
+
+
+def given_rows(name: str, model: Model) -> str:
+    """Give the rows that the network takes: those of an input, perhaps standardized."""
+    rows = sample_rows(name, model)
+    return f"standardize(self._b, {rows})" if model.standardize is not None else rows
 
 
 def label_rows(name: str, model: Model) -> str:

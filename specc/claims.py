@@ -27,7 +27,8 @@ def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
     for prefix in ("", "d_"):
         yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_1", "_1t"))
     for parameter in (*parameters, "matrix"):
-        yield from (f"{plain}_{parameter}", f"{plain}_{parameter}_t")
+        names = (f"{plain}_{parameter}", f"{plain}_{parameter}_t")
+        yield from (*names, f"d_{plain}_{parameter}")
 
 
 def claim_names(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc.ir import BATCH, Value, is_constant
+from specc.ops import OPS
 
 ATOM, POWER, PRODUCT, SUM, RELATION = range(5)
 """How tightly an expression binds, tightest first."""
@@ -43,6 +44,10 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
 """Pattern, how tightly the whole binds, how tightly each operand has to."""
 
 
+SPELLED_OUT = frozenset({"normalize", "normalize_backward"})
+"""The composites that are written as what they are made of."""
+
+
 def mathematics(value: Value, names: Mapping[Value, str] | None = None) -> str:
     """Write `value`; `names` are for Values that have no name of their own."""
     return _written(value, names or {})[0]
@@ -70,6 +75,15 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         if summed.shape[value.attribute("axis")] == BATCH:
             return f"sum over samples of {_within(summed, POWER, names)}", PRODUCT
         return f"sum({_written(summed, names)[0]})", ATOM
+    if value.op == "mean_over":
+        averaged = value.args[0]
+        if averaged.shape[value.attribute("axis")] == BATCH:
+            return f"mean over samples of {_within(averaged, POWER, names)}", PRODUCT
+        return f"mean({_written(averaged, names)[0]})", ATOM
+    if value.op in SPELLED_OUT:
+        made = OPS[value.op].expansion
+        assert made is not None
+        return _written(made(*value.args, **dict(value.attrs)), names)
     if value.op in INFIX:
         pattern, binds, needs = INFIX[value.op]
         operands = [

@@ -13,7 +13,7 @@ from typing import Any
 
 from specc.derivation import mathematics
 from specc.differentiate import differentiate, outside, saved
-from specc.ir import Program, Value, constant, verify
+from specc.ir import Program, Value, constant, role, verify
 from specc.lower import Lowered
 from specc.ops import OPS
 from specc.passes.buffers import OVERWRITING
@@ -27,11 +27,40 @@ WIDE = 16_384
 
 
 @dataclass(frozen=True)
+class Pass:
+    """A network and its derivatives, as in `Derived`."""
+
+    forward: Program
+    backward: Program
+    input_gradient: Program
+    accumulates: bool
+
+    def map(self, change: Callable[[Program], Program]) -> Pass:
+        """Change every Program."""
+        made = map(change, (self.forward, self.backward, self.input_gradient))
+        return Pass(*made, self.accumulates)
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """Every Program, in the order of a module."""
+        return self.forward, self.backward, self.input_gradient
+
+
+@dataclass(frozen=True)
 class Derived:
     """Everything that a module computes."""
 
     columns: bool
     forward: Program
+    """In training, as are `backward` and `input_gradient`."""
+    evaluation: Pass | None
+    """What prediction has in their place, where it is another network."""
+    standardize: Program | None
+    """samples -> the input of the network, by rows."""
+    standardize_backward: Program | None
+    """dL/d(the input of the network) -> dL/d(the samples), by rows."""
+    measure: Program | None
+    track: Program | None
     output: Program | None
     loss: Program
     metrics: tuple[Program, ...]
@@ -55,39 +84,75 @@ class Derived:
 
     def map(self, change: Callable[[Program], Program]) -> Derived:
         """Change every Program."""
-        changed: dict[str, Any] = {
-            name: change(part) if isinstance(part, Program) else part
-            for name, part in vars(self).items()
-        }
+        changed: dict[str, Any] = dict(vars(self))
+        for name, part in vars(self).items():
+            if isinstance(part, Program):
+                changed[name] = change(part)
+            elif isinstance(part, Pass):
+                changed[name] = part.map(change)
         changed["metrics"] = tuple(change(metric) for metric in self.metrics)
         return Derived(**changed)
 
     @property
     def formulas(self) -> frozenset[str]:
         """The names of the Programs that are one expression in their arguments."""
-        found = (self.loss, self.output, self.output_gradient, self.learning_rate)
+        found = (
+            self.loss,
+            self.output,
+            self.output_gradient,
+            self.learning_rate,
+            self.standardize,
+            self.standardize_backward,
+        )
         return frozenset(p.name for p in (*found, *self.metrics) if p is not None)
 
     @property
     def overwritten(self) -> dict[str, dict[str, str]]:
         """Program -> results that are written over an argument: the state of training."""
         names = {"update": {name: name for name, _ in self.update.outputs}}
-        if self.accumulates:
-            results = (name for name, _ in self.backward.outputs)
-            arguments = {value.name for value in self.backward.inputs}
-            names["backward"] = {name: name for name in results if name in arguments}
+        if self.track is not None:
+            names["track"] = {name: name for name, _ in self.track.outputs}
+        if self.measure is not None:
+            names["measure"] = {name: name for name, _ in self.measure.outputs}
+        backwards = [(self.backward, self.accumulates)]
+        if self.evaluation is not None:
+            backwards.append((self.evaluation.backward, self.evaluation.accumulates))
+        for program, accumulates in backwards:
+            if accumulates:
+                results = (name for name, _ in program.outputs)
+                arguments = {value.name for value in program.inputs}
+                names[program.name] = {n: n for n in results if n in arguments}
         return names
 
     @property
-    def counts_updates(self) -> bool:
+    def optimizer_counts(self) -> bool:
         """Whether the optimizer reads how many updates there were."""
         return any(value.name == "t" for value in self.update.inputs)
+
+    @property
+    def counts_updates(self) -> bool:
+        """Whether anything does: dropout draws anew for each."""
+        return self.optimizer_counts or bool(self.masks)
+
+    @property
+    def masks(self) -> tuple[Value, ...]:
+        """What training drops, an argument of `forward` for each layer that drops."""
+        return tuple(v for v in self.forward.inputs if role(v) == "mask")
+
+    @property
+    def buffers(self) -> tuple[Value, ...]:
+        """The state of layers, in their order."""
+        made = (self.standardize, self.track, self.evaluation and self.evaluation.forward)
+        inputs = [v for p in made if p is not None for v in p.inputs]
+        return tuple({v.name: v for v in inputs if role(v) == "buffer"}.values())
 
     @property
     def programs(self) -> tuple[Program, ...]:
         """Every Program, in the order of a module."""
         single = (
             self.learning_rate,
+            self.measure,
+            self.standardize,
             self.forward,
             self.output,
             self.loss,
@@ -95,7 +160,10 @@ class Derived:
             self.step_loss,
             self.backward,
             self.input_gradient,
+            *(self.evaluation.programs if self.evaluation is not None else ()),
+            self.standardize_backward,
             self.output_gradient,
+            self.track,
             self.update,
         )
         return (*(p for p in single if p is not None), *self.metrics)
@@ -103,24 +171,18 @@ class Derived:
 
 def derive(lowered: Lowered, target: Target) -> Derived:
     """Choose the layout, as the target wants it, and differentiate."""
-    weights = [v.shape for v in lowered.forward.inputs[1:]]
-    wide = any(_elements(shape) > WIDE for shape in weights)
-    columns = target.columns and not wide
+    parameters = parameters_of(lowered.forward)
+    wide = any(_elements(v.shape) > WIDE for v in parameters)
+    columns = target.columns and not wide and _turns(lowered)
     turn = layout if columns else _as_it_is
-    forward = verify(turn(lowered.forward), "layout")
     loss = turn(lowered.loss)
-    x, *parameters = forward.inputs
-    layers = [list(group) for _, group in groupby(parameters, _layer)]
     descending = {"never": False, "wide": wide, "always": True}[target.descends]
     descends = descending and is_descent(lowered.update)
     accumulates = descends or target.descends == "always"
-    wrt = _descending(forward, layers) if accumulates else _last_first(layers)
-    everything = differentiate(forward, (*wrt, x), "backward")
-    *gradients, (d_input, by_input) = everything.outputs
-    whole = Program("input_backward", everything.inputs, ((d_input, by_input),))
-    gradients += _read_later(replace(everything, outputs=tuple(gradients)), whole)
-    backward = _arguments(replace(everything, outputs=tuple(gradients)))
-    added = descend(backward, tuple(parameters)) if accumulates else None
+    training = _differentiated(turn(lowered.forward), accumulates)
+    evaluation = None
+    if lowered.evaluation is not None:
+        evaluation = _differentiated(turn(lowered.evaluation), accumulates)
     last = loss.inputs[0]
     loss_gradient = differentiate(
         loss, (last,), f"{loss.name}_gradient", seed=constant(1)
@@ -130,26 +192,85 @@ def derive(lowered: Lowered, target: Target) -> Derived:
         loss_gradient = saved(loss_gradient, step_loss)
     output_gradient = None
     if lowered.output is not None:
-        logits = lowered.output.inputs
-        output_gradient = differentiate(lowered.output, logits, "output_gradient")
-        ordered = sorted(output_gradient.inputs, key=lambda v: v.name.startswith("d_"))
-        output_gradient = replace(output_gradient, inputs=tuple(ordered))
+        output_gradient = _by_argument(lowered.output, "output_gradient")
+    forward = training.forward
+    if lowered.track is not None:
+        forward = verify(saved(forward, lowered.track), "differentiate")
+    standardize_backward = None
+    if lowered.standardize is not None:
+        made = _by_argument(lowered.standardize, "standardize_backward")
+        standardize_backward = _expression(made)
     return Derived(
         columns=columns,
-        forward=verify(saved(forward, _arguments(everything)), "differentiate"),
+        forward=forward,
+        evaluation=evaluation,
+        standardize=_expression(lowered.standardize),
+        standardize_backward=standardize_backward,
+        measure=lowered.measure,
+        track=lowered.track,
         output=_expression(lowered.output),
         loss=lowered.loss,
         metrics=lowered.metrics,
         loss_gradient=loss_gradient,
         step_loss=step_loss,
-        backward=backward if added is None else verify(added, "descend"),
-        accumulates=added is not None,
-        descends=added is not None and descends,
-        input_gradient=verify(_keeping(whole, backward), "differentiate"),
+        backward=training.backward,
+        accumulates=training.accumulates,
+        descends=training.accumulates and descends,
+        input_gradient=training.input_gradient,
         output_gradient=_expression(output_gradient),
         learning_rate=lowered.learning_rate,
         update=lowered.update,
     )
+
+
+def parameters_of(forward: Program) -> tuple[Value, ...]:
+    """Give the parameters among the arguments of a network."""
+    return tuple(v for v in forward.inputs if role(v) == "parameter")
+
+
+def _turns(lowered: Lowered) -> bool:
+    """Tell whether samples may be columns: every parameter is one of a linear layer.
+
+    A vector of features would have to be turned too.
+    """
+    networks = [lowered.forward, lowered.evaluation or lowered.forward]
+    linear = {"linear", "transpose"}
+    return not any(
+        role(arg) in ("parameter", "buffer") and value.op not in linear
+        for network in networks
+        for value in network.values
+        for arg in value.args
+    )
+
+
+def _differentiated(forward: Program, accumulates: bool) -> Pass:
+    """Differentiate a network by its parameters and its input."""
+    verify(forward, "layout")
+    prefix = forward.name.removesuffix("forward")
+    x = forward.inputs[0]
+    parameters = parameters_of(forward)
+    layers = [list(group) for _, group in groupby(parameters, _layer)]
+    wrt = _descending(forward, layers) if accumulates else _last_first(layers)
+    everything = differentiate(forward, (*wrt, x), f"{prefix}backward")
+    *gradients, (d_input, by_input) = everything.outputs
+    name = f"{prefix}input_backward"
+    whole = Program(name, everything.inputs, ((d_input, by_input),))
+    gradients += _read_later(replace(everything, outputs=tuple(gradients)), whole)
+    backward = _arguments(replace(everything, outputs=tuple(gradients)))
+    added = descend(backward, parameters) if accumulates else None
+    return Pass(
+        forward=verify(saved(forward, _arguments(everything)), "differentiate"),
+        backward=backward if added is None else verify(added, "descend"),
+        input_gradient=verify(_keeping(whole, backward), "differentiate"),
+        accumulates=added is not None,
+    )
+
+
+def _by_argument(program: Program, name: str) -> Program:
+    """Differentiate by the first argument, from dL/d(the result), which comes last."""
+    made = differentiate(program, program.inputs[:1], name)
+    ordered = sorted(made.inputs, key=lambda v: v.name.startswith("d_"))
+    return replace(made, inputs=tuple(ordered))
 
 
 def _last_first(layers: list[list[Value]]) -> list[Value]:
@@ -170,7 +291,7 @@ def _descending(forward: Program, layers: list[list[Value]]) -> list[Value]:
         plain = (v.args[0] if v.op == "transpose" else v for v in value.args)
         used = [owner[v] for v in plain if v in owner and value.op != "transpose"]
         if used:
-            through[used[0]] = list(found)
+            through.setdefault(used[0], list(found))  # a norm uses two
         below[value] = {value: None} if used else found
     ordered = [[*reversed(through[_layer(layer[0])]), *layer] for layer in layers]
     return list(dict.fromkeys(_last_first(ordered)))

@@ -6,17 +6,18 @@ comment beside a line of code is the derivation that its Value carries, never te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from specc.derivation import mathematics
-from specc.derive import Derived
+from specc.derive import Derived, Pass
 from specc.headings import backward_heading, forward_heading, metric_says
-from specc.ir import BATCH, Program, nameless
+from specc.ir import Program, nameless, role
 from specc.model import Model
 from specc.ops import OPS
 from specc.passes.expand import expand
+from specc.placing import Names, names_of_module, sentence
 from specc.schedule_view import schedule_view
+from specc.state_view import state_view
 from specc.targets.text import Target
 from specc.update_view import descent, update_view
 from specc.view import Code, Function, Places, derivation_of, function, whole
@@ -28,52 +29,16 @@ BASIC = frozenset(
 """The operations that formulas are made of."""
 
 
-@dataclass(frozen=True)
-class _Names:
-    """What the functions of a module call what they are given."""
-
-    x: str
-    """The input, as the spec calls it."""
-    given_x: str
-    """The input, perhaps with a row of ones."""
-    last: str
-    """What the last layer of `forward` gives."""
-    label: str
-    parameters: frozenset[str]
-    kept: frozenset[str] | None
-    """What stands in s: what one function makes and another reads, None for all."""
-
-    @property
-    def d_last(self) -> str:
-        return f"d_{self.last}"
-
-    def places(self, *arguments: str) -> Places:
-        """Give the places in a function of the batch that also has these arguments."""
-        known = {self.given_x: self.given_x, BATCH: BATCH}
-        known[self.x] = f"{self.given_x}[:-1]" if self.x != self.given_x else self.x
-        own = {name: name for name in arguments}
-        return Places(known | own, self.parameters, kept=self.kept)
-
-
 def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
     """Give every function, and the few words of them that the templates need."""
-    names = _names(model, derived, target)
+    names = names_of_module(model, derived, target)
     last, label = names.last, names.label
     view: dict[str, Any] = {
-        "forward": _forward(model, derived, target, names),
         "loss_gradient": _loss_gradient(model, derived, target, names),
         "step_loss": _step_loss(derived, target, names),
-        "backward": _backward(derived, target, names),
     }
-    given = names.places(last, names.d_last)
-    view["input_gradient"] = function(
-        derived.input_gradient,
-        target,
-        given,
-        _mentioned(derived.input_gradient, target, given),
-        _sentence(derived.input_gradient, names.x),
-        derivation_of,
-    )
+    view |= _passes(model, derived, target, names)
+    view |= state_view(model, derived, target, names)
     formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
     says = f"L = {formula}{_rows(derived, derived.loss)}."
     view["loss"] = whole(derived.loss, target, says)
@@ -84,7 +49,7 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         view["output"] = whole(derived.output, target, says)
         view["output_name"] = Code(derived.output.outputs[0][0])
     if derived.output_gradient is not None and target.workspace:
-        says = _sentence(derived.output_gradient, last)
+        says = sentence(derived.output_gradient, last)
         view["output_gradient"] = whole(derived.output_gradient, target, says)
     view["metrics"] = [
         whole(program, target, f"{metric_says(model, clause)}.")
@@ -107,7 +72,8 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     view |= schedule_view(model, derived, target)
     view |= update_view(model, derived, target)
     if derived.descends:
-        view["update"] = descent(view["update"], _given(derived, target, names))
+        given = _given(derived.backward, target, names)
+        view["update"] = descent(view["update"], given)
     called = _called(view)
     return view | {f"calls_{op}": op in called for op in target.helpers}
 
@@ -119,43 +85,72 @@ def _called(view: dict[str, Any]) -> set[str]:
     return {op for each in functions for op in each.printed.called}
 
 
-def _names(model: Model, derived: Derived, target: Target) -> _Names:
-    x = derived.forward.inputs[0].name
-    last = derived.loss.inputs[0].name
-    values = derived.forward.values
-    carries = any(v.op == "with_ones" and v.args[0].name == x for v in values)
-    parameters = frozenset(v.name for v in derived.forward.inputs[1:])
-    kept = None
-    if not target.workspace:
-        readers = (derived.backward, derived.input_gradient)
-        read = {value.name for program in readers for value in program.inputs}
-        gradients = {f"d_{name}" for name in parameters}
-        kept = frozenset(read - parameters - gradients - {x, last, f"d_{last}"})
-    return _Names(
-        x, f"{x}_1" if carries else x, last, model.target.name, parameters, kept
+def _passes(
+    model: Model, derived: Derived, target: Target, names: Names
+) -> dict[str, Any]:
+    """Give forward, backward and the derivative by the input, of training and of prediction."""
+    own = Pass(
+        derived.forward,
+        derived.backward,
+        derived.input_gradient,
+        derived.accumulates,
     )
+    places = names.places(names.last, names.d_last)
+    view: dict[str, Any] = dict.fromkeys(EVALUATION)
+    both = {"": own, "evaluation_": derived.evaluation}
+    for prefix, each in both.items():
+        if each is None:
+            continue
+        mode = ""
+        if derived.evaluation is not None:
+            mode = " in evaluation" if prefix else " in training"
+        view[f"{prefix}forward"] = _forward(model, derived, each.forward, target, names, mode)
+        view[f"{prefix}backward"] = _backward(each, derived.descends, target, names, mode)
+        view[f"{prefix}input_gradient"] = function(
+            each.input_gradient,
+            target,
+            places,
+            _mentioned(each.input_gradient, target, places),
+            sentence(each.input_gradient, names.x),
+            derivation_of,
+        )
+    return view
 
 
-def _forward(model: Model, derived: Derived, target: Target, names: _Names) -> Function:
+EVALUATION = ("evaluation_forward", "evaluation_backward", "evaluation_input_gradient")
+"""The functions of prediction, where training has others."""
+
+
+def _forward(
+    model: Model,
+    derived: Derived,
+    program: Program,
+    target: Target,
+    names: Names,
+    mode: str,
+) -> Function:
     said = "logits" if derived.output else "prediction"
     array = target.words.array
-    signature = {"p": "Parameters", "s": "Workspace", names.given_x: array}
+    reads = any(role(value) == "buffer" for value in program.inputs)
+    buffers = {"b": "Buffers"} if reads else {}
+    signature = {"p": "Parameters"} | buffers
+    signature |= {"s": "Workspace", names.given_x: array}
     if target.workspace:
         places = names.places(names.last, names.label)
         signature[names.last] = array
-        says = f"Write the {said} for a batch into {names.last}"
+        says = f"Write the {said} for a batch{mode} into {names.last}"
     else:
         places = names.places()
-        signature = _mentioned(derived.forward, target, places)
-        says = f"Give the {said} for a batch"
+        signature = _mentioned(program, target, places)
+        says = f"Give the {said} for a batch{mode}"
     if "s" in signature:
         says += "; s keeps what backward reads"
     heading = forward_heading(model)
-    return function(derived.forward, target, places, signature, f"{says}.", heading)
+    return function(program, target, places, signature, f"{says}.", heading)
 
 
 def _loss_gradient(
-    model: Model, derived: Derived, target: Target, names: _Names
+    model: Model, derived: Derived, target: Target, names: Names
 ) -> Function:
     counted = "targets" if model.target.dtype == "int" else "its elements"
     array = target.words.array
@@ -174,11 +169,11 @@ def _loss_gradient(
     )
 
 
-def _step_loss(derived: Derived, target: Target, names: _Names) -> Function | None:
+def _step_loss(derived: Derived, target: Target, names: Names) -> Function | None:
     if derived.step_loss is None:
         return None
     places = names.places(names.last, names.label)
-    says = _sentence(derived.step_loss, names.last).removesuffix(".")
+    says = sentence(derived.step_loss, names.last).removesuffix(".")
     return function(
         derived.step_loss,
         target,
@@ -189,10 +184,10 @@ def _step_loss(derived: Derived, target: Target, names: _Names) -> Function | No
     )
 
 
-def _given(derived: Derived, target: Target, names: _Names) -> dict[str, str]:
-    """Name what the backward pass reads beside the parameters, with types."""
+def _given(backward: Program, target: Target, names: Names) -> dict[str, str]:
+    """Name what a backward pass reads beside the parameters, with types."""
     array = target.words.array
-    mentioned = {value.name for value in derived.backward.inputs}
+    mentioned = {value.name for value in backward.inputs}
     last = {names.last: array} if names.last in mentioned else {}
     saved = {"s": "Workspace"}
     if not target.workspace:
@@ -200,18 +195,20 @@ def _given(derived: Derived, target: Target, names: _Names) -> dict[str, str]:
     return saved | {names.given_x: array} | last | {names.d_last: array}
 
 
-def _backward(derived: Derived, target: Target, names: _Names) -> Function:
-    says = "Write dL/d(every parameter) into g, from the last layer to the first."
+def _backward(
+    each: Pass, descends: bool, target: Target, names: Names, mode: str
+) -> Function:
+    says = f"Write dL/d(every parameter){mode} into g, from the last layer to the first."
     factors: dict[str, str] = {}
-    if derived.descends:
-        says = "Write beta g + alpha dL/d(every parameter) into g, last layer first."
+    if descends:
+        says = f"Write beta g + alpha dL/d(every parameter){mode} into g, last layer first."
         factors = {"beta": "float", "alpha": "float"}
-    read = {value.name for value in derived.backward.inputs}
+    read = {value.name for value in each.backward.inputs}
     through = target.workspace or read & names.parameters
     parameters = {"p": "Parameters"} if through else {}
-    given = _given(derived, target, names)
+    given = _given(each.backward, target, names)
     return function(
-        derived.backward,
+        each.backward,
         target,
         names.places(names.last, names.d_last, *factors),
         parameters | {"g": "Parameters"} | given | factors,
@@ -230,18 +227,15 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def _sentence(program: Program, name: str) -> str:
-    derivation = _result(program).derivation
-    return f"{derivation}." if derivation else f"dL/d{name}."
-
-
 def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str]:
     """Give the parameters that a function of this Program needs, in the usual order."""
     names = [value.name for value in program.inputs]
     found = {"p": "Parameters"} if place.parameters.intersection(names) else {}
+    if place.buffers.intersection(names):
+        found["b"] = "Buffers"
     texts = [place(name) for name in names if name not in place.parameters]
     results = [place(value.slot) for value in program.values if value.slot]
     if any(text.startswith("s.") for text in [*texts, *results]):
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array
-    return found | {text: array for text in texts if not text.startswith("s.")}
+    return found | {t: array for t in texts if not t.startswith(("s.", "b."))}

@@ -15,7 +15,7 @@ from specc.bind import Bound, not_yet
 from specc.diagnostics import error
 from specc.library import losses, metrics
 from specc.library.entry import ShapeError
-from specc.library.layers import Activation, Join, View
+from specc.library.layers import Activation, Join, Standardize, View
 from specc.model import Feature, Node
 from specc.naming import Placed
 from specc.source import Span
@@ -56,6 +56,11 @@ def infer(
                 what = f"`{placed.element.word}` after another layer"
                 report(not_yet(what, span, "it may come first, on the input"))
                 return None
+        misplaced = _misplaced(placed, nodes)
+        if misplaced:
+            label = "it comes first, or behind `flatten` and `reshape` of the input"
+            report(error("E040", misplaced, span, label))
+            return None
         use = layer.use if isinstance(layer, Activation) else bound.use
         node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
         total += sum(math.prod(p.shape) for p in node.parameters.values())
@@ -67,6 +72,23 @@ def infer(
             return None
         nodes.append(node)
     return tuple(nodes)
+
+
+def _misplaced(placed: Placed, nodes: Sequence[Node]) -> str:
+    """Say why the samples could not be standardized before all else; empty where they can."""
+    chain = [
+        i
+        for i, node in enumerate(nodes)
+        if isinstance(node.layer, View) and node.inputs == (i - 1,)
+    ]
+    if isinstance(placed.element.layer, Standardize):
+        if len(chain) < len(nodes) or placed.inputs != (len(nodes) - 1,):
+            return "`standardize` measures samples, not what other layers give"
+        return ""
+    for i, node in enumerate(nodes):
+        if isinstance(node.layer, Standardize) and min(placed.inputs) < i:
+            return f"`{placed.name}` takes the input from before `{node.name}`"
+    return ""
 
 
 def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:

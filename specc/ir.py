@@ -104,6 +104,11 @@ def named(value: Value, name: str) -> Value:
     return replace(value, name=name)
 
 
+def role(value: Value) -> str:
+    """Tell what an argument of a network is: a `parameter`, a `buffer`, a `mask`; else nothing."""
+    return str(dict(value.attrs).get("role", ""))
+
+
 def of_arrays(value: Value) -> bool:
     """Tell whether an operation computes with arrays, else with single numbers."""
     return any(arg.shape for arg in value.args)

@@ -26,6 +26,7 @@ from specc.diagnostics import (
 from specc.infer import check_clause, infer
 from specc.library.entry import VOCABULARY, use
 from specc.library.initializers import NEEDS_WEIGHT
+from specc.library.layers import Norm
 from specc.library.settings import EarlyStopping, Train
 from specc.lower import rate_after
 from specc.model import Clause, Feature, Model, Node
@@ -91,16 +92,23 @@ def _layers(parts: Parts) -> list[Placed] | None:
 
 
 def _check_layer(layer: Placed, parts: Parts) -> None:
+    """Report an initializer that needs fans, on what has none."""
     bound = layer.element.bound
     if bound is None or bound.use is None:
         return
-    bias = dict(bound.use.arguments).get("bias")
-    if bias is not None and bias.entry.name in NEEDS_WEIGHT:
-        message = f"`{bias.entry.name}` on a bias, which has no fans"
-        span = bound.spans.get("bias", layer.element.span)
-        free = sorted(VOCABULARY["initializer"].keys() - NEEDS_WEIGHT)
-        label = f"expected {either([f'`{word}`' for word in free])}"
-        parts.report(error("E019", message, span, label))
+    given = dict(bound.use.arguments)
+    without, needing = ["bias"], NEEDS_WEIGHT
+    if isinstance(layer.element.layer, Norm):
+        without, needing = ["bias", "weight"], NEEDS_WEIGHT | {"torch_default"}
+    for short in without:
+        start = given.get(short)
+        if start is not None and start.entry.name in needing:
+            what = "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
+            message = f"`{start.entry.name}` on {what}, which has no fans"
+            span = bound.spans.get(short, layer.element.span)
+            free = sorted(VOCABULARY["initializer"].keys() - needing)
+            label = f"expected {either([f'`{word}`' for word in free])}"
+            parts.report(error("E019", message, span, label))
 
 
 PROBED_RATES = 200

@@ -8,6 +8,7 @@ the logits, and that activation becomes a Program of its own, `output`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from specc import ops
@@ -16,16 +17,18 @@ from specc.ir import (
     BATCH,
     Origin,
     Program,
+    Shape,
     Value,
     argument,
     constant,
+    in_order,
     named,
-    owned,
     rewrite,
+    role,
     verify,
 )
 from specc.library.entry import Use
-from specc.library.layers import Join
+from specc.library.layers import Join, Layer, Standardize, View
 from specc.library.losses import FUSED, reduced
 from specc.library.settings import Train
 from specc.model import Clause, Model, Node
@@ -40,7 +43,17 @@ class Lowered:
     """A network in Programs, none of which knows a target."""
 
     forward: Program
-    """input and parameters -> the last layer's value (logits, where the loss is fused)."""
+    """input, parameters and masks -> the last layer's value in training (logits, where the loss
+    is fused)."""
+    evaluation: Program | None
+    """input, parameters and buffers -> the last layer's value in prediction; None where training
+    has the same."""
+    track: Program | None
+    """parts of `forward`, buffers and the size of the batch -> the buffers, new."""
+    standardize: Program | None
+    """the samples and their measures -> the input of the network."""
+    measure: Program | None
+    """training samples and the first of them -> their measures."""
     output: Program | None
     """logits -> prediction; None where the last layer's value is the prediction."""
     loss: Program
@@ -57,7 +70,9 @@ class Lowered:
     def programs(self) -> tuple[Program, ...]:
         """Every Program, in the order of a module."""
         output = () if self.output is None else (self.output,)
-        first = (self.learning_rate, self.forward, *output, self.loss)
+        stateful = (self.measure, self.standardize, self.track, self.evaluation)
+        others = (program for program in stateful if program is not None)
+        first = (self.learning_rate, self.forward, *others, *output, self.loss)
         return (*first, self.update, *self.metrics)
 
 
@@ -65,7 +80,8 @@ def lower(model: Model) -> Lowered:
     """Lower a checked model; every Program is verified."""
     fused = _is_fused(model)
     nodes = model.nodes[:-1] if fused else model.nodes
-    forward = _forward(model, nodes)
+    forward = _forward(model, nodes, training=True)
+    evaluation = _forward(model, nodes, training=False)
     last = argument(forward.outputs[0][0], forward.outputs[0][1].shape)
     target = _target(model)
     loss = reduced(
@@ -77,6 +93,10 @@ def lower(model: Model) -> Lowered:
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(
         forward=verify(forward, "lower"),
+        evaluation=verify(evaluation, "lower") if _differs(model) else None,
+        track=_track(model, forward),
+        standardize=_standardize(model),
+        measure=_measure(model),
         output=_output(model.nodes[-1], last) if fused else None,
         loss=verify(
             Program(model.loss.use.entry.function, (last, target), (("loss", loss),)),
@@ -124,45 +144,144 @@ def rows(shape: tuple[int, ...]) -> tuple[int | str, int]:
     return (BATCH, shape[-1])
 
 
-def _forward(model: Model, nodes: tuple[Node, ...]) -> Program:
-    x = argument(model.input.name, rows(model.row_shape))
-    inputs = [x]
+def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
+    source, first = _source(model)
     values: list[Value] = []
-    for node in nodes:
-        given = [values[i] if i >= 0 else inputs[0] for i in node.inputs]
-        parameters = {
-            short: Value(
-                "input",
-                attrs=(("symbol", SYMBOLS.get(short, short)),),
-                shape=parameter.shape,
-                name=identifier(f"{node.name}.{short}"),
-                origins=(_origin(node),),
-            )
-            for short, parameter in node.parameters.items()
-        }
-        inputs += parameters.values()
+    inputs: list[Value] = [source]
+    drawn: list[Value] = []
+    for i, node in enumerate(nodes):
+        given = [values[i] if i >= 0 else source for i in node.inputs]
+        own = _given(node)
+        inputs += own.values()
         if isinstance(node.layer, Join):
             x = node.layer.join(given)
+        elif i < first:
+            x = source
+        elif training:
+            mask = _mask(node, given[0])
+            drawn += mask.values()
+            x = node.layer.train(given[0], own | mask)
         else:
-            x = node.layer.lower(given[0], parameters)
+            x = node.layer.lower(given[0], own)
         if x not in given:
-            x = _named(x, node)
+            x = _named(x, node, given)
         values.append(x)
-    return Program("forward", tuple(inputs), ((x.name, x),))
+    program = Program("forward", (), ((x.name, x),))
+    read = set(program.values)
+    used = [v for v in (*inputs, *drawn) if v in read or role(v) == "parameter"]
+    name = "forward" if training else "evaluation_forward"
+    return replace(program, name=name, inputs=(source, *(v for v in used if v is not source)))
 
 
-def _named(value: Value, node: Node) -> Value:
-    """Name what a layer gives, and what its derivative reads again: `silu1_sigmoid`."""
-    name = identifier(node.name)
-    if value.op == "pointwise":
-        x, *kept = value.args
-        words = value.attribute("names")[1:]
-        made = (
-            replace(owned(part, [x], (_origin(node),)), name=f"{name}_{word}")
-            for part, word in zip(kept, words, strict=True)
-        )
-        value = replace(value, args=(x, *made))
-    return replace(value, name=name, origins=(_origin(node),))
+def _source(model: Model) -> tuple[Value, int]:
+    """Give what the network takes, and how many layers look at a sample before it."""
+    shape = rows(model.row_shape)
+    for i, node in enumerate(model.nodes):
+        if isinstance(node.layer, Standardize):
+            return argument(identifier(node.name), shape), i + 1
+        if not isinstance(node.layer, View) or node.inputs != (i - 1,):
+            return argument(model.input.name, shape), i
+    return argument(model.input.name, shape), len(model.nodes)
+
+
+def _given(node: Node) -> dict[str, Value]:
+    """Make arguments of what a layer has, by its short names."""
+    shapes = {short: ("parameter", p.shape) for short, p in node.parameters.items()}
+    shapes |= {short: ("buffer", b.shape) for short, b in node.buffers.items()}
+    return {
+        short: _argument(node, short, kind, shape)
+        for short, (kind, shape) in shapes.items()
+    }
+
+
+def _mask(node: Node, x: Value) -> dict[str, Value]:
+    """Make an argument of the mask of a layer that drops some of its input."""
+    if not node.layer.dropped:
+        return {}
+    return {"mask": _argument(node, "mask", "mask", x.shape)}
+
+
+def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
+    symbol = SYMBOLS.get(short, short) if kind == "parameter" else ""
+    return Value(
+        "input",
+        attrs=(("role", kind), *([("symbol", symbol)] if symbol else [])),
+        shape=shape,
+        name=identifier(f"{node.name}.{short}"),
+        origins=(_origin(node),),
+    )
+
+
+def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
+    """Name what a layer gives, and the parts that it named: `silu1_sigmoid`."""
+    name, origins = identifier(node.name), (_origin(node),)
+    known = set(in_order(given))
+    new: dict[Value, Value] = {}
+    for part in in_order([value]):
+        if part in known or part.op in ("input", "const"):
+            new[part] = part
+            continue
+        called = f"{name}_{part.name}" if part.name else ""
+        args = tuple(new[arg] for arg in part.args)
+        new[part] = replace(part, args=args, name=called, origins=origins)
+    return replace(new[value], name=name)
+
+
+def _differs(model: Model) -> bool:
+    """Tell whether training has a network other than prediction has."""
+    return any(
+        node.layer.dropped or type(node.layer).train is not Layer.train
+        for node in model.nodes
+    )
+
+
+def _track(model: Model, forward: Program) -> Program | None:
+    """Move the buffers that layers keep of training, from what `forward` names."""
+    parts = {value.name: value for value in forward.values}
+    batch = argument("batch")
+    inputs: dict[str, Value] = {}
+    outputs: list[tuple[str, Value]] = []
+    for node in model.nodes:
+        given = _given(node)
+        for short in node.kept:
+            part = parts.get(identifier(f"{node.name}.{short}"))
+            if part is not None and part.op != "input":
+                given[short] = argument(part.name, part.shape)
+        for short, value in node.layer.tracked(given, batch).items():
+            name = given[short].name
+            made = f"{name} = {mathematics(value)}"
+            made = made.replace(f"{identifier(node.name)}_", "")
+            owned = replace(value, origins=(_origin(node),), derivation=made)
+            outputs.append((name, owned))
+    if not outputs:
+        return None
+    program = Program("track", (), tuple(outputs))
+    inputs = {v.name: v for v in program.values if v.op == "input"}
+    return verify(replace(program, inputs=tuple(inputs.values())), "lower")
+
+
+def _standardize(model: Model) -> Program | None:
+    node = model.standardize
+    if node is None:
+        return None
+    x = argument(model.input.name, rows(model.row_shape))
+    given = _given(node)
+    value = replace(node.layer.lower(x, given), name=identifier(node.name))
+    program = Program("standardize", (x, *given.values()), ((value.name, value),))
+    return verify(program, "lower")
+
+
+def _measure(model: Model) -> Program | None:
+    node = model.standardize
+    if node is None or not isinstance(node.layer, Standardize):
+        return None
+    shape = rows(model.row_shape)
+    x, first = argument(model.input.name, shape), argument("first", shape[1:])
+    made = node.layer.measured(x, first)
+    outputs = tuple(
+        (identifier(f"{node.name}.{short}"), value) for short, value in made.items()
+    )
+    return verify(Program("measure", (x, first), outputs), "lower")
 
 
 def _origin(node: Node) -> Origin:

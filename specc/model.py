@@ -9,8 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from specc.ir import BATCH, argument, in_order
 from specc.library.entry import Use
-from specc.library.layers import Activation, Layer, Parameter, View
+from specc.library.layers import (
+    Buffer,
+    Join,
+    Layer,
+    Parameter,
+    Standardize,
+    View,
+)
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
 
@@ -51,9 +59,23 @@ class Node:
         return self.layer.parameters(self.input_shape)
 
     @property
+    def buffers(self) -> dict[str, Buffer]:
+        """The layer's other state by its short names, in torch's order."""
+        return self.layer.buffers(self.input_shape)
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """What the emitted module keeps of it, beside its result and its parameters."""
-        return self.layer.kept if isinstance(self.layer, Activation) else ()
+        if isinstance(self.layer, Join):
+            return ()
+        x = argument("", (BATCH, *self.input_shape[-1:]))
+        shapes = {name: p.shape for name, p in self.parameters.items()}
+        shapes |= {name: buffer.shape for name, buffer in self.buffers.items()}
+        given = {name: argument("", shape) for name, shape in shapes.items()}
+        mask = {"mask": x} if self.layer.dropped else {}
+        made = (self.layer.lower(x, given), self.layer.train(x, given | mask))
+        parts = {value.name: None for value in in_order(made) if value.name}
+        return (*parts, *self.buffers, *mask)
 
 
 @dataclass(frozen=True)
@@ -98,6 +120,14 @@ class Model:
         return shape
 
     @property
+    def standardize(self) -> Node | None:
+        """The layer that measures the samples, where the network begins with one."""
+        for node in self.nodes:
+            if isinstance(node.layer, Standardize):
+                return node
+        return None
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one sample's prediction."""
         return self.nodes[-1].output_shape if self.nodes else self.input.shape
@@ -109,4 +139,13 @@ class Model:
             f"{node.name}.{short}": parameter
             for node in self.nodes
             for short, parameter in node.parameters.items()
+        }
+
+    @property
+    def buffers(self) -> dict[str, Buffer]:
+        """Every buffer by its full name, likewise."""
+        return {
+            f"{node.name}.{short}": buffer
+            for node in self.nodes
+            for short, buffer in node.buffers.items()
         }

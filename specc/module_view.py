@@ -49,6 +49,7 @@ def module_view(
         view |= calls_view(model, derived, view)
     view |= training_view(model)
     view["in_c"] = False
+    view["draws_uniform"] = view["draws_uniform"] or view["has_masks"]
     view["random"] = model.train.shuffle or view["draws_uniform"]
     return view
 

@@ -83,6 +83,12 @@ def _nearer(dy: Value, a: Value, b: Value) -> Value:
     return where(less(a, b), dy, where(equal(a, b), dy * 0.5, 0))
 
 
+def _normalize_backward(dy: Value, y: Value, scale: Value, axis: int) -> Value:
+    by_mean = dy - mean_over(dy, axis=axis, keep=axis > 0)
+    by_scale = y * mean_over(dy * y, axis=axis, keep=axis > 0)
+    return (by_mean - by_scale) * scale
+
+
 _ERF_SLOPE = 2 / math.sqrt(math.pi)
 
 
@@ -142,6 +148,9 @@ OPS: dict[str, Op] = {
         lambda x: apply("expm1", apply("minimum", x, 0)),
     ),
     "sqrt": Op(shapes.same, lambda dy, y, x: (dy / (2 * y),)),
+    "rsqrt": Op(
+        shapes.same, lambda dy, y, x: (dy * (-0.5 * y**3),), lambda x: 1 / sqrt(x)
+    ),
     "sin": Op(shapes.same, lambda dy, y, x: (dy * apply("cos", x),)),
     "cos": Op(shapes.same, lambda dy, y, x: (-dy * apply("sin", x),)),
     "erf": Op(shapes.same, lambda dy, y, x: (dy * (_ERF_SLOPE * exp(-(x**2))),)),
@@ -208,6 +217,21 @@ OPS: dict[str, Op] = {
     "sum": Op(
         shapes.reduced,
         lambda dy, y, x, axis, keep: (apply("spread", dy, x, axis=axis, keep=keep),),
+    ),
+    "mean_over": Op(shapes.reduced),
+    # (x - mean) scale, where both are those of x along an axis: x moves them too.
+    "normalize": Op(
+        lambda x, mean, scale, axis: shapes.broadcast(x, mean, scale),
+        lambda dy, y, x, mean, scale, axis: (
+            apply("normalize_backward", dy, y, scale, axis=axis),
+            None,
+            None,
+        ),
+        lambda x, mean, scale, axis: (x - mean) * scale,
+    ),
+    "normalize_backward": Op(
+        lambda dy, y, scale, axis: shapes.broadcast(dy, y, scale),
+        expansion=_normalize_backward,
     ),
     "spread": Op(lambda dy, x, axis, keep: (x.shape, "real")),
     "mean": Op(
@@ -447,6 +471,21 @@ def count(x: Value) -> Value:
 def sum_over(x: Value, axis: int, keep: bool) -> Value:
     """The sum along one axis, which stays with size 1 where `keep`."""
     return apply("sum", x, axis=axis, keep=keep)
+
+
+def mean_over(x: Value, axis: int, keep: bool) -> Value:
+    """The mean along one axis, which stays with size 1 where `keep`."""
+    return apply("mean_over", x, axis=axis, keep=keep)
+
+
+def rsqrt(x: Value) -> Value:
+    """1 / sqrt(x), elementwise."""
+    return apply("rsqrt", x)
+
+
+def normalize(x: Value, mean: Value, scale: Value, axis: int) -> Value:
+    """(x - mean) scale, of x's own mean along an axis, and of the inverse of its deviation."""
+    return apply("normalize", x, mean, scale, axis=axis)
 
 
 def mm(a: Value, b: Value) -> Value:

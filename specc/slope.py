@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from specc import ops
 from specc.algebra import Algebra
-from specc.ir import Value, in_order, is_constant
+from specc.ir import Value, in_order, is_constant, named
 from specc.ops import OPS
 
 COSTLY = frozenset("exp expm1 log log1p sqrt sin cos tanh sigmoid softplus erf".split())
@@ -61,7 +61,7 @@ def activated(function: Callable[[Value], Value], x: Value) -> Value:
     if not any(arg.args for arg in body.args) and body.op != "where":
         return function(x)
     made = slope_of(body, "x")
-    kept = [ops.filled(part, {"x": x}) for _, part in made.kept]
+    kept = [named(ops.filled(part, {"x": x}), name) for name, part in made.kept]
     names = ("x", *(name for name, _ in made.kept))
     return ops.apply(
         "pointwise", x, *kept, body=made.body, slope=made.slope, names=names

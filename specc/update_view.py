@@ -20,7 +20,7 @@ def update_view(model: Model, derived: Derived, target: Target) -> dict[str, Any
     array = target.words.array
     says = f"{said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
-    if derived.counts_updates:
+    if derived.optimizer_counts:
         signature["t"] = "int"
     if not target.workspace:
         signature |= dict.fromkeys(state, array)
@@ -32,7 +32,8 @@ def update_view(model: Model, derived: Derived, target: Target) -> dict[str, Any
         return {
             "update": update,
             "state": vectors,
-            "has_state": bool(state),
+            "has_vectors": bool(state),
+            "has_state": bool(state) or derived.counts_updates,
             "counts_updates": derived.counts_updates,
         }
     slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
@@ -41,18 +42,18 @@ def update_view(model: Model, derived: Derived, target: Target) -> dict[str, Any
     if kept:
         signature["o"] = "Optimizer"
     lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
-    if derived.counts_updates:
-        lines.append("self.updates = torch.zeros(1, dtype=torch.int64)")
-        state = (*state, "updates")
     if state:
         named = ", ".join(f'"{name}": self.{name}' for name in state)
         lines.append(f"self.state = {{{named}}}")
+    everything = ["self._o.state"] * bool(state)
+    everything += ['{"updates": self._updates}'] * derived.counts_updates
     return {
         "update": function(program, target, place, signature, says, derivation_of),
         "optimizer_lines": [Code(line) for line in lines],
         "has_optimizer": bool(kept),
         "counts_updates": derived.counts_updates,
-        "has_state": bool(state),
+        "has_state": bool(everything),
+        "everything": Code(" | ".join(everything)),
     }
 
 

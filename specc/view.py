@@ -51,6 +51,7 @@ class Places:
     arguments: dict[str, str]
     """Names of a Program's arguments and results -> what the function calls them."""
     parameters: frozenset[str] = frozenset()
+    buffers: frozenset[str] = frozenset()
     owner: str = "s"
     """The object whose attributes other slots are."""
     kept: frozenset[str] | None = None
@@ -62,6 +63,8 @@ class Places:
             return self.arguments[name]
         if name in self.parameters:
             return f"p.{name}"
+        if name in self.buffers:
+            return f"b.{name}"
         if name.removeprefix("d_") in self.parameters:
             return f"g.{name.removeprefix('d_')}"
         if self.kept is not None and name not in self.kept:
@@ -71,7 +74,7 @@ class Places:
     def is_given(self, name: str) -> bool:
         """Tell whether a slot is an array that is there before the function begins."""
         gradient = name.removeprefix("d_") in self.parameters
-        return name in self.arguments or gradient
+        return name in self.arguments or name in self.buffers or gradient
 
 
 def function(

@@ -12,10 +12,11 @@ import textwrap
 from typing import Any
 
 from specc.arrays_view import views
-from specc.batch_view import rows_of
-from specc.derive import Derived
+from specc.derive import Derived, parameters_of
+from specc.functions_view import EVALUATION
 from specc.ir import BATCH, Shape
 from specc.model import Model
+from specc.torch_calls import Calls
 from specc.view import Code, Function, indented, names_of
 
 
@@ -24,53 +25,38 @@ def workspace_view(
 ) -> dict[str, Any]:
     """Give what the class `Model` and the buffers need to know of the layout."""
     last = derived.loss.inputs[0].name
-    d_last = f"d_{last}"
     x = derived.forward.inputs[0].name
     x_name = names_of(view["forward"])[-2]
     ones = x_name != x
     columns = derived.columns
     turned = ".t()" if columns else ""
-    given = f"s.{x_name}" if ones else f"x{turned}"
-    gradient = derived.loss_gradient.name
-    takes_last = f"s.{last}, " if last in names_of(view["backward"]) else ""
+    calls = Calls(model, derived, view, x_name)
+    takes_last = f"{last}, " if last in names_of(view["backward"]) else ""
     predicted = "output({})" if derived.output else "{}.clone()"
     rows = view["rows_of_batch"].text
-    fill = [f"s.{x}.copy_(x)"] if ones else []
-    last_rows = f"s.{last}{turned}"
     x_rows = view["rows_of_x"].text
-    given_again = given if ones else f"{x_rows}{turned}"
-    made_input = _input_gradient(
-        view["input_gradient"], last, f"s.{d_last}", "self", (x_name, given_again)
-    )
-    again = _input_gradient(
-        view["input_gradient"], last, d_last, "model", (x_name, given_again)
-    )
+    raw_rows = view["raw_rows_of_x"].text
     state = ", self._o" if view["has_optimizer"] else ""
-    run_forward = [*fill, f"forward(self._p, s, {given}, s.{last})"]
     target = "target" if columns else "y"
+    last_rows = f"s.{last}{turned}"
+    gradient = derived.loss_gradient.name
     run_loss = [
         *(["target = y.t()"] if columns else []),
         f"{gradient}(s, s.{last}, {target})",
         f"loss = {_loss_call(derived, last, target, last_rows)}",
     ]
-    kept = f"s, {given}, {takes_last}s.{d_last}"
-    batch_kept = f"s, {x_name}, {last + ', ' if takes_last else ''}s.{d_last}"
-    over = ", beta=0, alpha=1" if derived.descends else ""
-    count = ", self._o.count()" if derived.counts_updates else ""
+    batch_kept = f"s, {x_name}, {takes_last}s.d_{last}"
+    count = ", self._count()" if derived.optimizer_counts else ""
     flat = f"update(self.flat_parameters, self.flat_gradients, lr{count}{state})"
-    if derived.descends:
-        batch_update = [f"update(p, {batch_kept}, lr)"]
-    else:
-        batch_update = [f"backward(p, g, {batch_kept})", flat]
+    batch_update = [f"backward(p, g, {batch_kept})", flat]
     trained = {"p": "self._p", "g": "self._g", "lr": "learning_rate(epoch)"}
     if derived.descends:
+        batch_update = [f"update(p, {batch_kept}, lr)"]
         del trained["g"]
     if view["per_step"]:
         del trained["lr"]
-    d_prediction = rows_of("d_prediction", model.output_shape)
-    if derived.output:
-        prediction = rows_of("prediction", model.output_shape)
-        d_prediction = f"output_gradient({prediction}, {d_prediction})"
+    batch_count = f"{last}.shape[1]" if columns else f"len({last})"
+    drawn, after = calls.around(batch_count)
     workspace = _workspace_lines(derived, view, x, ones, last)
     return {
         "workspace_lines": [Code(line) for line in workspace],
@@ -82,38 +68,62 @@ def workspace_view(
         "view_of_output": Code(
             ".view(-1, *OUTPUT_SHAPE)" if len(model.output_shape) > 1 else ""
         ),
-        "input_gradient_call": Code(f"{made_input}{turned}.reshape(x.shape)"),
-        "input_gradient_needs_s": ", s" in made_input or "(s" in made_input,
-        "autograd_input_gradient_call": Code(f"{again}{turned}.reshape(x.shape)"),
+        "input_gradient_lines": indented(calls.input_gradient(), 12),
+        "autograd_input_gradient": indented(calls.autograd_input(), 20),
         "rate": Code(", lr" if derived.descends else ""),
-        "backward_call": Code(f"backward(self._p, self._g, {kept}{over})"),
-        "update_call": Code(f"update(self._p, {kept}, lr)" if over else flat),
+        "backward_lines": indented(
+            calls.backward("self"), 12 if derived.descends else 8
+        ),
+        "update_call": Code(calls.descent if derived.descends else flat),
+        "after_step": [Code(line) for line in calls.around(view["count_of_rows"].text)[1]],
+        **_module(derived, bool(model.buffers)),
+        "measure_call": Code(
+            f"measure(self._b, {raw_rows}.double(), {raw_rows}[0].double())"
+        ),
         "trained": Code(", ".join(trained)),
         "trained_values": Code(", ".join(trained.values())),
         "predicted_last": Code(predicted.format("last")),
         "last_as_rows": Code(last_rows),
-        "run_forward": indented(run_forward, 8),
+        "run_last": indented(calls.forward(), 8),
         "run_loss": indented(run_loss, 8),
-        "autograd_backward": indented(
-            [
-                f"d_{last} = {d_prediction}{turned}",
-                f"backward(model._p, model._g, s, {given_again}, "
-                f"{takes_last}d_{last}{over})",
-            ],
-            16,
-        ),
+        "autograd_rows_of_x": Code(x_rows.replace("self.", "model.")),
+        "autograd_backward": indented(calls.autograd(), 16),
         "epoch_arrays": indented(_epoch_arrays(view, ones), 8),
         "epoch_splits": _epoch_splits(columns, rows),
         "batch_names": Code(f"{x_name}, {last}, target" + ", lr" * view["per_step"]),
-        "batch_count": Code(f"{last}.shape[1]" if columns else f"len({last})"),
+        "batch_count": Code(batch_count),
         "batch_step": indented(
             [
+                *drawn,
                 f"forward(p, s, {x_name}, {last})",
                 f"{gradient}(s, {last}, target)",
                 *batch_update,
+                *after,
             ],
             12,
         ),
+    }
+
+
+def _module(derived: Derived, has_buffers: bool) -> dict[str, Code]:
+    """Give what `as_module` hands to autograd beside the input and the parameters."""
+    takes, given, kept = ["s: Workspace"], ["s"], ["ctx.s"]
+    if derived.evaluation is not None:
+        takes.append("training: bool")
+        given.append("self.training")
+        kept.append("ctx.training")
+    if has_buffers:
+        takes.append("buffers: list[Tensor]")
+        given.append("buffers")
+        kept.append("ctx.buffers")
+    return {
+        "module_takes": Code(", ".join(takes)),
+        "module_given": Code(", ".join(given)),
+        "module_kept": Code(", ".join(kept)),
+        "module_nones": Code(", ".join(["None"] * len(takes))),
+        "module_buffers": Code(", buffers" if has_buffers else ""),
+        "module_ctx_buffers": Code(", ctx.buffers" if has_buffers else ""),
+        "module_mode": Code(", training" if derived.evaluation is not None else ""),
     }
 
 
@@ -149,19 +159,6 @@ def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
         " and so is its derivative: dL/d[W b] = dL/dz [x; 1]^T. A name that ends in _1"
         " has that row, in t it is a transpose."
     )
-
-
-def _input_gradient(
-    made: Function, last: str, d_last: str, model: str, given: tuple[str, str]
-) -> str:
-    """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands.
-
-    `given` is what the function calls the input, and where that stands.
-    """
-    known = {"p": f"{model}._p", last: f"s.{last}", f"d_{last}": d_last}
-    known[given[0]] = given[1]
-    arguments = [known.get(name, name) for name in names_of(made)]
-    return f"input_backward({', '.join(arguments)})"
 
 
 def _kernels(texts: list[str]) -> dict[str, bool]:
@@ -209,17 +206,24 @@ def _workspace_lines(
     functions = [made for made in view.values() if isinstance(made, Function)]
     carrying = {name for made in functions for name in made.printed.carrying_ones}
     slots: dict[str, Shape] = {x: derived.forward.inputs[0].shape} if ones else {}
-    for key in ("forward", "loss_gradient", "backward", "input_gradient"):
+    slots |= {mask.name: mask.shape for mask in derived.masks}
+    passes = ("forward", "loss_gradient", "backward", "input_gradient", *EVALUATION)
+    for key in passes:
+        if view[key] is None:
+            continue
         for statement in view[key].printed.statements:
             slots.setdefault(statement.value.slot, statement.value.shape)
     fresh = {name for made in functions for name in made.printed.fresh}
+    parameters = {value.name for value in parameters_of(derived.forward)}
     outer = {last, f"d_{last}"} if derived.columns else set()
+    if derived.columns:
+        outer |= {mask.name for mask in derived.masks}
     lines = []
     for slot, shape in slots.items():
         if slot in fresh:
             lines.append(f"self.{slot} = like  # each step makes its own")
             continue
-        if BATCH not in shape:
+        if slot.removeprefix("d_") in parameters:
             continue
         sizes = ["batch" if dim == BATCH else str(dim) for dim in shape]
         if slot in carrying and derived.columns:

@@ -193,6 +193,11 @@ def _is_plain(value: Any) -> bool:
     )
 
 
+def written(number: float) -> float:
+    """Round a number of the compiler's to what a person writes: 0.9 for 1 - 0.1."""
+    return float(f"{number:.15g}")
+
+
 def spelled(value: Any) -> str:
     """Write a bound value the way a spec does."""
     if value is None:

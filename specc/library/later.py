@@ -10,10 +10,6 @@ from specc.library.entry import VOCABULARY
 
 LATER: dict[str, tuple[str, ...]] = {
     "layer": (
-        "layer_norm",
-        "batch_norm",
-        "dropout",
-        "standardize",
         "concat",
     ),
     "schedule": ("plateau",),

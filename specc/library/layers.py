@@ -12,8 +12,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from specc import ops
-from specc.ir import Value
-from specc.library.entry import ArgumentError, Count, Of, ShapeError, Use, entry, use
+from specc.ir import Value, named
+from specc.library.entry import (
+    ArgumentError,
+    Count,
+    Fraction,
+    Interval,
+    Of,
+    Positive,
+    ShapeError,
+    Use,
+    entry,
+    use,
+    written,
+)
 from specc.library.initializers import Fans
 from specc.slope import activated
 
@@ -30,8 +42,23 @@ class Parameter:
     fans: Fans | None
 
 
+@dataclass(frozen=True)
+class Buffer:
+    """State of a layer that no gradient moves: its shape in torch's layout, how it starts."""
+
+    shape: Shape
+    start: float
+
+
 class Layer:
-    """What every layer answers; the defaults are those of a layer without parameters."""
+    """What every layer answers; the defaults are those of a layer without parameters.
+
+    `given` in formulas is what the layer has by its short names: parameters, buffers, and in
+    training the `mask` of what is dropped. A part of a formula that has a name is kept under it.
+    """
+
+    dropped: float = 0.0
+    """Which part of its input training drops, at random."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
@@ -41,9 +68,24 @@ class Layer:
         """Give the parameters for an input of `shape`, in the order of torch's state_dict."""
         return {}
 
-    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        """Give the state for an input of `shape`, under the names of torch's state_dict."""
+        return {}
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         """Give the output for the input `x`, whose shape has the batch in front."""
         raise NotImplementedError
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        """Give the output in training, where that is another."""
+        return self.lower(x, given)
+
+    def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
+        """Give the buffers after a step of training on `rows` samples.
+
+        `given` has the parts that `train` named too.
+        """
+        return {}
 
 
 @entry("layer")
@@ -71,10 +113,158 @@ class Linear(Layer):
         # torch.nn draws the bias from the weight's fan-in; no other initializer reads it.
         return {"weight": weight, "bias": Parameter((self.units,), self.bias, fans)}
 
-    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
-        if "bias" not in parameters:
-            return ops.mm(x, ops.transpose(parameters["weight"]))
-        return ops.linear(x, parameters["weight"], parameters["bias"])
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        if "bias" not in given:
+            return ops.mm(x, ops.transpose(given["weight"]))
+        return ops.linear(x, given["weight"], given["bias"])
+
+
+@dataclass(frozen=True)
+class Norm(Layer):
+    """What normalizing layers share: a weight and a bias for each feature, or none."""
+
+    eps: Positive = 1e-5
+    weight: Initializer | None = use("initializer", "ones")
+    bias: Initializer | None = use("initializer", "zeros")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            word = type(self).__name__
+            raise ShapeError(
+                f"{word} needs at least one axis, found a single number per sample",
+                "declare the input as `real[1]`",
+            )
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        own = (("weight", self.weight), ("bias", self.bias))
+        return {
+            name: Parameter(shape[-1:], initializer, None)
+            for name, initializer in own
+            if initializer is not None
+        }
+
+
+def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
+    """normalized weight + bias, of which either may be left out."""
+    y = named(normalized, "normalized")
+    if "weight" in given:
+        y = y * given["weight"]
+    return y + given["bias"] if "bias" in given else y
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class LayerNorm(Norm):
+    """(x - mean) / sqrt(variance + eps) weight + bias, over the last axis of each sample.
+
+    The variance is the biased one. Source: Ba, Kiros and Hinton 2016, torch.nn.LayerNorm.
+    """
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        axis = len(x.shape) - 1
+        mean = named(ops.mean_over(x, axis=axis, keep=True), "mean")
+        variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=True)
+        scale = named(ops.rsqrt(variance + self.eps), "scale")
+        return _affine(ops.normalize(x, mean, scale, axis=axis), given)
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class BatchNorm(Norm):
+    """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
+
+    Prediction takes the running mean and the running, unbiased variance, which training moves by
+    `momentum`; a batch of one sample does not move them. Source: Ioffe and Szegedy 2015,
+    torch.nn.BatchNorm1d.
+    """
+
+    momentum: Fraction = 0.1
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) > 1:
+            raise ShapeError(
+                "batch_norm takes samples of one axis, found shape"
+                f" {list(shape)}; over channels it is not available yet",
+                "`flatten` first, or use `layer_norm`",
+            )
+        return super().output_shape(shape)
+
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        return {
+            "running_mean": Buffer(shape[-1:], 0.0),
+            "running_var": Buffer(shape[-1:], 1.0),
+        }
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        scale = named(ops.rsqrt(given["running_var"] + self.eps), "scale")
+        return _affine((x - given["running_mean"]) * scale, given)
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        mean = named(ops.mean_over(x, axis=0, keep=False), "mean")
+        variance = ops.mean_over((x - mean) ** 2, axis=0, keep=False)
+        variance = named(variance, "variance")
+        scale = named(ops.rsqrt(variance + self.eps), "scale")
+        return _affine(ops.normalize(x, mean, scale, axis=0), given)
+
+    def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
+        stays, moves = written(1 - self.momentum), self.momentum
+        unbiased = moves * rows / (rows - 1)
+        mean = given["running_mean"] * stays + given["mean"] * moves
+        variance = given["running_var"] * stays + given["variance"] * unbiased
+        return {"running_mean": mean, "running_var": variance}
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """x mask / (1 - rate) in training, where mask is 0 with probability `rate`; else x.
+
+    Source: Srivastava et al. 2014, torch.nn.Dropout.
+    """
+
+    rate: Annotated[float, Interval(low=0, high=1, high_open=True)]
+
+    @property
+    def dropped(self) -> float:  # type: ignore[override]
+        return self.rate
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return x
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return x * given["mask"] if "mask" in given else x
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Standardize(Layer):
+    """(x - mean) / std by feature, of the training samples alone, which `fit` measures.
+
+    A constant feature is divided by 1. Source: sklearn.preprocessing.StandardScaler.
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise ShapeError(
+                "standardize needs at least one axis, found a single number per sample",
+                "declare the input as `real[1]`",
+            )
+        return shape
+
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        return {"mean": Buffer(shape[-1:], 0.0), "std": Buffer(shape[-1:], 1.0)}
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return (x - given["mean"]) / given["std"]
+
+    def measured(self, x: Value, first: Value) -> dict[str, Value]:
+        """Give the buffers for samples x; `first`, any one of them, keeps sums small."""
+        shifted = named(x - first, "shifted")
+        shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
+        variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
+        std = named(ops.sqrt(variance), "deviation")
+        return {"mean": first + shift, "std": ops.where(ops.greater(std, 0), std, 1)}
 
 
 @dataclass(frozen=True)
@@ -97,20 +287,11 @@ class Activation(Layer):
             )
         return shape
 
-    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         if "axis" in dict(self.use.arguments):
             value: Value = self.use(x)
             return value
         return activated(self.use, x)
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Name the parts of its formula that its derivative reads again."""
-        if "axis" in dict(self.use.arguments):
-            return ()
-        made = activated(self.use, ops.scalar("x"))
-        return made.attribute("names")[1:] if made.op == "pointwise" else ()
-
 
 class Join(Layer):
     """A layer that takes several inputs: what bodies give."""
@@ -154,7 +335,7 @@ JOINS = {
 class View(Layer):
     """A layer that looks at the numbers of a sample in another shape."""
 
-    def lower(self, x: Value, parameters: Mapping[str, Value]) -> Value:
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         return x  # the network takes its input in the new shape
 
 

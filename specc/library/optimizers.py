@@ -18,6 +18,7 @@ from specc.library.entry import (
     NotNegative,
     Positive,
     entry,
+    written,
 )
 
 Momentum = Annotated[float, Interval(low=0, high=1, high_open=True)]
@@ -232,4 +233,4 @@ def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
 
 def _rest(beta: float) -> float:
     """Give 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
-    return float(f"{1 - beta:.15g}")
+    return written(1 - beta)

@@ -23,6 +23,7 @@ from specc.library.entry import (
     NotNegative,
     Positive,
     entry,
+    written,
 )
 
 COMMON = tuple(
@@ -152,5 +153,5 @@ def cosine(lr: Value, t: Value, total: Value, end: NotNegative = 0.0) -> Value:
 def _above(lr: Value, end: float) -> Value:
     """Give lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
     if is_constant(lr):
-        return number(float(f"{lr.attribute('value') - end:.15g}"))
+        return number(written(lr.attribute("value") - end))
     return lr - end

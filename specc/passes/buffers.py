@@ -13,7 +13,7 @@ from specc.ir import InvalidProgram, Program, Value, rewrite
 
 OVERWRITING = frozenset(
     "add sub mul div neg exp log log1p abs relu tanh sigmoid minus_one_hot minus_hot"
-    " sqrt minimum maximum addcmul addcdiv"
+    " sqrt rsqrt minimum maximum addcmul addcdiv"
     " add_scaled relu_backward tanh_backward sigmoid_backward".split()
 )
 """Operations that may write their result over their first operand."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import BATCH, Program, Value, argument, rewrite
+from specc.ir import BATCH, Program, Value, rewrite
 from specc.ops import apply, mm
 
 
@@ -30,7 +30,7 @@ def layout(program: Program) -> Program:
                 name = weight.name.removesuffix("_weight") + "_matrix"
                 matrix = Value(
                     "input",
-                    attrs=(("symbol", "[W b]"),),
+                    attrs=(("role", "parameter"), ("symbol", "[W b]")),
                     shape=(units, width + 1),
                     name=name,
                     origins=weight.origins,
@@ -58,4 +58,4 @@ def layout(program: Program) -> Program:
 
 def _turned(value: Value) -> Value:
     rows, columns = value.shape
-    return argument(value.name, (columns, rows), value.dtype)
+    return replace(value, shape=(columns, rows))

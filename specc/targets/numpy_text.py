@@ -45,6 +45,8 @@ ARRAY: dict[str, Text] = {
     "minus_one_hot": Text("{0} - ({1} == np.arange({width}))", SUM, (SUM, SUM)),
     "minus_hot": Text("{0} - {height} * ({1} == np.arange({width}))", SUM, (SUM, SUM)),
     "sum": Text("{0}.sum(axis={axis}{keep})", ATOM, _METHOD),
+    "mean_over": Text("{0}.mean(axis={axis}{keep})", ATOM, _METHOD),
+    "rsqrt": Text("1 / np.sqrt({0})", PRODUCT),
     "mean": Text("np.mean({0})"),
     "share": Text("np.mean({0})"),
     "count": Text("{0}.size", ATOM, _METHOD),

@@ -34,6 +34,11 @@ def _clamp(torch_name: str) -> Text:
     )
 
 
+def _along(torch_name: str) -> Text:
+    into = f"torch.{torch_name}({{0}}, dim={{axis}}{{keep}}, out={{out}})"
+    return Text(f"{{0}}.{torch_name}(dim={{axis}}{{keep}})", ATOM, _METHOD, into)
+
+
 def _scaled(torch_name: str) -> Text:
     arguments = "{1}, {2}, value={3}"
     return Text(
@@ -56,7 +61,7 @@ TENSOR: dict[str, Text] = {
     "log": _unary("log"),
     "log1p": _unary("log1p"),
     "abs": _unary("abs"),
-    **{op: _unary(op) for op in "expm1 sqrt sin cos erf sign floor".split()},
+    **{op: _unary(op) for op in "expm1 sqrt rsqrt sin cos erf sign floor".split()},
     "minimum": _clamp("clamp_max"),
     "maximum": _clamp("clamp_min"),
     "where": Text("torch.where({0}, {1}, {2})"),
@@ -96,12 +101,8 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         over='.scatter_({axis}, {1}, -{height}, reduce="add")',
     ),
-    "sum": Text(
-        "{0}.sum(dim={axis}{keep})",
-        ATOM,
-        _METHOD,
-        "torch.sum({0}, dim={axis}{keep}, out={out})",
-    ),
+    "sum": _along("sum"),
+    "mean_over": _along("mean"),
     "norm": Text("{0}.norm().item()", ATOM, _METHOD),
     "mean": Text("{0}.mean()", ATOM, _METHOD),
     "share": Text("{0}.double().mean()", ATOM, _METHOD),
