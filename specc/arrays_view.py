@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from specc.derive import Derived, parameters_of
+from specc.ir import Shape
 from specc.model import Model
 from specc.targets.text import Target
 from specc.view import Code, Function, dims
@@ -25,7 +26,7 @@ def arrays_view(
         "named": [Code(line) for line in _named(model)],
     }
     if not target.workspace:
-        arrays["saved_lines"] = _saved_lines(target, view)
+        arrays["saved_lines"] = _saved_lines(derived, target, view)
     return arrays
 
 
@@ -60,17 +61,19 @@ def _named(model: Model) -> list[str]:
     return entries
 
 
-def _saved_lines(target: Target, view: dict[str, Any]) -> list[Code]:
+def _saved_lines(
+    derived: Derived, target: Target, view: dict[str, Any]
+) -> list[Code]:
     """Declare every array that one function leaves to another, with its shape."""
-    lines = []
-    for key in ("forward", "backward"):
-        for statement in view[key].printed.statements:
+    found: dict[str, Shape] = {mask.name: mask.shape for mask in derived.masks}
+    passes = ("forward", "backward", "evaluation_forward", "evaluation_backward")
+    for made in (view[key] for key in passes if view[key] is not None):
+        for statement in made.printed.statements:
             name, _, _ = statement.code.partition(" = ")
             if name.startswith("s."):
-                shape = dims(statement.value.shape)
-                kind = target.words.array
-                lines.append(Code(f"{name.removeprefix('s.')}: {kind}  # {shape}"))
-    return lines
+                found.setdefault(name.removeprefix("s."), statement.value.shape)
+    array = target.words.array
+    return [Code(f"{name}: {array}  # {dims(shape)}") for name, shape in found.items()]
 
 
 def views(view: dict[str, Any], owner: str) -> list[str]:

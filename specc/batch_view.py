@@ -22,7 +22,7 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
         "rows_of_x": Code(given_rows("x", model)),
         "rows_of_y": Code(label_rows("y", model)),
         "raw_rows_of_x": Code(sample_rows("x", model)),
-        "rows_of_x_val": Code(given_rows("x_val", model)),
+        "rows_of_x_val": Code(given_rows("x_val", model).replace("self.", "model.")),
         "rows_of_y_val": Code(label_rows("y_val", model)),
         "rows_of_batch": Code(rows),
         "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),

@@ -15,7 +15,7 @@ from specc.view import Code, Function, names_of
 
 def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str, Any]:
     """Give the calls, and whether one function leaves something to another."""
-    known = {"p": "self._p", "g": "self._g", model.input.name: "x"}
+    known = {"p": "self._p", "g": "self._g", derived.forward.inputs[0].name: "x"}
     known |= {derived.loss.inputs[0].name: "last", derived.loss.inputs[1].name: "y"}
 
     def call(made: Function, **others: str) -> str:
@@ -24,16 +24,30 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
         return f"{made.name.text}({', '.join(arguments)})"
 
     d_last = {view["d_last"].text: call(view["loss_gradient"])}
-    alone = call(view["forward"], s="Saved()")
+    modes = derived.evaluation is not None
+    prefix = "evaluation_" if modes else ""
+    known["b"] = "self._b"
+    alone = call(view[f"{prefix}forward"], s="Saved()")
     predicted = f"output({alone})" if view["output"] else alone
     axes = ".reshape(-1, *OUTPUT_SHAPE)" if view["output_axes"] else ""
     state = ", **self._state" if view["has_state"] else ""
     if derived.counts_updates:
-        state = ", self._count(), **self._vectors"
+        count = ", self._count()" * derived.optimizer_counts
+        state = count + ", **self._vectors" * view["has_vectors"]
     rows = (view["rows_of_x"].text, view["rows_of_y"].text)
-    shaped = ".reshape(x.shape)" if rows[0] != "x" else ""
+    raw = view["raw_rows_of_x"].text
     saved = bool(view["saved_lines"])
-    return {
+    given = "rows" if modes and rows[0] != "x" else "x"
+
+    def by_input(prefix: str) -> str:
+        if modes:
+            known[derived.forward.inputs[0].name] = given
+        made = call(view[f"{prefix}input_gradient"], **d_last)
+        if derived.standardize_backward is not None:
+            made = f"standardize_backward(self._b, {made})"
+        return made + (".reshape(x.shape)" if raw != "x" else "")
+
+    calls = {
         "has_saved": saved,
         "positions": rows[0] != "x",
         "labels_differ": rows[1] != "y",
@@ -43,14 +57,43 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
         "forward_block": Code(alone.replace("x)", "x[block])")),
         "forward_call": Code(call(view["forward"])),
         "backward_call": Code(call(view["backward"], **d_last)),
-        "input_gradient_call": Code(call(view["input_gradient"], **d_last) + shaped),
+        "training_saved": [
+            Code("s = self._drawn(x)" if derived.masks else "s = Saved()")
+        ]
+        * saved,
         "update_call": Code(
             f"update(self.flat_parameters, self.flat_gradients, lr{state})"
         ),
         "sweep_arguments": Code("s: Saved, " if saved else ""),
         "sweep_given": Code("s, " if saved else ""),
-        "sweep_alone": Code("Saved(), " if saved else ""),
+        "optimizer_counts": derived.optimizer_counts,
+        "counts_alone": derived.counts_updates and not derived.optimizer_counts,
+        "everything": Code(_everything(view)),
+        "measure_call": Code(
+            f"measure(self._b, {raw}.astype(np.float64), {raw}[0].astype(np.float64))"
+        ),
+        "standardized": Code(derived.forward.inputs[0].name),
+        "d_raw": Code(f"d_{model.input.name}"),
+        "rows_reused": given == "rows",
+        "given_rows": Code(given),
+        "input_gradient_call": Code(by_input("")),
     }
+    if modes:
+        known[derived.forward.inputs[0].name] = given
+        calls |= {
+            "evaluation_call": Code(call(view["evaluation_forward"])),
+            "evaluation_backward_call": Code(
+                call(view["evaluation_backward"], **d_last)
+            ),
+            "evaluation_input_call": Code(by_input("evaluation_")),
+        }
+    return calls
+
+
+def _everything(view: dict[str, Any]) -> str:
+    """Name every array that training carries, where updates are counted."""
+    counted = '{"updates": self._updates}'
+    return f"self._vectors | {counted}" if view["has_vectors"] else counted
 
 
 def _as_rows(x: str, y: str) -> list[str]:

@@ -198,7 +198,8 @@ def _given(backward: Program, target: Target, names: Names) -> dict[str, str]:
 def _backward(
     each: Pass, descends: bool, target: Target, names: Names, mode: str
 ) -> Function:
-    says = f"Write dL/d(every parameter){mode} into g, from the last layer to the first."
+    order = "last layer first" if mode else "from the last layer to the first"
+    says = f"Write dL/d(every parameter){mode} into g, {order}."
     factors: dict[str, str] = {}
     if descends:
         says = f"Write beta g + alpha dL/d(every parameter){mode} into g, last layer first."

@@ -119,7 +119,7 @@ def _functions(
             replace(target, workspace=False),
             replace(names.places(x, "first"), kept=frozenset()),
             {"b": "Buffers", x: array, "first": array},
-            "Set mean and std to those of these samples; sums are of what differs from the first.",
+            "Set mean and std to those of x; sums are of how it differs from a first sample.",
             derivation_of,
         )
     if derived.track is not None:
