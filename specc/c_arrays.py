@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from specc.derive import Derived
+from specc.derive import Derived, parameters_of
 from specc.ir import BATCH, Program, Value
 
 LINE = 16
@@ -71,6 +71,12 @@ class Arrays:
     samples: Mapping[str, Array]
     """Arrays of the workspace, by slot or argument; those of class labels are not here."""
     parameters: Mapping[str, Weight]
+    buffers: Mapping[str, int]
+    """State of layers: name -> width."""
+    features: Mapping[str, int]
+    """Arrays of the workspace with a number a feature: name -> width."""
+    numbers: frozenset[str]
+    """Those with a number a row, of what runs along it."""
 
     @property
     def size(self) -> int:
@@ -78,21 +84,39 @@ class Arrays:
         return sum(weight.size for weight in self.parameters.values())
 
 
-def arrays(derived: Derived, by_input: Program) -> Arrays:
-    """Decide how every array lies; `by_input` keeps the derivative by the input."""
-    compact = _compact(derived.programs) - _joined(derived.forward)
+def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
+    """Decide how every array lies; `kept` are the Programs whose results have one."""
+    kept = tuple(kept)
+    networks = [derived.forward]
+    if derived.evaluation is not None:
+        networks.append(derived.evaluation.forward)
+    if derived.standardize is not None:
+        networks.append(derived.standardize)
+    compact = _compact(derived.programs)
+    for network in networks:
+        compact -= _joined(network)
+    numbers = frozenset(
+        value.slot
+        for program in kept
+        for value in program.values
+        if value.slot and BATCH in value.shape and _runs_along(value)
+    )
     samples: dict[str, Array] = {}
     parameters: dict[str, Weight] = {}
 
     def laid(width: int, narrow: bool) -> Array:
         return Array(width, width if narrow else padded(width))
 
-    x = derived.forward.inputs[0]
+    x = (derived.standardize or derived.forward).inputs[0]
     samples[x.name] = laid(_width(x), _width(x) in compact)
-    programs = (derived.forward, derived.loss_gradient, derived.backward, by_input)
-    for program in programs:
+    samples |= {name: Array(1, 1) for name in numbers}
+    features: dict[str, int] = {}
+    for program in kept:
         for value in program.values:
             name = value.slot or (value.name if value.op == "input" else "")
+            if value.slot and value.shape and BATCH not in value.shape:
+                if not value.slot.startswith("d_"):
+                    features[value.slot] = _width(value)
             if not name or BATCH not in value.shape or name in samples:
                 continue
             if value.dtype == "int" or value.op == "transpose":
@@ -112,11 +136,25 @@ def arrays(derived: Derived, by_input: Program) -> Arrays:
             for b in bias:
                 row = Array(out.width, padded(out.width))
                 parameters[b.name] = Weight(1, row, False, is_bias=True)
+    found: dict[str, Weight] = {}
+    for v in parameters_of(derived.forward):
+        vector = Weight(1, Array(_width(v), padded(_width(v))), False, is_bias=True)
+        found[v.name] = parameters.get(v.name, vector)
     last = derived.loss.inputs[0].name
     label = derived.loss.inputs[1]
     if label.dtype == "real":
         samples[label.name] = samples[last]
-    return Arrays(samples, parameters)
+    buffers = {value.name: _width(value) for value in derived.buffers}
+    return Arrays(samples, found, buffers, features, numbers)
+
+
+def _runs_along(value: Value) -> bool:
+    """Tell whether it is a number for each row, of what runs along it: a mean, a deviation."""
+    if value.op == "mean_over":
+        return bool(value.attribute("axis") > 0)
+    return any(
+        _runs_along(arg) for arg in value.args if arg.shape == value.shape
+    )
 
 
 def _parameters(linear: Value) -> list[Value]:
@@ -187,7 +225,14 @@ def _joined(forward: Program) -> set[int]:
     return {
         _width(part)
         for value in forward.values
-        if sum(BATCH in arg.shape for arg in value.args) > 1
+        if sum(BATCH in arg.shape for arg in value.args) > 1 or _meets_features(value)
         for part in (value, *value.args)
-        if BATCH in part.shape
+        if part.shape == value.shape and BATCH in part.shape
     }
+
+
+def _meets_features(value: Value) -> bool:
+    """Tell whether it takes a number for each feature, as no linear layer does."""
+    shapes = [arg.shape for arg in value.args if arg.shape]
+    products = ("linear", "mm", "transpose")
+    return value.op not in products and any(BATCH not in shape for shape in shapes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from specc.c_arrays import Array, Arrays
 from specc.c_formatting import WIDTH
-from specc.ir import BATCH, Origin, Value
+from specc.ir import BATCH, Origin, Value, role
 from specc.printing import numbered
 from specc.targets.c_text import C
 from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
@@ -23,6 +23,7 @@ ROWS = frozenset({"logsumexp", "argmax", "pick"})
 WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
     "minus_one_hot",
     "minus_hot",
+    "normalize_backward",
 }
 OF_VECTORS = frozenset({"where", "minimum", "maximum", "pow"})
 """Functions in C that take a number as a vector of it."""
@@ -71,6 +72,8 @@ class Expressions:
         self.member = name
         self.inside: set[Value] = set()
         """What a later statement of the same array takes in."""
+        self.by_row = False
+        """Whether a statement reads numbers of a row `s`, or of a feature `c`."""
 
     def _lanes(
         self,
@@ -86,10 +89,16 @@ class Expressions:
         if not value.shape:
             return self.factor(value, made)
         if value.op == "input" or (value.slot and not inside):
-            return f"load({self._pointer(value)} + {{at}})", ATOM
+            return self._loaded(value), ATOM
         if value.op == "sum":
             assert sums is not None and value.attribute("keep")
             return self._row_sum(value, made, sums), ATOM
+        if value.op == "mean_over":
+            assert sums is not None
+            if value.attribute("axis") == 0:
+                return f"{self._feature_sum(value, made, sums)} / (real)n", PRODUCT
+            width = _width(value.args[0])
+            return f"{self._row_sum(value, made, sums)} / {width}", PRODUCT
         if value.op == "mul" and any(arg.op == "greater" for arg in value.args):
             a, b = value.args
             a, b = (a, b) if b.op == "greater" else (b, a)
@@ -129,6 +138,48 @@ class Expressions:
             f"const real {name} = total({name}_of);",
         ]
         return name
+
+    def _loaded(self, value: Value) -> str:
+        """Read a vector at `{at}`, of a feature `c`, or the number of row `s`."""
+        name = value.slot or value.name
+        is_parameter = role(value) == "parameter"
+        of_feature = {*self.arrays.buffers, *self.arrays.features}
+        if is_parameter or name in of_feature:
+            self.by_row = True
+            return f"load({self._pointer(value)} + c)"
+        if name in self.arrays.numbers:
+            self.by_row = True
+            return f"{self._pointer(value)}[s]"
+        return f"load({self._pointer(value)} + {{at}})"
+
+    def _feature_sum(self, value: Value, made: Printed, sums: list[str]) -> str:
+        """Write the sum over the rows of vector `c` of the features, and give its name."""
+        text, _ = self._lanes(value.args[0], made)
+        pitch = self._array(value.args[0]).pitch
+        name = f"sum{len(sums) // 3 + 1}" if sums else "sum"
+        sums += [
+            f"vec {name} = fill(0);",
+            f"for (int s = 0, at = c; s < n; s++, at += {pitch})",
+            f"  {name} += {text.replace('{at}', 'at')};",
+        ]
+        return name
+
+    def _of_row(
+        self, value: Value, made: Printed, sums: list[str], inside: bool
+    ) -> tuple[str, int]:
+        """Give a number of row `s`, made of sums along it."""
+        if value.op == "const":
+            number = value.attribute("value")
+            return f"(real){number!r}", ATOM
+        if value.op == "mean_over":
+            width = _width(value.args[0])
+            return f"{self._row_sum(value, made, sums)} / {width}", PRODUCT
+        if value.op == "input" or (value.slot and not inside):
+            return self._loaded(value), ATOM
+        operands = [
+            self._of_row(arg, made, sums, arg in self.inside) for arg in value.args
+        ]
+        return spelled(C.scalar[value.op], operands)
 
     def factor(self, value: Value, made: Printed) -> tuple[str, int]:
         """Give a number within an expression of vectors."""
@@ -201,7 +252,11 @@ class Expressions:
         raise KeyError(name)
 
     def _pointer(self, value: Value) -> str:
-        return f"m->{self.member(value.slot or value.name)}"
+        name = value.slot or value.name
+        if role(value) == "parameter":
+            return f"p->{self.member(name)}"
+        of = "buffers." if name in self.arrays.buffers else ""
+        return f"m->{of}{self.member(name)}"
 
     def _row(self, value: Value) -> str:
         pitch = self._array(value).pitch

@@ -31,6 +31,10 @@ def _uses(called: set[str]) -> dict[str, bool]:
         found.add("keep")
     if found & {"gradient", "narrow_gradient"}:
         found.add("first")
+    if found & {"normalize_rows_back", "rsqrt"}:
+        found |= {"first", "total"}
+    if "rsqrt" in found:
+        found.add("sqrt")
     if found & {"abs", "where", "minimum", "maximum", "sign"}:
         found.add("pick")
     if found & {"logsumexp", "log_softmax", "softmax", "pick_row"}:
@@ -54,7 +58,8 @@ def _uses(called: set[str]) -> dict[str, bool]:
     names = (
         """keep pick first total totals turn square pow powi abs sign minimum maximum
         argmax logsumexp log_softmax softmax product dense dots back narrow narrow_back
-        gradient narrow_gradient wide""".split()
+        gradient narrow_gradient wide
+        normalize_rows_back normalize_features_back add_to""".split()
     )
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]

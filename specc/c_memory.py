@@ -7,6 +7,7 @@ on every machine, which the source asserts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from specc.c_arrays import (
@@ -52,7 +53,9 @@ class Memory:
     state: tuple[str, ...]
     """The optimizer's vectors."""
     counts_updates: bool
-    """Whether the optimizer counts its updates."""
+    """Whether updates are counted: by the optimizer, or to draw what is dropped."""
+    draws: bool
+    """Whether training draws what it drops, and so keeps the seed."""
     keeps_gradient: bool
     """Whether an update needs the gradient in an array of its own."""
     basis: int
@@ -62,6 +65,14 @@ class Memory:
     restores: bool
     output: Program | None
     by_input: Program
+    evaluation_by_input: Program | None
+    standardize: Program | None
+    standardize_backward: Program | None
+
+    @property
+    def buffered(self) -> int:
+        """How many numbers the buffers take."""
+        return sum(map(padded, self.arrays.buffers.values()))
 
     @property
     def panel(self) -> int:
@@ -71,16 +82,18 @@ class Memory:
     def model_bytes(self, real: int) -> int:
         """Give the size of a model whose numbers take `real` bytes."""
         vectors = 1 + len(self.state) + self.keeps_gradient
-        reals = vectors * self.arrays.size
+        reals = vectors * self.arrays.size + self.buffered
         reals += sum(kept.count for kept in self.workspace if kept.type == "real")
         others = sum(kept.count for kept in self.workspace if kept.type != "real")
-        return real * reals + 8 * (others + self.basis + self.counts_updates)
+        numbers = self.basis + self.counts_updates + self.draws
+        return real * reals + 8 * (others + numbers)
 
     def run_bytes(self, real: int) -> int:
         """Give the size of what a fit keeps beside the model."""
         vectors = 2 * (1 + len(self.state)) + self.restores
         numbers = 16 * (self.watches + self.counts_updates) + 24
-        return real * vectors * self.arrays.size + numbers
+        buffers = (2 + self.restores) * self.buffered
+        return real * (vectors * self.arrays.size + buffers) + numbers
 
 
 def memory(model: Model, derived: Derived) -> Memory:
@@ -88,15 +101,30 @@ def memory(model: Model, derived: Derived) -> Memory:
     x, last = derived.forward.inputs[0], derived.loss.inputs[0].name
     by_input = _with_array(derived.input_gradient, f"d_{x.name}")
     output = None if derived.output is None else _with_array(derived.output)
-    laid = arrays(derived, by_input)
+    evaluation, evaluation_by_input = derived.evaluation, None
+    if evaluation is not None:
+        evaluation_by_input = _with_array(evaluation.input_gradient, f"d_{x.name}")
+    standardize, standardize_backward = None, None
+    if derived.standardize is not None and derived.standardize_backward is not None:
+        d_x = f"d_{model.input.name}"
+        standardize = _with_array(derived.standardize)
+        standardize_backward = _with_array(derived.standardize_backward, d_x)
+    programs = [standardize, derived.forward, derived.loss_gradient, derived.backward]
+    programs += [by_input, standardize_backward]
+    if evaluation is not None:
+        programs += [evaluation.forward, evaluation.backward, evaluation_by_input]
+    kept = [program for program in programs if program is not None]
+    laid = arrays(derived, kept)
     more = {"prediction": laid.samples[last]}
     if output is not None:
         more[output.outputs[0][1].slot] = laid.samples[last]
     laid = replace(laid, samples={**laid.samples, **more})
     positions = math.prod(model.row_shape[:-1])
     batch = model.train.batch_size
-    parts = -(-batch // max(MOST_ROWS // positions, 1))
-    held = max(-(-batch // parts), -(-TILE // positions))
+    most = max(MOST_ROWS // positions, 1)
+    held = max(-(-batch // -(-batch // most)), -(-TILE // positions))
+    if derived.track is not None:
+        held = max(batch, most)  # a norm over the batch needs all of it
     rows = -(-held * positions // TILE) * TILE
     samples = rows // positions
     stopping = model.early_stopping
@@ -109,15 +137,19 @@ def memory(model: Model, derived: Derived) -> Memory:
         arrays=laid,
         positions=positions,
         samples=samples,
-        workspace=_workspace(derived, laid, rows, by_input, output),
+        workspace=_workspace(derived, laid, rows, kept, output),
         state=model.optimizer.use().state(),
         counts_updates=derived.counts_updates,
+        draws=bool(derived.masks),
         keeps_gradient=not derived.descends or batch > samples,
         basis=max(orthogonal, default=0),
         watches=stopping is not None,
         restores=stopping is not None and stopping.restore_best,
         output=output,
         by_input=by_input,
+        evaluation_by_input=evaluation_by_input,
+        standardize=standardize,
+        standardize_backward=standardize_backward,
     )
 
 
@@ -137,6 +169,15 @@ def parameter_members(kept: Memory, c: str) -> list[Code]:
     return aligned(lines, comments)
 
 
+def buffer_members(kept: Memory, c: str) -> list[Code]:
+    """Declare every buffer."""
+    lines = [
+        f"{c}_real {member(name)}[{padded(width)}];"
+        for name, width in kept.arrays.buffers.items()
+    ]
+    return aligned(lines, [f"({width},)" for width in kept.arrays.buffers.values()])
+
+
 def workspace_members(kept: Memory, c: str) -> list[Code]:
     """Declare every array of the workspace."""
     lines, comments = [], []
@@ -148,9 +189,12 @@ def workspace_members(kept: Memory, c: str) -> list[Code]:
     if kept.basis:
         lines.append(f"double basis[{kept.basis}];")
         comments.append("of an initializer")
+    if kept.draws:
+        lines.append("uint64_t seed;")
+        comments.append("of what is dropped")
     if kept.counts_updates:
         lines.append("int64_t updates;")
-        comments.append("so far, which the optimizer reads")
+        comments.append("so far" if kept.draws else "so far, which the optimizer reads")
     return aligned(lines, comments)
 
 
@@ -160,6 +204,9 @@ def run_members(kept: Memory, c: str) -> list[Code]:
     lines += [(f"{c}_parameters before_{name}[2];", "") for name in kept.state]
     if kept.restores:
         lines.append((f"{c}_parameters best;", ""))
+    if kept.buffered:
+        lines.append((f"{c}_buffers before_buffers[2];", "likewise"))
+        lines += [(f"{c}_buffers best_buffers;", "")] * kept.restores
     if kept.counts_updates:
         lines.append(("int64_t before_updates[2];", ""))
     if kept.watches:
@@ -197,7 +244,7 @@ def _workspace(
     derived: Derived,
     laid: Arrays,
     rows: int,
-    by_input: Program,
+    programs: Sequence[Program],
     output: Program | None,
 ) -> tuple[Kept, ...]:
     found: dict[str, Kept] = {}
@@ -211,14 +258,20 @@ def _workspace(
         found.setdefault(name, Kept(name, count, "real", says))
 
     label = derived.loss.inputs[1]
-    add(derived.forward.inputs[0].name)
+    x = derived.standardize or derived.forward
+    add(x.inputs[0].name)
     if label.dtype == "real":
         add(label.name)
-    programs = [derived.forward, derived.loss_gradient, derived.backward, by_input]
+    for mask in derived.masks:
+        add(mask.name)
     for program in [*programs, *([] if output is None else [output])]:
         for value in program.values:
             if BATCH in value.shape and value.slot in laid.samples:
                 add(value.slot)
+            elif value.slot in laid.features:
+                width = laid.features[value.slot]
+                one = Kept(value.slot, padded(width), "real", f"({width},)")
+                found.setdefault(value.slot, one)
     size = _panel(derived, laid, rows)
     if size:
         found["panel"] = Kept("panel", size, "real", "scratch: strips of a weight")
@@ -230,7 +283,10 @@ def _workspace(
 def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
     """Give the size of the panel that strips of weights are copied to; 0 where none is."""
     deep = 0
-    for program in (derived.forward, derived.backward, derived.input_gradient):
+    programs = [derived.forward, derived.backward, derived.input_gradient]
+    if derived.evaluation is not None:
+        programs += derived.evaluation.programs
+    for program in programs:
         for value in program.values:
             match value:
                 case Value(op="mm", args=(_, Value(op="input") as w)):

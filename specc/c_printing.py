@@ -7,11 +7,12 @@ activation after a product, the factors of a derivative. Nothing here knows a la
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
-from specc.ir import InvalidProgram, Program, Value, rewrite
+from specc.ir import BATCH, Program, Value, rewrite
 from specc.ops import apply, mean
 
 
@@ -106,23 +107,80 @@ class Printer(Products):
             call = f"{value.op}(n, {self._pointer(x)}, {a.width}, {a.pitch}, {out});"
             return Statement([call], [value])
         if value.op == "accumulate_sum":
-            raise InvalidProgram("a bias is added to without its weight")
+            return Statement(self._feature_gradient(value, made), [value])
+        if value.op == "normalize_backward":
+            return Statement(self._normalize_backward(value, made), [value])
+        covered = [*self._taken_in(value), value]
+        if BATCH not in value.shape:
+            return Statement(self._features(value, made), covered)
+        if value.slot in self.arrays.numbers:
+            return Statement(self._numbers(value, made), covered)
         sums: list[str] = []
+        self.by_row = False
         text, _ = self._lanes(value, made, True, sums)
         pattern = f"store({self._pointer(value)} + {{at}}, {{v}});"
         array = self._array(value)
         masked = masked or self._may_blow_up(value)
-        if sums:
+        if sums or self.by_row:
             inner = self._rowwise(array, pattern, text, made)
-            return Statement(
-                [
-                    "for (int s = 0; s < n; s++) {",
-                    *("  " + line for line in [*sums, *inner]),
-                    "}",
-                ],
-                [value],
-            )
-        return Statement(self._loop(array, pattern, text, masked, made), [value])
+            head = "for (int s = 0; s < n; s++)"
+            lines = [f"{head} {{", *("  " + line for line in [*sums, *inner]), "}"]
+            if not sums:
+                lines = [head, *("  " + line for line in inner)]
+            return Statement(lines, covered)
+        return Statement(self._loop(array, pattern, text, masked, made), covered)
+
+    def _taken_in(self, value: Value) -> list[Value]:
+        """Give the Values that a statement takes in, the first to be computed first."""
+        found: list[Value] = []
+        for arg in value.args:
+            if arg in self.inside:
+                found += [*self._taken_in(arg), arg]
+        return found
+
+    def _features(self, value: Value, made: Printed) -> list[str]:
+        """Write a number for each feature, perhaps of sums over the rows."""
+        sums: list[str] = []
+        text, _ = self._lanes(value, made, True, sums)
+        head = f"for (int c = 0; c < {value.shape[-1]}; c += LANES)"
+        line = f"store({self._pointer(value)} + c, {text});"
+        if sums:
+            return [f"{head} {{", *("  " + each for each in [*sums, line]), "}"]
+        return [head, f"  {line}"]
+
+    def _feature_gradient(self, value: Value, made: Printed) -> list[str]:
+        """Write the gradient of a vector with a number for each feature."""
+        before, x = value.args[:2]
+        sums: list[str] = []
+        name = self._feature_sum(replace(value, args=(x,)), made, sums)
+        place = f"g->{self.member(before.name.removeprefix('d_'))} + c"
+        made.called.add("add_to")
+        return [
+            f"for (int c = 0; c < {x.shape[-1]}; c += LANES) {{",
+            *("  " + line for line in sums),
+            f"  add_to({place}, {name}, beta, alpha);",
+            "}",
+        ]
+
+    def _numbers(self, value: Value, made: Printed) -> list[str]:
+        """Write a number for each row, of what runs along it."""
+        sums: list[str] = []
+        text, _ = self._of_row(value, made, sums, True)
+        text = text if value.op == "mean_over" else f"(real)({text})"
+        line = f"{self._pointer(value)}[s] = {text};"
+        return [
+            "for (int s = 0; s < n; s++) {",
+            *("  " + each for each in [*sums, line]),
+            "}",
+        ]
+
+    def _normalize_backward(self, value: Value, made: Printed) -> list[str]:
+        dy, y, scale = value.args
+        a = self._array(dy)
+        kind = "rows" if value.attribute("axis") else "features"
+        made.called |= {f"normalize_{kind}_back", "first", "total"}
+        given = ", ".join(self._pointer(each) for each in (dy, y, scale, value))
+        return [f"normalize_{kind}_back(n, {a.width}, {a.pitch}, {given});"]
 
     def _may_blow_up(self, value: Value) -> bool:
         """Tell whether padding may become infinite, which no product with 0 takes back."""

@@ -154,6 +154,7 @@ class Products(Expressions):
             if (
                 other.op == "accumulate_sum"
                 and other.args[1] is dy
+                and other.origins == value.origins
                 and other not in done
             ):
                 done.add(other)

@@ -28,17 +28,20 @@ from specc.c_kernels import kernels_view
 from specc.c_memory import (
     Memory,
     aligned,
+    buffer_members,
     memory,
     parameter_members,
     run_members,
     workspace_members,
 )
 from specc.c_names import member
+from specc.c_expressions import Printed
 from specc.c_printing import Printer
 from specc.c_starts import c_starts, named_views
+from specc.c_state import c_state_view
 from specc.derive import Derived
 from specc.headings import backward_heading, forward_heading, said
-from specc.ir import Value
+from specc.ir import Program, Value
 from specc.lower import per_step
 from specc.model import Model
 from specc.schedule_view import counted, schedule_view
@@ -59,7 +62,10 @@ def c_view(
     view |= _training(model, facts)
     view |= _binding(model, derived, kept)
     view |= c_starts(model, kept.arrays, model.name)
-    view["numbered"] = model.train.shuffle or view["draws_truncated"]
+    view |= c_state_view(model, derived, kept)
+    view["draws_uniform"] = view["draws_uniform"] or kept.draws
+    shuffles = model.train.shuffle
+    view["numbered"] = shuffles or view["draws_truncated"] or kept.draws
     return view
 
 
@@ -101,14 +107,26 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
         "update_says": Code(said(model, model.optimizer)),
         "step_limit": Code(
             "n"
-            if kept.keeps_gradient
+            if kept.keeps_gradient and derived.track is None
             else f"n (1 to {upper}_SAMPLES: of more nothing is learnt, it gives NAN)"
         ),
+        "training_says": _training_says(derived, upper),
         "and_state": Code(" and the state of the optimizer" if kept.state else ""),
         "unwatched": Code(
             " Early stopping needs x_val." if _watches_validation(model) else ""
         ),
     }
+
+
+def _training_says(derived: Derived, upper: str) -> list[Code]:
+    """Say what the mode of a gradient does."""
+    text = (
+        "With `training`, both are of the network as the next training step has it; nothing"
+        " moves."
+    )
+    if derived.track is not None:
+        text += f" Then n is {upper}_SAMPLES at most: of more it gives NAN."
+    return [Code(line) for line in textwrap.wrap(text, 96)]
 
 
 def _watches_validation(model: Model) -> bool:
@@ -143,6 +161,7 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
     return {
         "constants": aligned(lines, [says for _, _, says in constants]),
         "parameter_members": parameter_members(kept, c),
+        "buffer_members": buffer_members(kept, c),
         "state_members": [Code(f"{c}_parameters {name};") for name in vectors],
         "workspace_members": workspace_members(kept, c),
         "run_members": run_members(kept, c),
@@ -153,9 +172,11 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "keeps_gradient": kept.keeps_gradient,
         "panel_size": Code(str(kept.panel)),
         "state": [Code(name) for name in kept.state],
-        "no_state": not kept.state,
+        "no_state": not kept.state and not kept.counts_updates,
         "counts_updates": kept.counts_updates,
-        "finish_ignores_model": not kept.restores and not kept.state,
+        "finish_ignores_model": not (
+            kept.restores or kept.state or kept.counts_updates
+        ),
         "finish_ignores_run": not kept.restores and kept.watches,
         "watch_model": Code(f"const {c}_model *m, " if kept.restores else ""),
         "watch_call": Code("m, " if kept.restores else ""),
@@ -169,7 +190,15 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     gradient = printer.printed(derived.loss_gradient, masked=True)
     backward = printer.printed(derived.backward)
     by_input = printer.printed(kept.by_input)
-    output = printer.printed(kept.output) if kept.output is not None else None
+    output = _printed(printer, kept.output)
+    evaluation: list[Printed | None] = [None, None, None]
+    if derived.evaluation is not None:
+        programs = derived.evaluation.programs[:2]
+        evaluation = [printer.printed(program) for program in programs]
+        evaluation.append(_printed(printer, kept.evaluation_by_input))
+    track = _printed(printer, derived.track)
+    standardize = _printed(printer, kept.standardize)
+    standardize_backward = _printed(printer, kept.standardize_backward)
     loss = printer.reduced(derived.loss)
     step_loss = printer.reduced(derived.step_loss) if derived.step_loss else None
     metrics = [printer.reduced(program) for program in derived.metrics]
@@ -177,6 +206,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     squares, called_by_norm = norm_sum(derived.update, printer)
     called |= called_by_norm
     printed = [forward, gradient, backward, by_input, output, loss, step_loss, *metrics]
+    printed += [*evaluation, track, standardize, standardize_backward]
     called |= {op for made in printed if made is not None for op in made.called}
     said_last = "logits" if derived.output else "prediction"
     left = derived.step_loss.outputs[0][1].derivation if derived.step_loss else ""
@@ -188,10 +218,21 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "constant_rate": all(v.name != "t" for v in derived.learning_rate.values),
         **_rate_calls(model, derived),
         "forward_doc": Code(
-            f"Write the {said_last} of the samples in the workspace to {last}, and what backward"
-            " reads."
+            f"Write the {said_last} of the samples in the workspace to {last}, and what"
+            " backward reads."
+        ),
+        "evaluation_doc": Code(
+            f"Write the {said_last} in evaluation to {last}, and what its backward reads."
         ),
         "forward": body(forward, forward_heading(model)),
+        "evaluation_forward": body(evaluation[0], forward_heading(model)),
+        "evaluation_backward": body(evaluation[1], backward_heading()),
+        "evaluation_input_backward": body(evaluation[2], derivation_of),
+        "track": body(track, derivation_of),
+        "standardize": body(standardize, nothing),
+        "standardize_backward": body(standardize_backward, derivation_of),
+        "in_mode": Code(" in training" if derived.evaluation is not None else ""),
+        "predict_by": Code("evaluation_forward" if derived.evaluation else "forward"),
         "output": body(output, nothing),
         "output_doc": Code(f"Predict, from {last}."),
         "loss_name": Code(derived.loss.name),
@@ -235,6 +276,10 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     }
 
 
+def _printed(printer: Printer, program: Program | None) -> Printed | None:
+    return None if program is None else printer.printed(program)
+
+
 def _rate_calls(model: Model, derived: Derived) -> dict[str, Any]:
     """Give the calls of the schedule, which counts epochs or updates."""
     read = {value.name for value in derived.learning_rate.inputs}
@@ -271,7 +316,8 @@ def _predicted(derived: Derived, kept: Memory) -> str:
 
 def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     """Give what the templates need to know of how samples go in and come out."""
-    x, label = derived.forward.inputs[0], derived.loss.inputs[1]
+    x = (derived.standardize or derived.forward).inputs[0]
+    label = derived.loss.inputs[1]
     last, positions = derived.loss.inputs[0].name, kept.positions
     samples = kept.arrays.samples
     figures = ["loss", *(metric.use.entry.name for metric in model.metrics)]
@@ -337,13 +383,13 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     return {
         **schedule_view(model, derived, NUMPY),
         "in_c": True,
-        "has_state": bool(kept.state),
+        "has_state": bool(kept.state) or kept.counts_updates,
         "descends": True,
         "padded": Code(str(kept.arrays.size)),
         "chunk": Code(str(_chunk(model))),
         "vectors": Code(str(1 + len(kept.state))),
         "state_views": [
-            Code(f'"{name}": numbers[{i} * PADDED : {i + 1} * PADDED]')
+            Code(f'"{name}": {_vector(i, kept)}')
             for i, name in enumerate(kept.state, 1)
         ]
         + [Code('"updates": memory[-8:].view(np.int64)')] * kept.counts_updates,
@@ -360,6 +406,14 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ),
         "input_quoted": Code(f'"{model.input.name}"'),
     }
+
+
+def _vector(i: int, kept: Memory) -> str:
+    """Look at vector i of the model's memory, behind the parameters and the buffers."""
+    if not kept.buffered:
+        return f"numbers[{i} * PADDED : {i + 1} * PADDED]"
+    start, end = (f"{kept.buffered} + {j} * PADDED" for j in (i, i + 1))
+    return f"numbers[{start} : {end}]"
 
 
 def _times(index: str, size: int) -> str:

@@ -56,16 +56,22 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
         "forward_alone": Code(alone),
         "forward_block": Code(alone.replace("x)", "x[block])")),
         "forward_call": Code(call(view["forward"])),
+        "forward_drawn": Code(
+            call(view["forward"], s="self._drawn(x)" if derived.masks else "Saved()")
+        ),
         "backward_call": Code(call(view["backward"], **d_last)),
         "training_saved": [
             Code("s = self._drawn(x)" if derived.masks else "s = Saved()")
         ]
-        * saved,
+        * bool(derived.masks or derived.track),
         "update_call": Code(
             f"update(self.flat_parameters, self.flat_gradients, lr{state})"
         ),
         "sweep_arguments": Code("s: Saved, " if saved else ""),
         "sweep_given": Code("s, " if saved else ""),
+        "sweep_alone": Code(
+            "s, " if derived.masks or derived.track else "Saved(), " * saved
+        ),
         "optimizer_counts": derived.optimizer_counts,
         "counts_alone": derived.counts_updates and not derived.optimizer_counts,
         "everything": Code(_everything(view)),
