@@ -166,6 +166,9 @@ def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
         if x not in given:
             x = _named(x, node, given)
         values.append(x)
+    last = identifier(nodes[-1].name)
+    if x.name != last and x is not source:  # of a layer that only training has
+        x = replace(x, name=last)
     program = Program("forward", (), ((x.name, x),))
     read = set(program.values)
     used = [v for v in (*inputs, *drawn) if v in read or role(v) == "parameter"]

@@ -48,6 +48,8 @@ def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
     x = derived.forward.inputs[0].name
     last = derived.loss.inputs[0].name
     values = derived.forward.values
+    if derived.evaluation is not None:
+        values += derived.evaluation.forward.values
     carries = any(v.op == "with_ones" and v.args[0].name == x for v in values)
     parameters = frozenset(v.name for v in parameters_of(derived.forward))
     buffers = frozenset(v.name for v in derived.buffers)

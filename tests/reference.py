@@ -6,6 +6,7 @@ it gives is what the emitted module is measured against. Everything is float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.model import Model, Node
+from specc.streams import uniform
 from tests.modules import checked
 
 
@@ -78,9 +80,27 @@ class Reference(nn.Module):
             for short, parameter in layer.named_parameters()
         }
 
+    def buffers_by_name(self) -> dict[str, Tensor]:
+        """Every buffer likewise, but for torch's count of batches."""
+        return {
+            f"{node.name}.{short}": buffer
+            for node, layer in zip(self.model.nodes, self.layers, strict=True)
+            for short, buffer in layer.named_buffers()
+            if short != "num_batches_tracked"
+        }
+
+    def draw(self, seed: int, update: int, count: int) -> None:
+        """Draw what dropout drops of `count` samples in an update, from the spec's streams."""
+        for node, layer in zip(self.model.nodes, self.layers, strict=True):
+            if isinstance(layer, Dropout):
+                size = count * math.prod(node.input_shape)
+                stream = f"dropout/{node.name}/{update}"
+                kept = torch.from_numpy(uniform(seed, stream, size)) >= layer.rate
+                layer.mask = kept.double().reshape(count, *node.input_shape)
+
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take every parameter from `state`."""
-        own = self.named()
+        """Take every parameter and buffer from `state`."""
+        own = self.named() | self.buffers_by_name()
         assert own.keys() == state.keys()
         with torch.no_grad():
             for name, parameter in own.items():
@@ -113,8 +133,9 @@ class Reference(nn.Module):
                 return nn.CrossEntropyLoss()(classes, y.reshape(-1))
         raise AssertionError(f"the reference has no loss `{use.entry.name}`")
 
-    def truth(self, x: Tensor, y: Tensor) -> Truth:
-        """Give prediction, loss and gradients of a batch."""
+    def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
+        """Give prediction, loss and gradients of a batch; in training, buffers move."""
+        self.train(training)
         self.zero_grad()
         x = x.clone().requires_grad_()
         prediction = self(x)
@@ -124,6 +145,30 @@ class Reference(nn.Module):
         found[self.model.input.name] = x.grad
         gradients = {name: g.clone() for name, g in found.items() if g is not None}
         return Truth(prediction.detach(), float(loss.detach()), gradients)
+
+
+class Dropout(nn.Module):
+    """Torch's dropout, with a mask of 0 and 1 that is given."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.mask = torch.ones(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.mask / (1 - self.rate) if self.training else x
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std, by the last axis."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
 
 
 class Residual(nn.Module):
@@ -154,7 +199,27 @@ def _layer(node: Node) -> nn.Module:
         return View(node.output_shape)
     if use.entry.name == "residual":
         return Residual()
+    if use.entry.name == "dropout":
+        return Dropout(use["rate"])
+    if use.entry.name == "standardize":
+        return Standardize(node.input_shape[-1])
+    if use.entry.name in ("layer_norm", "batch_norm"):
+        return _norm(node)
     return ACTIVATIONS[use.entry.name](**dict(use.arguments))
+
+
+def _norm(node: Node) -> nn.Module:
+    """Give a norm of torch's, of which either parameter may be left out."""
+    use, width = node.use, node.input_shape[-1]
+    layer: nn.Module
+    if use.entry.name == "layer_norm":
+        layer = nn.LayerNorm(width, eps=use["eps"])
+    else:
+        layer = nn.BatchNorm1d(width, eps=use["eps"], momentum=use["momentum"])
+    for short in ("weight", "bias"):
+        if use[short] is None:
+            setattr(layer, short, None)
+    return layer
 
 
 def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -170,13 +235,20 @@ def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
-    """Draw every parameter, biases included, at a size that keeps activations alive."""
+    """Draw every parameter, biases included, at a size that keeps activations alive.
+
+    Buffers too: means, and what is divided by, which is above 0.
+    """
     draw = torch.Generator().manual_seed(seed)
-    return {
+    state = {
         name: torch.randn(p.shape, dtype=torch.float64, generator=draw)
         / p.shape[-1] ** (0.5 if len(p.shape) > 1 else 0.0)
         for name, p in model.parameters.items()
     }
+    for name, buffer in model.buffers.items():
+        drawn = torch.rand(buffer.shape, dtype=torch.float64, generator=draw)
+        state[name] = drawn if name.endswith("mean") else drawn + 0.5
+    return state
 
 
 def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:

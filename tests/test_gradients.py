@@ -249,6 +249,67 @@ SPECS = {
         shape="real[150]",
         optimizer="sgd(lr=0.001)",
     ),
+    "layer_norm": spec("linear(6) layer_norm relu linear(3)"),
+    "layer_norm_first": spec("layer_norm linear(5) tanh linear(3) layer_norm"),
+    "layer_norm_bare": spec(
+        "linear(6) layer_norm(weight=none, bias=none) tanh"
+        " layer_norm(eps=0.1, weight=none) layer_norm(bias=none) linear(3)"
+    ),
+    "layer_norm_axes": spec(
+        "linear(5) layer_norm relu linear(2)", shape="real[4, 3]", target="real[4, 2]"
+    ),
+    "layer_norm_residual": spec(
+        "linear(5) residual { layer_norm linear(7) silu linear(5) } layer_norm linear(3)"
+    ),
+    "layer_norm_classes": spec(
+        "linear(6) layer_norm relu linear(5) softmax",
+        loss="cross_entropy",
+        target="int[]",
+    ),
+    "batch_norm": spec("linear(6, bias=none) batch_norm relu linear(3)"),
+    "batch_norm_first": spec("batch_norm linear(5) tanh linear(3) batch_norm"),
+    "batch_norm_bare": spec(
+        "linear(6) batch_norm(momentum=0.3, weight=none, bias=none) tanh"
+        " batch_norm(eps=0.1, weight=none) batch_norm(bias=none) linear(3)"
+    ),
+    "batch_norm_residual": spec(
+        "linear(5, bias=none) residual { batch_norm relu linear(5) dropout(0.2) }"
+        " linear(3)"
+    ),
+    "dropout": spec("linear(6) relu dropout(0.5) linear(3)"),
+    "dropout_first_and_last": spec(
+        "dropout(0.1) linear(6) tanh dropout(0.3) dropout(0.4) linear(3) dropout(0.2)"
+    ),
+    "dropout_never": spec("linear(6) tanh dropout(0) linear(3)"),
+    "dropout_axes": spec(
+        "linear(5) dropout(0.25) tanh linear(2)",
+        shape="real[4, 3]",
+        target="real[4, 2]",
+    ),
+    "dropout_repeated": spec(
+        "repeat(2) { h = linear(5) relu drop = dropout(0.2) } linear(2) sigmoid",
+        loss="binary_cross_entropy",
+        target="real[2]",
+    ),
+    "standardize": spec("standardize linear(6) tanh linear(3)"),
+    "standardize_flatten": spec(
+        "flatten standardize linear(6) relu linear(3)", shape="real[2, 3]"
+    ),
+    "standardize_axes": spec(
+        "standardize linear(6) tanh linear(2)", shape="real[4, 3]", target="real[4, 2]"
+    ),
+    "standardize_no_bias": spec("standardize linear(3, bias=none)"),
+    "standardize_then_activation": spec("standardize tanh linear(3)"),
+    "all_states": spec(
+        "standardize linear(8, bias=none) batch_norm relu dropout(0.25)"
+        " residual { layer_norm linear(8) dropout(0.5) } linear(3)",
+        optimizer="adam(lr=0.01)",
+    ),
+    "wide_states": spec(
+        "standardize linear(160, bias=none) batch_norm relu dropout(0.25)"
+        " linear(130) layer_norm tanh linear(3)"
+    ),
+    "wide_dropout": spec("linear(160) relu dropout(0.25) linear(130) tanh linear(3)"),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }
 CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}
@@ -298,6 +359,56 @@ def test_values_and_gradients_are_those_of_autograd(
     assert {what: e for what, e in found.items() if not e <= BOUND} == {}
 
 
+STATES = [name for name, text in CASES.items() if "norm" in text or "dropout(" in text]
+
+
+@pytest.mark.parametrize("batch", BATCHES[1:])  # torch normalizes no batch of one
+@pytest.mark.parametrize("name", STATES)
+def test_training_has_gradients_of_its_own(name: str, batch: int, target: str) -> None:
+    """Batch statistics and the masks of the next update; asking for them moves nothing."""
+    net, reference, model = prepared(CASES[name], target)
+    before = net.state_dict()
+    x, y = samples(model, batch)
+    reference.draw(net.seed, 0, batch)
+    truth = reference.truth(x, y, training=True)
+    asked = {"training": True} if model_trains_apart(model) else {}
+    for _ in range(2):
+        loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+        assert distance(gradients, truth.gradients) <= BOUND
+        scale = max(1e-3, abs(truth.loss))
+        assert abs(loss - truth.loss) <= BOUND * scale
+        assert abs(net.loss(x, y, **asked) - truth.loss) <= BOUND * scale
+    after = net.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+
+
+def model_trains_apart(model: Model) -> bool:
+    """Tell whether training has another network than prediction."""
+    words = {node.use.entry.name for node in model.nodes if node.layer.dropped}
+    return bool(words) or any(n.use.entry.name == "batch_norm" for n in model.nodes)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_steps_draw_and_track_as_torch_does(name: str, target: str) -> None:
+    """Thirty steps of sgd: every mask, every statistic, every parameter."""
+    text = CASES[name].replace("adam(lr=0.01)", "sgd(lr=0.02)")
+    net, reference, model = prepared(text, target)
+    optimizer = torch.optim.SGD(reference.parameters(), lr=0.02)
+    reference.train()
+    for update in range(30):
+        x, y = samples(model, 2 + update % 5, seed=update)
+        reference.draw(net.seed, update, len(x))
+        optimizer.zero_grad()
+        loss = reference.loss(x, y)
+        loss.backward()
+        optimizer.step()
+        found = float(net.train_step(x, y, 0.02))
+        assert abs(found - float(loss.detach())) <= 1e-11 * max(1.0, abs(found)), update
+    expected = reference.named() | reference.buffers_by_name()
+    apart = {k: float((net.state_dict()[k] - v).abs().max()) for k, v in expected.items()}
+    assert {key: d for key, d in apart.items() if not d <= 1e-11} == {}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_batches_in_turn_do_not_disturb_each_other(name: str, target: str) -> None:
     """A batch gives the same after batches of other sizes, which share no buffer with it."""
@@ -309,11 +420,17 @@ def test_batches_in_turn_do_not_disturb_each_other(name: str, target: str) -> No
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_module_form_has_the_same_gradients(name: str) -> None:
-    """`as_module` under torch's own loss and backward agrees to 1e-10."""
+    """`as_module` under torch's own loss and backward agrees to 1e-10, in both modes."""
+    for training in (False, True):
+        check_module_form(name, training)
+
+
+def check_module_form(name: str, training: bool) -> None:
     net, reference, model = prepared(CASES[name])
     x, y = samples(model, 7)
-    truth = reference.truth(x, y)
-    module = net.as_module()
+    reference.draw(net.seed, 0, 7)
+    truth = reference.truth(x, y, training)
+    module = net.as_module().train(training)
     x.requires_grad_()
     prediction = module(x)
     reference.compared(prediction, y).backward()
@@ -321,6 +438,10 @@ def test_the_module_form_has_the_same_gradients(name: str) -> None:
     found[model.input.name] = x.grad
     assert distance(found, truth.gradients) <= BOUND
     assert distance({"": prediction.detach()}, {"": truth.prediction}) <= BOUND
+    moved = dict(module.named_buffers())
+    for key, buffer in reference.buffers_by_name().items():
+        torch.testing.assert_close(moved[key], buffer, rtol=1e-12, atol=1e-12)
+        assert torch.equal(net.buffers[key], moved[key])
 
 
 def test_gradients_alone_leave_the_parameters(target: str) -> None:
