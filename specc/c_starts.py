@@ -87,7 +87,7 @@ def named_views(model: Model, laid: Arrays) -> list[Code]:
         row, end = weight.row, start + weight.rows * weight.row.pitch
         if weight.turned:
             how = f".reshape({weight.rows}, {row.pitch})[:, :{row.width}].T"
-        elif weight.rows > 1 or name.endswith("_weight"):
+        elif not weight.is_bias:
             how = f".reshape({weight.rows}, {row.pitch})[:, :{row.width}]"
         else:
             end, how = start + row.width, ""
