@@ -61,9 +61,7 @@ def _named(model: Model) -> list[str]:
     return entries
 
 
-def _saved_lines(
-    derived: Derived, target: Target, view: dict[str, Any]
-) -> list[Code]:
+def _saved_lines(derived: Derived, target: Target, view: dict[str, Any]) -> list[Code]:
     """Declare every array that one function leaves to another, with its shape."""
     found: dict[str, Shape] = {mask.name: mask.shape for mask in derived.masks}
     passes = ("forward", "backward", "evaluation_forward", "evaluation_backward")

@@ -152,9 +152,7 @@ def _runs_along(value: Value) -> bool:
     """Tell whether it is a number for each row, of what runs along it: a mean, a deviation."""
     if value.op == "mean_over":
         return bool(value.attribute("axis") > 0)
-    return any(
-        _runs_along(arg) for arg in value.args if arg.shape == value.shape
-    )
+    return any(_runs_along(arg) for arg in value.args if arg.shape == value.shape)
 
 
 def _parameters(linear: Value) -> list[Value]:

@@ -33,7 +33,9 @@ def c_state_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         "counts_alone": kept.counts_updates and not derived.optimizer_counts,
         "whole": Code("_flat" if model.buffers else "flat_parameters"),
         "run_buffers": Code(str(2 + kept.restores)),
-        "in_training": Code(", training=True" if derived.evaluation is not None else ""),
+        "in_training": Code(
+            ", training=True" if derived.evaluation is not None else ""
+        ),
         "buffered": Code(str(kept.buffered)),
         "buffer_shapes": [
             Code(f'"{name}": {buffer.shape}') for name, buffer in model.buffers.items()
@@ -103,7 +105,9 @@ def _draws(model: Model, derived: Derived, kept: Memory) -> list[Code]:
         a = kept.arrays.samples[name]
         lines += commented(f"{node.name}: {said(model, Clause(node.use, node.span))}")
         lines += [
-            Code(f'key = numbered(named("dropout/{node.name}/"), (uint32_t)m->updates);'),
+            Code(
+                f'key = numbered(named("dropout/{node.name}/"), (uint32_t)m->updates);'
+            ),
             Code(
                 f"drop(m->{member(name)}, n, {a.width}, {a.pitch}, keyed(m->seed, key),"
                 f" first, {node.layer.dropped!r});"

@@ -142,7 +142,11 @@ class Derived:
     @property
     def buffers(self) -> tuple[Value, ...]:
         """The state of layers, in their order."""
-        made = (self.standardize, self.track, self.evaluation and self.evaluation.forward)
+        made = (
+            self.standardize,
+            self.track,
+            self.evaluation and self.evaluation.forward,
+        )
         inputs = [v for p in made if p is not None for v in p.inputs]
         return tuple({v.name: v for v in inputs if role(v) == "buffer"}.values())
 

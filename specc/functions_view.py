@@ -104,8 +104,12 @@ def _passes(
         mode = ""
         if derived.evaluation is not None:
             mode = " in evaluation" if prefix else " in training"
-        view[f"{prefix}forward"] = _forward(model, derived, each.forward, target, names, mode)
-        view[f"{prefix}backward"] = _backward(each, derived.descends, target, names, mode)
+        view[f"{prefix}forward"] = _forward(
+            model, derived, each.forward, target, names, mode
+        )
+        view[f"{prefix}backward"] = _backward(
+            each, derived.descends, target, names, mode
+        )
         view[f"{prefix}input_gradient"] = function(
             each.input_gradient,
             target,

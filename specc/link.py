@@ -103,7 +103,9 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
     for short in without:
         start = given.get(short)
         if start is not None and start.entry.name in needing:
-            what = "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
+            what = (
+                "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
+            )
             message = f"`{start.entry.name}` on {what}, which has no fans"
             span = bound.spans.get(short, layer.element.span)
             free = sorted(VOCABULARY["initializer"].keys() - needing)

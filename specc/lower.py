@@ -173,7 +173,9 @@ def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
     read = set(program.values)
     used = [v for v in (*inputs, *drawn) if v in read or role(v) == "parameter"]
     name = "forward" if training else "evaluation_forward"
-    return replace(program, name=name, inputs=(source, *(v for v in used if v is not source)))
+    return replace(
+        program, name=name, inputs=(source, *(v for v in used if v is not source))
+    )
 
 
 def _source(model: Model) -> tuple[Value, int]:

@@ -73,5 +73,3 @@ def sentence(program: Program, name: str) -> str:
     """Say what a Program gives: its derivation, or dL/d(name)."""
     derivation = program.outputs[0][1].derivation
     return f"{derivation}." if derivation else f"dL/d{name}."
-
-

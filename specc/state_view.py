@@ -95,7 +95,9 @@ def _functions(
         ("standardize", "standardize_backward", "measure", "track")
     )
     if derived.standardize is not None and derived.measure is not None:
-        assert model.standardize is not None and derived.standardize_backward is not None
+        assert (
+            model.standardize is not None and derived.standardize_backward is not None
+        )
         own = said(model, Clause(model.standardize.use, model.standardize.span))
         view["standardize"] = function(
             derived.standardize,
@@ -133,5 +135,3 @@ def _functions(
             derivation_of,
         )
     return view
-
-

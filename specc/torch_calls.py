@@ -37,7 +37,10 @@ class Calls:
         """Go forward over rows x."""
         fill = [f"s.{self.x}.copy_(x)"] if self.ones else []
         training = [*self.around("")[0], self._forward("")]
-        return [*fill, *self._chosen(training, "training", lambda: self._forward("evaluation_"))]
+        return [
+            *fill,
+            *self._chosen(training, "training", lambda: self._forward("evaluation_")),
+        ]
 
     def backward(self, owner: str) -> list[str]:
         """Write the gradients."""
@@ -64,7 +67,9 @@ class Calls:
     def input_gradient(self) -> list[str]:
         """Find the gradient by the input in what the backward pass left."""
         to = f"found[{self.view['input_quoted'].text}]"
-        made = {p: self._input(p, f"s.d_{self.last}", "self") for p in ("", "evaluation_")}
+        made = {
+            p: self._input(p, f"s.d_{self.last}", "self") for p in ("", "evaluation_")
+        }
         lines = self._chosen(
             [f"{to} = {made['']}"], "training", lambda: f"{to} = {made['evaluation_']}"
         )

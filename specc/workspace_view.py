@@ -75,7 +75,9 @@ def workspace_view(
             calls.backward("self"), 12 if derived.descends else 8
         ),
         "update_call": Code(calls.descent if derived.descends else flat),
-        "after_step": [Code(line) for line in calls.around(view["count_of_rows"].text)[1]],
+        "after_step": [
+            Code(line) for line in calls.around(view["count_of_rows"].text)[1]
+        ],
         **_module(derived, bool(model.buffers)),
         "measure_call": Code(
             f"measure(self._b, {raw_rows}.double(), {raw_rows}[0].double())"

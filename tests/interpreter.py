@@ -94,6 +94,12 @@ def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -
     return found[body]
 
 
+def normalize_backward(dy: Array, y: Array, scale: Array, axis: int) -> Array:
+    n = dy.shape[axis]
+    sums = [part.sum(axis=axis, keepdims=True) for part in (dy, dy * y)]
+    return scale / n * (n * dy - sums[0] - y * sums[1])
+
+
 LINES: dict[str, Callable[..., Array]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -139,6 +145,10 @@ LINES: dict[str, Callable[..., Array]] = {
     "spread": spread,
     "mean": lambda x: x.mean(),
     "norm": lambda x: np.sqrt((x * x).sum()),
+    "mean_over": lambda x, axis, keep: x.mean(axis=axis, keepdims=keep),
+    "rsqrt": lambda x: x**-0.5,
+    "normalize": lambda x, mean, scale, axis: x * scale - mean * scale,
+    "normalize_backward": normalize_backward,
     "count": lambda x: np.float64(x.size),
     "share": lambda x: x.mean(),
     "mm": lambda a, b: a @ b,

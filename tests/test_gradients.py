@@ -406,7 +406,9 @@ def test_steps_draw_and_track_as_torch_does(name: str, target: str) -> None:
         found = float(net.train_step(x, y, 0.02))
         assert abs(found - float(loss.detach())) <= 1e-11 * max(1.0, abs(found)), update
     expected = reference.named() | reference.buffers_by_name()
-    apart = {k: float((net.state_dict()[k] - v).abs().max()) for k, v in expected.items()}
+    apart = {
+        k: float((net.state_dict()[k] - v).abs().max()) for k, v in expected.items()
+    }
     assert {key: d for key, d in apart.items() if not d <= 1e-11} == {}
 
 

@@ -170,6 +170,18 @@ CASES: dict[str, list[Case]] = {
     ],
     "mean": [case(ROWS), case(COLUMNS), case((4,))],
     "norm": [case(ROWS), case((4,))],
+    "mean_over": [
+        case(ROWS, axis=axis, keep=keep) for axis in (0, 1) for keep in (True, False)
+    ],
+    "rsqrt": single(low=0.2),
+    "normalize": [
+        case(ROWS, COLUMN, COLUMN, axis=1, fixed=(1, 2)),
+        case(ROWS, (4,), (4,), axis=0, fixed=(1, 2)),
+    ],
+    "normalize_backward": [
+        case(ROWS, ROWS, COLUMN, axis=1),
+        case(ROWS, ROWS, (4,), axis=0),
+    ],
     "count": [case(ROWS), case((4,))],
     "share": [case(ROWS)],
     "mm": [case((BATCH, 2), (2, 4)), case(SQUARE, SQUARE), case((4, 2), (2, BATCH))],
@@ -218,9 +230,13 @@ WITHOUT_DERIVATIVE = set(
     "sign floor where greater less greater_equal less_equal equal"
     " not_equal addcmul addcdiv argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
-    " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum".split()
+    " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum mean_over"
+    " normalize_backward".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
+
+WITH_ITS_OWN = {"normalize"}
+"""What moves other operands with the first: measured by a test of its own."""
 
 NEVER_EMITTED = set("place logsumexp".split())
 """Primitives that a hand-written derivative or a torch call hides from every target."""
@@ -252,7 +268,7 @@ def check(op: str) -> None:
             assert PRIMITIVE.issuperset(value.op for value in expanded.values)
             made = evaluate(expanded, arrays, N)["y"]
             close(made, y, 1e-12, f"{op}: the expansion")
-        if row.derivative is None:
+        if row.derivative is None or op in WITH_ITS_OWN:
             continue
         dy = np.random.default_rng(5).normal(size=y.shape)
         found = derivatives(forward, case, arrays, y, dy)
@@ -307,6 +323,34 @@ def close(found: Any, expected: Any, bound: float, what: str) -> None:
 def test_value_expansion_and_derivative_agree(op: str) -> None:
     """A row's expansion has its value; its derivative is that of its value, and of both."""
     check(op)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_normalizing_moves_the_mean_and_the_scale_too(axis: int) -> None:
+    """The derivative is that of (x - mean(x)) / sqrt(variance(x) + eps), by autograd."""
+    import torch
+
+    x = argument("x", ROWS)
+    keep = axis == 1
+    mean = replace(ops.mean_over(x, axis=axis, keep=keep), name="mean")
+    variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=keep)
+    scale = replace(ops.rsqrt(variance + 0.1), name="scale")
+    y = replace(ops.normalize(x, mean, scale, axis=axis), name="y")
+    forward = verify(Program("forward", (x,), (("y", y),)), "test")
+    numbers = np.random.default_rng(3).normal(size=(N, 4))
+    t = torch.tensor(numbers, requires_grad=True)
+    centred = t - t.mean(dim=axis, keepdim=True)
+    expected = centred / (centred.square().mean(dim=axis, keepdim=True) + 0.1).sqrt()
+    dy = np.random.default_rng(5).normal(size=(N, 4))
+    expected.backward(torch.tensor(dy))
+    kept = {"y": y, "scale": scale, "mean": mean}
+    named = Program("forward", (x,), tuple(kept.items()))
+    values = evaluate(named, {"x": numbers}, N)
+    close(values["y"], expected.detach().numpy(), 1e-14, "y")
+    backward = differentiate(forward, (x,), "backward")
+    found = evaluate(backward, {"x": numbers, **values, "d_y": dy}, N)["d_x"]
+    assert t.grad is not None
+    close(found, t.grad.numpy(), 1e-14, "d_x")
 
 
 def test_every_row_has_a_case() -> None:

@@ -113,8 +113,9 @@ def arrays(program: Program, seed: int = 0) -> dict[str, Any]:
     for value in program.inputs:
         shape = concrete(value.shape, N)
         real = value.dtype == "real"
+        low = 0.2 if value.name.endswith(("_var", "_std", "_variance")) else -1
         found[value.name] = (
-            draw.uniform(-1, 1, shape) if real else draw.integers(2, size=shape)
+            draw.uniform(low, 1, shape) if real else draw.integers(2, size=shape)
         )
     return found
 
@@ -416,14 +417,18 @@ def test_layout_is_chosen_by_the_largest_weight(wide: int, columns: bool) -> Non
     assert x.shape == ((4, BATCH) if columns else (BATCH, 4))
 
 
-@pytest.mark.parametrize("name", SPECS)
+TURNED = [name for name, text in SPECS.items() if "_norm" not in text]
+"""A norm's vectors of features would have to be turned too: `derive` leaves it as it is."""
+
+
+@pytest.mark.parametrize("name", TURNED)
 def test_layout_turns_samples_and_nothing_else(name: str) -> None:
     """The turned forward Program on turned arrays gives the turned result."""
     program = lower(checked(SPECS[name])).forward
     turned = verify(layout(program), "layout")
     given = arrays(program)
-    x = program.inputs[0].name
-    other = {x: given[x].T, **{k: v for k, v in given.items() if k != x}}
+    batches = {v.name for v in program.inputs if BATCH in v.shape}
+    other = {k: v.T if k in batches else v for k, v in given.items()}
     for weight in [k for k in given if k.endswith("_weight")]:
         layer = weight.removesuffix("_weight")
         if f"{layer}_bias" in given:
@@ -494,7 +499,7 @@ ACCUMULATING = frozenset({"accumulate_mm", "wide_accumulate_mm", "accumulate_sum
 ELEMENTWISE = frozenset(
     "add sub mul div neg exp log log1p abs relu tanh sigmoid add_scaled square"
     " relu_backward tanh_backward sigmoid_backward minus_one_hot minus_hot sqrt minimum"
-    " maximum addcmul addcdiv".split()
+    " maximum addcmul addcdiv rsqrt".split()
 )
 """Operations that read an element of an operand before they write the same one."""
 

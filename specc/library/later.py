@@ -9,9 +9,7 @@ from __future__ import annotations
 from specc.library.entry import VOCABULARY
 
 LATER: dict[str, tuple[str, ...]] = {
-    "layer": (
-        "concat",
-    ),
+    "layer": ("concat",),
     "schedule": ("plateau",),
     "metric": ("r2", "precision", "recall", "f1"),
 }

@@ -293,6 +293,7 @@ class Activation(Layer):
             return value
         return activated(self.use, x)
 
+
 class Join(Layer):
     """A layer that takes several inputs: what bodies give."""
 

@@ -138,7 +138,9 @@ TENSOR: dict[str, Text] = {
         over=".addmm_({1}, {2}, beta={3}, alpha={4})",
     ),
     "wide_accumulate_mm": Text("", into="add_product({out}, {1}, {2}, {3}, {4})"),
-    "accumulate_sum": Text("", into="accumulate({out}, torch.sum({1}, dim=0), {2}, {3})"),
+    "accumulate_sum": Text(
+        "", into="accumulate({out}, torch.sum({1}, dim=0), {2}, {3})"
+    ),
 }
 """What computes with tensors."""
 
