@@ -114,9 +114,9 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     for program in kept:
         for value in program.values:
             name = value.slot or (value.name if value.op == "input" else "")
-            if value.slot and value.shape and BATCH not in value.shape:
-                if not value.slot.startswith("d_"):
-                    features[value.slot] = _width(value)
+            of_features = value.shape and BATCH not in value.shape
+            if value.slot and of_features and not value.slot.startswith("d_"):
+                features[value.slot] = _width(value)
             if not name or BATCH not in value.shape or name in samples:
                 continue
             if value.dtype == "int" or value.op == "transpose":

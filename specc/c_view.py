@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from specc.c_arrays import Array
+from specc.c_expressions import Printed
 from specc.c_functions import (
     body,
     formula,
@@ -35,7 +36,6 @@ from specc.c_memory import (
     workspace_members,
 )
 from specc.c_names import member
-from specc.c_expressions import Printed
 from specc.c_printing import Printer
 from specc.c_starts import c_starts, named_views
 from specc.c_state import c_state_view

@@ -150,9 +150,7 @@ def optimize(derived: Derived, target: Target) -> Derived:
         return nameless(program) if program.name in formulas else program
 
     def placed(program: Program) -> Program:
-        once = program.name == "measure"  # whose arrays nobody keeps
-        over = overwritten.get(program.name)
-        return buffers(program, over, frozenset() if once else sharing)
+        return buffers(program, overwritten.get(program.name), sharing)
 
     passes = (
         ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns

@@ -37,11 +37,11 @@ class Pass:
 
     def map(self, change: Callable[[Program], Program]) -> Pass:
         """Change every Program."""
-        made = map(change, (self.forward, self.backward, self.input_gradient))
-        return Pass(*made, self.accumulates)
+        forward, backward, input_gradient = map(change, self.programs)
+        return Pass(forward, backward, input_gradient, self.accumulates)
 
     @property
-    def programs(self) -> tuple[Program, ...]:
+    def programs(self) -> tuple[Program, Program, Program]:
         """Every Program, in the order of a module."""
         return self.forward, self.backward, self.input_gradient
 
@@ -142,12 +142,11 @@ class Derived:
     @property
     def buffers(self) -> tuple[Value, ...]:
         """The state of layers, in their order."""
-        made = (
-            self.standardize,
-            self.track,
-            self.evaluation and self.evaluation.forward,
-        )
-        inputs = [v for p in made if p is not None for v in p.inputs]
+        programs = [self.standardize, self.track]
+        if self.evaluation is not None:
+            programs.append(self.evaluation.forward)
+        made = [program for program in programs if program is not None]
+        inputs = [value for program in made for value in program.inputs]
         return tuple({v.name: v for v in inputs if role(v) == "buffer"}.values())
 
     @property

@@ -1,4 +1,4 @@
-"""How methods of a torch module call its functions: in training, and in evaluation where they differ.
+"""How methods of a torch module call its functions, in training and in evaluation.
 
 Takes the checked Model, its Programs and the printed functions; gives statements, with a choice by
 `training` where there is one.

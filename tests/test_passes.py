@@ -513,6 +513,8 @@ def run(program: Program) -> None:
     holds: dict[str, Value] = {value.name: value for value in program.inputs}
     done = []
     for value in _chained(program):
+        if not value.slot:  # a number with a name, which nothing is written over
+            continue
         for read, looked_at in _reads(value):
             slot = read.slot or read.name
             assert (

@@ -263,8 +263,9 @@ class Standardize(Layer):
         shifted = named(x - first, "shifted")
         shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
         variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
-        std = named(ops.sqrt(variance), "deviation")
-        return {"mean": first + shift, "std": ops.where(ops.greater(std, 0), std, 1)}
+        variance = named(variance, "variance")
+        std = ops.where(ops.greater(variance, 0), ops.sqrt(variance), 1)
+        return {"mean": first + shift, "std": std}
 
 
 @dataclass(frozen=True)
