@@ -93,7 +93,10 @@ def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
         "library": Code(target.words.library),
         "array": Code(target.words.array),
         "keep_best": Code(
-            target.words.assign.format("self.best", "self.model.flat_parameters")
+            target.words.assign.format(
+                "self.best",
+                f"self.model.{'_flat' if model.buffers else 'flat_parameters'}",
+            )
         ),
         "classes": model.target.dtype == "int",
         "class_count": Code(str(model.output_shape[-1])),

@@ -49,9 +49,9 @@ def spec(
 
 
 def state(model: Any) -> Tensor:
-    """Copy the parameters."""
-    copy: Tensor = model.flat_parameters.clone()
-    return copy
+    """Copy the parameters, and the buffers where there are any."""
+    parts = (model.flat_parameters, getattr(model, "flat_buffers", torch.zeros(0)))
+    return torch.cat([part.to(parts[0].dtype) for part in parts])
 
 
 def without_seconds(history: Any) -> list[dict[str, float]]:
@@ -730,6 +730,20 @@ def test_early_stopping_gives_the_best_where_the_loss_explodes(target: str) -> N
 
 # Going on from a checkpoint.
 
+WITH_STATE = """
+model stateful
+input point: real[2]
+target label: real[1]
+layers {{
+  standardize linear(5, bias=none) batch_norm relu dropout(0.3) linear(4) dropout(0.2)
+  linear(1)
+}}
+loss mse
+optimizer sgd(lr={rate}, momentum=0.5)
+train(epochs=9, batch_size=4)
+{early}
+"""
+
 RESUMED = {
     "sgd": spec(sgd="lr=0.3", epochs=7, batch_size=3),
     "patient": spec(sgd="lr=1.2", epochs=14, batch_size=3, early="patience=3"),
@@ -748,6 +762,10 @@ RESUMED = {
         more="schedule time_decay(0.1)",
     ),
     "adam": MOMENTUM.replace("sgd(lr=0.3, momentum=0.9)", "adam(lr=0.1)"),
+    "state of layers": WITH_STATE.format(
+        rate="0.1", early="early_stopping(patience=5)"
+    ),
+    "state of layers, exploding": WITH_STATE.format(rate="0.16", early=""),
     "exploding": GROWING.format(sgd="lr=1e3", batch=50),
     "exploding in batches": GROWING.format(sgd="lr=0.9, momentum=0.5", batch=5),
 }
@@ -925,7 +943,7 @@ RESTORED = {
     "numpy": "self.model.flat_parameters[:] = self.best",
 }
 VELOCITY = {
-    "torch": ("        vectors |= self.model._o.state\n", ""),
+    "torch": ("        vectors |= self.model._state\n", ""),
     "numpy": (" | self.model._state\n", "\n"),
     "c": (" | self.model._state\n", "\n"),
 }
