@@ -152,7 +152,8 @@ def _runs_along(value: Value) -> bool:
     """Tell whether it is a number for each row, of what runs along it: a mean, a deviation."""
     if value.op == "mean_over":
         return bool(value.attribute("axis") > 0)
-    return any(_runs_along(arg) for arg in value.args if arg.shape == value.shape)
+    rows = [arg for arg in value.args if BATCH in arg.shape]
+    return bool(rows) and all(map(_runs_along, rows))
 
 
 def _parameters(linear: Value) -> list[Value]:

@@ -93,7 +93,7 @@ def lower(model: Model) -> Lowered:
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
     return Lowered(
         forward=verify(forward, "lower"),
-        evaluation=verify(evaluation, "lower") if _differs(model) else None,
+        evaluation=verify(evaluation, "lower") if differs(model) else None,
         track=_track(model, forward),
         standardize=_standardize(model),
         measure=_measure(model),
@@ -232,7 +232,7 @@ def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
     return replace(new[value], name=name)
 
 
-def _differs(model: Model) -> bool:
+def differs(model: Model) -> bool:
     """Tell whether training has a network other than prediction has."""
     return any(
         node.layer.dropped or type(node.layer).train is not Layer.train

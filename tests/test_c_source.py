@@ -30,6 +30,7 @@ import pytest
 
 from specc.compiler import compile_source
 from specc.library import VOCABULARY
+from specc.lower import differs
 from tests.definitions import DEFINITIONS
 from tests.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.modules import checked as analysed
@@ -237,6 +238,29 @@ SPECS = {
         " ".join(f"linear({6 + i % 2}, weight={w})" for i, w in enumerate(STARTS))
         + " linear(3, weight=zeros, bias=normal)",
     ),
+    "state of layers": spec(
+        "standardize linear(9, bias=none) batch_norm relu dropout(0.3) linear(5)"
+        " layer_norm tanh dropout(0.1) linear(3)",
+        sgd="lr=0.1, momentum=0.5",
+        more="early_stopping(patience=2)",
+    ),
+    "wide state": spec(
+        "layer_norm linear(70, bias=none) batch_norm(weight=none) dropout(0.5) linear(37)"
+        " layer_norm(bias=none) relu linear(3)",
+        x="real[33]",
+        train="batch_size=300",
+    ),
+    "norms of rows": spec(
+        "standardize linear(3) layer_norm relu dropout(0.2) linear(2)",
+        x="real[5, 4]",
+        y="real[5, 2]",
+        train="batch_size=60",
+    ),
+    "narrow state": spec(
+        "batch_norm dropout(0.1) linear(1) layer_norm linear(2) tanh linear(1)",
+        x="real[1]",
+        y="real[1]",
+    ),
     "names": spec(
         "mask = linear(3) vec = tanh main = linear(4) first = relu low = linear(3)"
     ).replace("input x", "input linux"),
@@ -337,6 +361,7 @@ def driver_flags(text: str) -> list[str]:
         f"-DCLASSES={classes}",
         f"-DSHUFFLES={int(model.train.shuffle)}",
         f"-DMONITORS={int(monitors)}",
+        f"-DMODES={int(differs(model))}",
     ]
 
 
@@ -581,6 +606,10 @@ SANITIZED_SPECS = {
     "starts": ("0", "double"),
     "every activation": ("64", "float"),
     "definitions": ("32", "double"),
+    "state of layers": ("64", "float"),
+    "wide state": ("32", "double"),
+    "norms of rows": ("16", "float"),
+    "narrow state": ("0", "double"),
 }
 
 
@@ -777,7 +806,7 @@ def fit_in_python(
 
 
 def flat(model: Any) -> Any:
-    return np.concatenate([p.ravel() for p in model.state_dict().values()])
+    return np.concatenate([p.ravel() for p in model.parameters.values()])
 
 
 def never(epoch: int) -> bool:
@@ -799,6 +828,8 @@ FITS: dict[str, tuple[str, int, Callable[[int], bool]]] = {
     "stopped at once": (TABLE["eight"], 9, lambda epoch: True),
     "short batches dropped": (TABLE["seven"], 5, never),
     "positions": (TABLE["positions"], 3, never),
+    "state of layers": (TABLE["state of layers"], 9, never),
+    "state of rows": (TABLE["norms of rows"], 3, never),
     "exploding": (growing("lr=1e3", 50), 300, never),
     "exploding in batches": (growing("lr=0.9, momentum=0.5", 5), 300, never),
     "exploding, the best kept": (

@@ -8,6 +8,7 @@
      CLASSES       how many labels there are, 0 where targets are real
      SHUFFLES      whether there is an order of an epoch
      MONITORS      whether fit needs validation samples
+     MODES         whether training has another network than prediction
 
    Every array has exactly the size that the header asks for: what is read or written behind one is
    seen. The argument says how many bytes the model lies before such an end, for not every address
@@ -33,6 +34,12 @@
 typedef N(real) real;
 typedef TARGET target;
 enum { INPUT = U(INPUT), WIDTH = U(TARGET), OUTPUT = U(OUTPUT), SAMPLES = U(SAMPLES) };
+
+#if MODES
+#define MODE , 0
+#else
+#define MODE
+#endif
 
 #ifdef ZONES /* bytes between the members of a model, which nothing may touch */
 #include <sanitizer/asan_interface.h>
@@ -123,13 +130,20 @@ static void batch(N(model) *m, size_t n) {
   print_all("predict", n, prediction, n * OUTPUT);
   N(figures) figures = N(evaluate)(m, x, y, n);
   print_figures("evaluate", n, &figures);
-  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, NULL));
+  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, NULL MODE));
   print_gradient("gradient", n, g);
-  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, dx));
+  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, dx MODE));
   print_gradient("gradient", n, g);
   print_all("dx", n, dx, n * INPUT);
   N(update)(m, g, 0.03);
   print_parameters("update", n, m);
+#if MODES
+  if (n <= SAMPLES) {
+    print("loss", n, N(loss_and_gradients)(m, x, y, n, g, dx, 1));
+    print_gradient("training_gradient", n, g);
+    print_all("training_dx", n, dx, n * INPUT);
+  }
+#endif
   if (n <= SAMPLES) {
     print("train_step", n, N(train_step)(m, x, y, n, 0.03));
     print("train_step", n, N(train_step)(m, x, y, n, 0.03));
@@ -209,7 +223,7 @@ static void poisoned(N(model) *m) {
   target *y = targets(COUNT);
   N(parameters) *g = room(sizeof *g), *other = room(sizeof *other);
 
-  double loss = N(loss_and_gradients)(m, x, y, COUNT, g, NULL);
+  double loss = N(loss_and_gradients)(m, x, y, COUNT, g, NULL MODE);
   N(predict)(m, x, COUNT, sound);
   for (size_t bad = 0; bad < COUNT; bad++) {
     real *kept = room(INPUT * sizeof *kept), *own = x + bad * INPUT;
@@ -219,9 +233,9 @@ static void poisoned(N(model) *m) {
     for (size_t i = 0; i < COUNT * OUTPUT; i++)
       if (i / OUTPUT != bad && found[i] != sound[i]) exit(5);
     N(evaluate)(m, x, y, COUNT);
-    N(loss_and_gradients)(m, x, y, COUNT, other, dx);
+    N(loss_and_gradients)(m, x, y, COUNT, other, dx MODE);
     memcpy(own, kept, INPUT * sizeof *kept);
-    if (N(loss_and_gradients)(m, x, y, COUNT, other, dx) != loss) exit(6);
+    if (N(loss_and_gradients)(m, x, y, COUNT, other, dx MODE) != loss) exit(6);
     if (memcmp(other, g, sizeof *g)) exit(7);
   }
 }
