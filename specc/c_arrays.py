@@ -109,7 +109,6 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
 
     x = (derived.standardize or derived.forward).inputs[0]
     samples[x.name] = laid(_width(x), _width(x) in compact)
-    samples |= {name: Array(1, 1) for name in numbers}
     features: dict[str, int] = {}
     for program in kept:
         for value in program.values:
@@ -117,7 +116,7 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
             of_features = value.shape and BATCH not in value.shape
             if value.slot and of_features and not value.slot.startswith("d_"):
                 features[value.slot] = _width(value)
-            if not name or BATCH not in value.shape or name in samples:
+            if not name or BATCH not in value.shape or name in {*samples, *numbers}:
                 continue
             if value.dtype == "int" or value.op == "transpose":
                 continue
@@ -145,6 +144,7 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     if label.dtype == "real":
         samples[label.name] = samples[last]
     buffers = {value.name: _width(value) for value in derived.buffers}
+    samples |= {name: Array(1, 1) for name in numbers}
     return Arrays(samples, found, buffers, features, numbers)
 
 
