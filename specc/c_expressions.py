@@ -18,8 +18,10 @@ from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, s
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
 THROUGH = {f"{op}_backward": word for op, word in ACTIVATIONS.items()}
-ROWS = frozenset({"logsumexp", "argmax", "pick"})
+ROWS = frozenset({"logsumexp", "argmax", "pick", "double"})
 """Operations that give one number for each sample."""
+SIGNS = {"equal": "==", "greater": ">", "both": "&&"}
+"""How numbers of a sample are compared."""
 WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
     "minus_one_hot",
     "minus_hot",
@@ -218,14 +220,16 @@ class Expressions:
                 picked = self._number_at(z, self._label(label))
                 return f"{picked} - logsumexp({self._row(z)}, {_width(z)})", SUM
             return self._number_at(x, self._label(label)), ATOM
+        if value.op == "double":
+            text, binds = self._number(value.args[0], made)
+            return spelled(C.tensor["double"], [(text, binds)])
         if value.op in ROWS:
             x = value.args[0]
             return f"{value.op}({self._row(x)}, {_width(x)})", ATOM
-        if value.op in ("equal", "greater"):
-            sign = "==" if value.op == "equal" else ">"
+        if value.op in SIGNS:
             a, b = (self._number(arg, made)[0] for arg in value.args)
-            return f"{a} {sign} {b}", COMPARISON
-        rule = C.tensor[value.op]
+            return f"{a} {SIGNS[value.op]} {b}", COMPARISON
+        rule = C.scalar.get(value.op) or C.tensor[value.op]
         return spelled(rule, (self._number(arg, made) for arg in value.args))
 
     def _scalar(self, value: Value, sums: Mapping[Value, str]) -> str:
@@ -273,10 +277,15 @@ class Expressions:
         return f"{self._pointer(value)}[s]"
 
     def _is_rowwise(self, value: Value) -> bool:
-        return value.op in ROWS or (
-            value.op not in ("input", "const")
-            and not value.slot
-            and any(self._is_rowwise(arg) for arg in value.args)
+        label = value.op == "input" and value.dtype == "int"
+        return (
+            value.op in ROWS
+            or label
+            or (
+                value.op not in ("input", "const")
+                and not value.slot
+                and any(self._is_rowwise(arg) for arg in value.args)
+            )
         )
 
     def _rowwise(self, a: Array, pattern: str, text: str, made: Printed) -> list[str]:

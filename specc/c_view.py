@@ -18,6 +18,7 @@ from specc.c_functions import (
     formula,
     norm_sum,
     nothing,
+    number,
     rate,
     reduction,
     scalars,
@@ -40,7 +41,8 @@ from specc.c_printing import Printer
 from specc.c_starts import c_starts, named_views
 from specc.c_state import c_state_view
 from specc.derive import Derived
-from specc.headings import backward_heading, forward_heading, said
+from specc.functions_view import summaries_view
+from specc.headings import backward_heading, forward_heading, metric_says, said
 from specc.ir import Program, Value
 from specc.lower import per_step
 from specc.model import Model
@@ -201,7 +203,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     standardize_backward = _printed(printer, kept.standardize_backward)
     loss = printer.reduced(derived.loss)
     step_loss = printer.reduced(derived.step_loss) if derived.step_loss else None
-    metrics = [printer.reduced(program) for program in derived.metrics]
+    metrics = [printer.reduced(each.program) for each in derived.metrics]
     update, called = updated(derived.update, printer)
     squares, called_by_norm = norm_sum(derived.update, printer)
     called |= called_by_norm
@@ -255,14 +257,12 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "input_backward_doc": Code(f"{by or f'dL/d{x}'}."),
         "metrics": [
             SimpleNamespace(
-                name=Code(program.name),
-                figure=Code(clause.use.entry.name),
-                doc=Code(said(model, clause)),
+                name=Code(each.program.name),
+                figure=Code(each.figure),
+                doc=Code(metric_says(model, each.clause, each.says)),
                 lines=reduction(made),
             )
-            for program, clause, made in zip(
-                derived.metrics, model.metrics, metrics, strict=True
-            )
+            for each, made in zip(derived.metrics, metrics, strict=True)
         ],
         "no_metrics": not metrics,
         "update": [Code(line) for line in update],
@@ -320,7 +320,8 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     label = derived.loss.inputs[1]
     last, positions = derived.loss.inputs[0].name, kept.positions
     samples = kept.arrays.samples
-    figures = ["loss", *(metric.use.entry.name for metric in model.metrics)]
+    figures = figures_of(model, derived)
+    means = ["loss", *(each.figure for each in derived.metrics)]
 
     def rows(n: str) -> Code:
         return Code(n if positions == 1 else f"{n} * {positions}")
@@ -332,7 +333,12 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         take_y = _copied(label.name, "y", samples[label.name], targets)
     return {
         "figure_members": [Code(f"double {name};") for name in figures],
-        "figures": [Code(name) for name in figures],
+        "figures": [Code(name) for name in means],
+        "summarized": bool(derived.summaries),
+        "summary_lines": [
+            Code(f"means->{each.figure} = {_of_means(each.program)};")
+            for each in derived.summaries
+        ],
         "metrics_read_output": kept.output is not None and bool(derived.metrics),
         "rows_of_n": rows("n"),
         "rows_of_part": rows("part"),
@@ -379,9 +385,11 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     """Give what the Python module needs."""
-    figures = ["loss", *(metric.use.entry.name for metric in model.metrics)]
+    figures = figures_of(model, derived)
     return {
         **schedule_view(model, derived, NUMPY),
+        **summaries_view(model, derived, NUMPY),
+        "shown_count": Code(str(1 + len(model.metrics))),
         "in_c": True,
         "has_state": bool(kept.state) or kept.counts_updates,
         "descends": True,
@@ -406,6 +414,19 @@ def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         ),
         "input_quoted": Code(f'"{model.input.name}"'),
     }
+
+
+def figures_of(model: Model, derived: Derived) -> list[str]:
+    """Name every figure: what is shown first, then what that is made of."""
+    shown = ["loss", *(metric.use.entry.name for metric in model.metrics)]
+    return [*shown, *(each.figure for each in derived.metrics if each.says)]
+
+
+def _of_means(program: Program) -> str:
+    ((_, result),) = program.outputs
+    return number(
+        result, {value.name: f"means->{value.name}" for value in program.inputs}
+    )
 
 
 def _vector(i: int, kept: Memory) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc.derive import Derived
 from specc.diagnostics import Diagnostic, error, quoted
 from specc.ir import Program, Value, of_arrays
-from specc.lower import identifier, metric_program
+from specc.lower import identifier
 from specc.model import Model
 from specc.ops import OPS
 from specc.passes.simplify import simplify
@@ -27,7 +27,7 @@ def uncovered(
     for program in derived.programs:
         for value in simplify(program).values:
             for op, arrays in _lacking(value, target):
-                found[op, arrays, _place(value, program, model)] = None
+                found[op, arrays, _place(value, program, model, derived)] = None
     return [_finding(*lack, target, targets) for lack in found]
 
 
@@ -66,12 +66,13 @@ def _lacking(value: Value, target: Target) -> Iterator[tuple[str, bool]]:
             yield from _lacking(part, target)
 
 
-def _place(value: Value, program: Program, model: Model) -> Span:
+def _place(value: Value, program: Program, model: Model, derived: Derived) -> Span:
     """Find the layer or the clause that a Value was made for."""
     if value.origins:
         layers = {identifier(node.name): node.span for node in model.nodes}
         return layers[value.origins[0].layer]
-    clauses = {metric_program(model, metric): metric for metric in model.metrics}
+    clauses = {each.program.name: each.clause for each in derived.metrics}
+    clauses |= {each.program.name: each.clause for each in derived.summaries}
     clauses |= {"update": model.optimizer, "learning_rate": model.schedule}
     span = clauses.get(program.name, model.loss).span
     return span or model.loss.span or model.nodes[-1].span

@@ -29,6 +29,8 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "greater_equal": ("[{} >= {}]", ATOM, (RELATION, RELATION)),
     "less_equal": ("[{} <= {}]", ATOM, (RELATION, RELATION)),
     "not_equal": ("[{} != {}]", ATOM, (RELATION, RELATION)),
+    "both": ("[{} and {}]", ATOM, (RELATION, RELATION)),
+    "double": ("{}", ATOM, (ATOM,)),
     "abs": ("|{}|", ATOM, (RELATION,)),
     "norm": ("|{}|", ATOM, (RELATION,)),
     "with_ones": ("[{}; 1]", ATOM, (RELATION,)),

@@ -15,6 +15,7 @@ from specc.derivation import mathematics
 from specc.differentiate import differentiate, outside, saved
 from specc.ir import Program, Value, constant, role, verify
 from specc.lower import Lowered
+from specc.measures import Made, Measure
 from specc.ops import OPS
 from specc.passes.buffers import OVERWRITING
 from specc.passes.descend import descend, is_descent
@@ -63,7 +64,8 @@ class Derived:
     track: Program | None
     output: Program | None
     loss: Program
-    metrics: tuple[Program, ...]
+    metrics: tuple[Measure, ...]
+    summaries: tuple[Made, ...]
     loss_gradient: Program
     """the last layer's value and the target -> dL/d(that value)."""
     step_loss: Program | None
@@ -90,7 +92,10 @@ class Derived:
                 changed[name] = change(part)
             elif isinstance(part, Pass):
                 changed[name] = part.map(change)
-        changed["metrics"] = tuple(change(metric) for metric in self.metrics)
+        for name in ("metrics", "summaries"):
+            changed[name] = tuple(
+                replace(each, program=change(each.program)) for each in changed[name]
+            )
         return Derived(**changed)
 
     @property
@@ -104,7 +109,8 @@ class Derived:
             self.standardize,
             self.standardize_backward,
         )
-        return frozenset(p.name for p in (*found, *self.metrics) if p is not None)
+        names = (p.name for p in found if p is not None)
+        return frozenset((*names, *(p.name for p in self.of_figures)))
 
     @property
     def overwritten(self) -> dict[str, dict[str, str]]:
@@ -169,7 +175,13 @@ class Derived:
             self.track,
             self.update,
         )
-        return (*(p for p in single if p is not None), *self.metrics)
+        return (*(p for p in single if p is not None), *self.of_figures)
+
+    @property
+    def of_figures(self) -> tuple[Program, ...]:
+        """The Programs of metrics, and of what they are made of."""
+        measures = [each.program for each in self.metrics]
+        return (*measures, *(each.program for each in self.summaries))
 
 
 def derive(lowered: Lowered, target: Target) -> Derived:
@@ -214,6 +226,7 @@ def derive(lowered: Lowered, target: Target) -> Derived:
         output=_expression(lowered.output),
         loss=lowered.loss,
         metrics=lowered.metrics,
+        summaries=lowered.summaries,
         loss_gradient=loss_gradient,
         step_loss=step_loss,
         backward=training.backward,

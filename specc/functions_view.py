@@ -52,18 +52,19 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         says = sentence(derived.output_gradient, last)
         view["output_gradient"] = whole(derived.output_gradient, target, says)
     view["metrics"] = [
-        whole(program, target, f"{metric_says(model, clause)}.")
-        for program, clause in zip(derived.metrics, model.metrics, strict=True)
+        whole(each.program, target, f"{metric_says(model, each.clause, each.says)}.")
+        for each in derived.metrics
     ]
+    view |= summaries_view(model, derived, target)
     takes = "prediction" if derived.output else last
     array = target.words.array
     view["last"] = Code(last)
     view["d_last"] = Code(names.d_last)
     view["d_input"] = Code(f"d_{names.x}")
     view["figures_arguments"] = Code(f"{last}: {array}, {label}: {array}")
-    shown = ["loss", *(metric.use.entry.name for metric in model.metrics)]
+    shown = ["loss", *(each.figure for each in derived.metrics)]
     calls = [f"{derived.loss.name}({last}, {label})"]
-    calls += [f"{program.name}({takes}, {label})" for program in derived.metrics]
+    calls += [f"{m.program.name}({takes}, {label})" for m in derived.metrics]
     made = calls if not target.workspace else [f"float({call})" for call in calls]
     view["figures"] = [
         Code(f'"{name}": {call}') for name, call in zip(shown, made, strict=True)
@@ -76,6 +77,37 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         view["update"] = descent(view["update"], given)
     called = _called(view)
     return view | {f"calls_{op}": op in called for op in target.helpers}
+
+
+def summaries_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+    """Give the metrics that are made of several means, as functions of numbers."""
+    own = {each.figure for each in derived.metrics if not each.says}
+    functions, calls = [], ['"loss": means["loss"]']
+    made = {each.figure: each.program for each in derived.summaries}
+    for metric in model.metrics:
+        name = metric.use.entry.name
+        if name in own:
+            calls.append(f'"{name}": means["{name}"]')
+            continue
+        program = made[name]
+        taken = [value.name for value in program.inputs]
+        given = ", ".join(f'means["{figure}"]' for figure in taken)
+        calls.append(f'"{name}": {name}({given})')
+        place = Places({figure: figure for figure in taken})
+        signature = dict.fromkeys(taken, "float")
+        says = f"{metric_says(model, metric, '')}."
+        functions.append(
+            function(program, target, place, signature, says, derivation_of)
+        )
+    return {
+        "summaries": functions,
+        "summary_calls": [Code(call) for call in calls],
+        "summarized": bool(functions),
+        "figures_doc": Code(
+            "means over samples" if functions else "the loss and every metric"
+        ),
+        "finish": Code("finished" if functions else ""),
+    }
 
 
 def _called(view: dict[str, Any]) -> set[str]:

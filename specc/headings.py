@@ -48,13 +48,16 @@ def said(model: Model, clause: Clause) -> str:
     return f"{clause.use}{where}"
 
 
-def metric_says(model: Model, clause: Clause) -> str:
-    """Say it without brackets: a docstring that looks like the signature is no docstring."""
+def metric_says(model: Model, clause: Clause, part: str) -> str:
+    """Say it without brackets: a docstring that looks like the signature is no docstring.
+
+    `part` is what is told of the metric, where that is not all of it.
+    """
     word, bracket, rest = str(clause.use).partition("(")
     says = said(model, clause)
-    if not bracket:
-        return says
-    return says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
+    if bracket:
+        says = says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
+    return f"{part}, for {says}" if part else says
 
 
 def file_name(model: Model) -> str:

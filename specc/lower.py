@@ -31,7 +31,8 @@ from specc.library.entry import Use
 from specc.library.layers import Join, Layer, Standardize, View
 from specc.library.losses import FUSED, reduced
 from specc.library.settings import Train
-from specc.model import Clause, Model, Node
+from specc.measures import Made, Measure, measured
+from specc.model import Model, Node
 from specc.passes.simplify import simplify
 
 SYMBOLS = {"weight": "W", "bias": "b"}
@@ -58,8 +59,10 @@ class Lowered:
     """logits -> prediction; None where the last layer's value is the prediction."""
     loss: Program
     """the last layer's value and the target -> the loss, a scalar."""
-    metrics: tuple[Program, ...]
-    """prediction and target -> the metric, a scalar; `metric_program` names each."""
+    metrics: tuple[Measure, ...]
+    """prediction and target -> a mean over samples."""
+    summaries: tuple[Made, ...]
+    """means over samples -> a metric."""
     learning_rate: Program
     """t -> the rate."""
     update: Program
@@ -73,7 +76,9 @@ class Lowered:
         stateful = (self.measure, self.standardize, self.track, self.evaluation)
         others = (program for program in stateful if program is not None)
         first = (self.learning_rate, self.forward, *others, *output, self.loss)
-        return (*first, self.update, *self.metrics)
+        measures = [each.program for each in self.metrics]
+        summaries = [each.program for each in self.summaries]
+        return (*first, self.update, *measures, *summaries)
 
 
 def lower(model: Model) -> Lowered:
@@ -91,6 +96,7 @@ def lower(model: Model) -> Lowered:
     )
     prediction = argument("prediction", last.shape)
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
+    measures, summaries = measured(model, prediction, compared, target)
     return Lowered(
         forward=verify(forward, "lower"),
         evaluation=verify(evaluation, "lower") if differs(model) else None,
@@ -102,26 +108,11 @@ def lower(model: Model) -> Lowered:
             Program(model.loss.use.entry.function, (last, target), (("loss", loss),)),
             "lower",
         ),
-        metrics=tuple(
-            verify(
-                Program(
-                    metric_program(model, metric),
-                    (prediction, target),
-                    (("metric", metric.use(compared, target)),),
-                ),
-                "lower",
-            )
-            for metric in model.metrics
-        ),
+        metrics=measures,
+        summaries=summaries,
         learning_rate=_learning_rate(model, argument("t"), _total(model)),
         update=_update(model),
     )
-
-
-def metric_program(model: Model, metric: Clause) -> str:
-    """Name the function of a metric: after it, unless the loss is called that."""
-    name = metric.use.entry.name
-    return f"{name}_metric" if name == model.loss.use.entry.name else name
 
 
 def _is_fused(model: Model) -> bool:
@@ -281,12 +272,12 @@ def _measure(model: Model) -> Program | None:
     if node is None or not isinstance(node.layer, Standardize):
         return None
     shape = rows(model.row_shape)
-    x, first = argument(model.input.name, shape), argument("first", shape[1:])
-    made = node.layer.measured(x, first)
+    x, origin = argument(model.input.name, shape), argument("origin", shape[1:])
+    made = node.layer.measured(x, origin)
     outputs = tuple(
         (identifier(f"{node.name}.{short}"), value) for short, value in made.items()
     )
-    return verify(Program("measure", (x, first), outputs), "lower")
+    return verify(Program("measure", (x, origin), outputs), "lower")
 
 
 def _origin(node: Node) -> Origin:

@@ -205,6 +205,8 @@ OPS: dict[str, Op] = {
     "less_equal": Op(shapes.truth),
     "equal": Op(shapes.truth),
     "not_equal": Op(shapes.truth),
+    "both": Op(shapes.truth),
+    "double": Op(shapes.same),
     "argmax": Op(lambda x, axis: (shapes.reduced(x, axis, keep=True)[0], "int")),
     "pick": Op(
         shapes.picked,
@@ -431,6 +433,16 @@ def equal(a: Value, b: Value | float) -> Value:
 def greater_equal(a: Value, b: Value | float) -> Value:
     """[a >= b]: 1 where it holds, else 0."""
     return apply("greater_equal", a, b)
+
+
+def both(a: Value, b: Value) -> Value:
+    """[a and b]: 1 where both hold, else 0."""
+    return apply("both", a, b)
+
+
+def double(x: Value) -> Value:
+    """x in float64, whatever the model has."""
+    return apply("double", x)
 
 
 def where(holds: Value, a: Value | float, b: Value | float) -> Value:

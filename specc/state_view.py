@@ -119,9 +119,9 @@ def _functions(
         view["measure"] = function(
             derived.measure,
             replace(target, workspace=False),
-            replace(names.places(x, "first"), kept=frozenset()),
-            {"b": "Buffers", x: array, "first": array},
-            "Set mean and std to those of x; sums are of how it differs from a first sample.",
+            replace(names.places(x, "origin"), kept=frozenset()),
+            {"b": "Buffers", x: array, "origin": array},
+            "Set mean and std to those of x; sums are of how it differs from a sample.",
             derivation_of,
         )
     if derived.track is not None:

@@ -119,6 +119,13 @@ NAMED: dict[tuple[str, str], str] = {
     ("metric", "accuracy"): "test_module.py::test_evaluate_agrees_with_predict",
     ("metric", "mae"): "test_metrics.py::test_errors_are_those_of_sklearn",
     ("metric", "mse"): "test_metrics.py::test_errors_are_those_of_sklearn",
+    ("metric", "r2"): "test_metrics.py::test_r2_is_that_of_sklearn",
+    **{
+        ("metric", word): (
+            "test_metrics.py::test_shares_of_positives_are_those_of_sklearn"
+        )
+        for word in ("precision", "recall", "f1")
+    },
     ("data", "disk"): "test_data.py::test_disk_draws_the_stream_in_order",
     ("data", "xor"): "test_synthetic.py::test_xor_is_one_coordinate_alone_above_a_half",
     ("data", "spiral"): (

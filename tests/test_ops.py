@@ -154,6 +154,8 @@ CASES: dict[str, list[Case]] = {
     "less_equal": pairs(),
     "equal": pairs(),
     "not_equal": pairs(),
+    "both": pairs(),
+    "double": single(),
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),
@@ -231,7 +233,7 @@ WITHOUT_DERIVATIVE = set(
     " not_equal addcmul addcdiv argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum mean_over"
-    " normalize_backward".split()
+    " normalize_backward both double".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
 

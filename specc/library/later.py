@@ -11,7 +11,6 @@ from specc.library.entry import VOCABULARY
 LATER: dict[str, tuple[str, ...]] = {
     "layer": ("concat",),
     "schedule": ("plateau",),
-    "metric": ("r2", "precision", "recall", "f1"),
 }
 """Words of the language that this version refuses as not available yet, by kind."""
 

@@ -258,14 +258,14 @@ class Standardize(Layer):
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         return (x - given["mean"]) / given["std"]
 
-    def measured(self, x: Value, first: Value) -> dict[str, Value]:
-        """Give the buffers for samples x; `first`, any one of them, keeps sums small."""
-        shifted = named(x - first, "shifted")
+    def measured(self, x: Value, origin: Value) -> dict[str, Value]:
+        """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
+        shifted = named(x - origin, "shifted")
         shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
         variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
         variance = named(variance, "variance")
         std = ops.where(ops.greater(variance, 0), ops.sqrt(variance), 1)
-        return {"mean": first + shift, "std": std}
+        return {"mean": origin + shift, "std": std}
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ TENSOR: dict[str, Text] = {
         op: Text(f"HOLDS({INFIX[op][0]})", ATOM, INFIX[op][2])
         for op in "greater less greater_equal less_equal equal not_equal".split()
     },
+    "both": Text("({0}) & ({1})", ATOM),
+    "double": Text("(double){0}", ATOM, (ATOM,)),
     # Of a row: one number for each sample.
     "logsumexp": Text("logsumexp({0}, {width})"),
     "argmax": Text("argmax({0}, {width})"),
@@ -73,6 +75,7 @@ SCALAR: dict[str, Text] = {
     "abs": Text("fabs({0})"),
     "sign": Text("({0} > 0) - ({0} < 0)", SUM, (SUM,)),
     "relu": Text("fmax({0}, 0)"),
+    "square": Text("pow({0}, 2)"),
     "rsqrt": Text("1 / sqrt({0})", PRODUCT),
     "sigmoid": Text("1 / (1 + exp(-{0}))", PRODUCT, (ATOM,)),
     "minimum": Text("fmin({0}, {1})"),

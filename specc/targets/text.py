@@ -51,6 +51,7 @@ INFIX = {
     "less_equal": ("{0} <= {1}", COMPARISON, (SUM, SUM)),
     "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
     "not_equal": ("{0} != {1}", COMPARISON, (SUM, SUM)),
+    "both": ("({0}) & ({1})", COMPARISON, (FREE, FREE)),
 }
 """What Python writes with a sign, of arrays and of numbers."""
 

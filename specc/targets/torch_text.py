@@ -85,8 +85,9 @@ TENSOR: dict[str, Text] = {
     ),
     **{
         op: Text(*INFIX[op])
-        for op in "greater less greater_equal less_equal equal not_equal".split()
+        for op in "greater less greater_equal less_equal equal not_equal both".split()
     },
+    "double": Text("{0}.double()", ATOM, _METHOD),
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
     "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
     "minus_one_hot": Text(
