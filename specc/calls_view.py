@@ -26,7 +26,7 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
     d_last = {view["d_last"].text: call(view["loss_gradient"])}
     modes = derived.evaluation is not None
     prefix = "evaluation_" if modes else ""
-    known["b"] = "self._b"
+    known["buffers"] = "self._b"
     alone = call(view[f"{prefix}forward"], s="Saved()")
     predicted = f"output({alone})" if view["output"] else alone
     axes = ".reshape(-1, *OUTPUT_SHAPE)" if view["output_axes"] else ""

@@ -168,7 +168,7 @@ def _forward(
     said = "logits" if derived.output else "prediction"
     array = target.words.array
     reads = any(role(value) == "buffer" for value in program.inputs)
-    buffers = {"b": "Buffers"} if reads else {}
+    buffers = {"buffers": "Buffers"} if reads else {}
     signature = {"p": "Parameters"} | buffers
     signature |= {"s": "Workspace", names.given_x: array}
     if target.workspace:
@@ -269,10 +269,10 @@ def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str
     names = [value.name for value in program.inputs]
     found = {"p": "Parameters"} if place.parameters.intersection(names) else {}
     if place.buffers.intersection(names):
-        found["b"] = "Buffers"
+        found["buffers"] = "Buffers"
     texts = [place(name) for name in names if name not in place.parameters]
     results = [place(value.slot) for value in program.values if value.slot]
     if any(text.startswith("s.") for text in [*texts, *results]):
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array
-    return found | {t: array for t in texts if not t.startswith(("s.", "b."))}
+    return found | {t: array for t in texts if not t.startswith(("s.", "buffers."))}

@@ -29,7 +29,7 @@ def infer(
 ) -> tuple[Node, ...] | None:
     """Give each layer its shapes, in order."""
     nodes: list[Node] = []
-    total = 0
+    total, begin = 0, 0
     for placed in layers:
         layer, bound = placed.element.layer, placed.element.bound
         if layer is None or bound is None or bound.use is None:
@@ -56,7 +56,9 @@ def infer(
                 what = f"`{placed.element.word}` after another layer"
                 report(not_yet(what, span, "it may come first, on the input"))
                 return None
-        misplaced = _misplaced(placed, nodes)
+        misplaced = _misplaced(placed, nodes, begin)
+        if isinstance(layer, Standardize):
+            begin = len(nodes)
         if misplaced:
             label = "it comes first, or behind `flatten` and `reshape` of the input"
             report(error("E040", misplaced, span, label))
@@ -74,20 +76,21 @@ def infer(
     return tuple(nodes)
 
 
-def _misplaced(placed: Placed, nodes: Sequence[Node]) -> str:
-    """Say why the samples could not be standardized before all else; empty where they can."""
-    chain = [
-        i
-        for i, node in enumerate(nodes)
-        if isinstance(node.layer, View) and node.inputs == (i - 1,)
-    ]
+def _misplaced(placed: Placed, nodes: Sequence[Node], begin: int) -> str:
+    """Say why the samples could not be standardized before all else; empty where they can.
+
+    `begin` is the place of the layer that does so, if there is one already.
+    """
     if isinstance(placed.element.layer, Standardize):
-        if len(chain) < len(nodes) or placed.inputs != (len(nodes) - 1,):
+        before = enumerate(nodes)
+        views = all(
+            isinstance(n.layer, View) and n.inputs == (i - 1,) for i, n in before
+        )
+        if not views or placed.inputs != (len(nodes) - 1,):
             return "`standardize` measures samples, not what other layers give"
-        return ""
-    for i, node in enumerate(nodes):
-        if isinstance(node.layer, Standardize) and min(placed.inputs) < i:
-            return f"`{placed.name}` takes the input from before `{node.name}`"
+    elif nodes and min(placed.inputs) < begin:
+        if isinstance(nodes[begin].layer, Standardize):
+            return f"`{placed.name}` takes the input from before `{nodes[begin].name}`"
     return ""
 
 

@@ -6,6 +6,7 @@ later stage can find a user's mistake.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,16 +67,22 @@ class Node:
     @property
     def kept(self) -> tuple[str, ...]:
         """What the emitted module keeps of it, beside its result and its parameters."""
-        if isinstance(self.layer, Join):
-            return ()
-        x = argument("", (BATCH, *self.input_shape[-1:]))
-        shapes = {name: p.shape for name, p in self.parameters.items()}
-        shapes |= {name: buffer.shape for name, buffer in self.buffers.items()}
-        given = {name: argument("", shape) for name, shape in shapes.items()}
-        mask = {"mask": x} if self.layer.dropped else {}
-        made = (self.layer.lower(x, given), self.layer.train(x, given | mask))
-        parts = {value.name: None for value in in_order(made) if value.name}
-        return (*parts, *self.buffers, *mask)
+        return kept_of(self.layer, self.input_shape[-1:])
+
+
+@functools.lru_cache
+def kept_of(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Name what formulas of a layer keep, beside its result and its parameters."""
+    if isinstance(layer, Join):
+        return ()
+    x = argument("", (BATCH, *shape))
+    shapes = {name: p.shape for name, p in layer.parameters(shape).items()}
+    shapes |= {name: buffer.shape for name, buffer in layer.buffers(shape).items()}
+    given = {name: argument("", shape) for name, shape in shapes.items()}
+    mask = {"mask": x} if layer.dropped else {}
+    made = (layer.lower(x, given), layer.train(x, given | mask))
+    parts = {value.name: None for value in in_order(made) if value.name}
+    return (*parts, *layer.buffers(shape), *mask)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the functions of a module find what they name: an argument, `p.`, `b.`, `s.` or a local.
+"""Where functions of a module find what they name: an argument, `p.`, `buffers.`, `s.`, a local.
 
 Takes the checked Model and its Programs. Invariant: what one function leaves to another has one
 place in both.

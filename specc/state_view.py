@@ -103,7 +103,7 @@ def _functions(
             derived.standardize,
             target,
             names.places(x),
-            {"b": "Buffers", x: array},
+            {"buffers": "Buffers", x: array},
             f"{own}: (x - mean) / std.",
             derivation_of,
         )
@@ -112,7 +112,7 @@ def _functions(
             derived.standardize_backward,
             target,
             names.places(d_x),
-            {"b": "Buffers", d_x: array},
+            {"buffers": "Buffers", d_x: array},
             sentence(derived.standardize_backward, x),
             derivation_of,
         )
@@ -120,7 +120,7 @@ def _functions(
             derived.measure,
             replace(target, workspace=False),
             replace(names.places(x, "origin"), kept=frozenset()),
-            {"b": "Buffers", x: array, "origin": array},
+            {"buffers": "Buffers", x: array, "origin": array},
             "Set mean and std to those of x; sums are of how it differs from a sample.",
             derivation_of,
         )
@@ -130,7 +130,7 @@ def _functions(
             derived.track,
             target,
             names.places(BATCH),
-            {"b": "Buffers", "s": saved, BATCH: "int"},
+            {"buffers": "Buffers", "s": saved, BATCH: "int"},
             "Move the running statistics towards those of this batch.",
             derivation_of,
         )

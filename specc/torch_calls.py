@@ -111,7 +111,7 @@ class Calls:
 
     def _forward(self, prefix: str) -> str:
         taken = names_of(self.view[f"{prefix}forward"])
-        buffers = "self._b, " if "b" in taken else ""
+        buffers = "self._b, " if "buffers" in taken else ""
         return f"{prefix}forward(self._p, {buffers}s, {self.given}, s.{self.last})"
 
     def _kept(self, prefix: str, given: str, d_last: str) -> str:

@@ -64,7 +64,7 @@ class Places:
         if name in self.parameters:
             return f"p.{name}"
         if name in self.buffers:
-            return f"b.{name}"
+            return f"buffers.{name}"
         if name.removeprefix("d_") in self.parameters:
             return f"g.{name.removeprefix('d_')}"
         if self.kept is not None and name not in self.kept:

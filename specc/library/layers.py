@@ -98,12 +98,7 @@ class Linear(Layer):
     bias: Annotated[Use, Of("initializer")] | None = use("initializer", "zeros")
 
     def output_shape(self, shape: Shape) -> Shape:
-        if not shape:
-            raise ShapeError(
-                "linear needs at least one axis, found a single number per sample",
-                "declare the input as `real[1]`",
-            )
-        return (*shape[:-1], self.units)
+        return (*_with_features(shape, "linear")[:-1], self.units)
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         fans = Fans(fan_in=shape[-1], fan_out=self.units)
@@ -119,22 +114,14 @@ class Linear(Layer):
         return ops.linear(x, given["weight"], given["bias"])
 
 
-@dataclass(frozen=True)
 class Norm(Layer):
     """What normalizing layers share: a weight and a bias for each feature, or none."""
 
-    eps: Positive = 1e-5
-    weight: Initializer | None = use("initializer", "ones")
-    bias: Initializer | None = use("initializer", "zeros")
+    weight: Use | None
+    bias: Use | None
 
     def output_shape(self, shape: Shape) -> Shape:
-        if not shape:
-            word = type(self).__name__
-            raise ShapeError(
-                f"{word} needs at least one axis, found a single number per sample",
-                "declare the input as `real[1]`",
-            )
-        return shape
+        return _with_features(shape, "a norm")
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         own = (("weight", self.weight), ("bias", self.bias))
@@ -143,6 +130,15 @@ class Norm(Layer):
             for name, initializer in own
             if initializer is not None
         }
+
+
+def _with_features(shape: Shape, what: str) -> Shape:
+    if not shape:
+        raise ShapeError(
+            f"{what} needs at least one axis, found a single number per sample",
+            "declare the input as `real[1]`",
+        )
+    return shape
 
 
 def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
@@ -160,6 +156,10 @@ class LayerNorm(Norm):
 
     The variance is the biased one. Source: Ba, Kiros and Hinton 2016, torch.nn.LayerNorm.
     """
+
+    eps: Positive = 1e-5
+    weight: Initializer | None = use("initializer", "ones")
+    bias: Initializer | None = use("initializer", "zeros")
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
@@ -180,6 +180,9 @@ class BatchNorm(Norm):
     """
 
     momentum: Fraction = 0.1
+    eps: Positive = 1e-5
+    weight: Initializer | None = use("initializer", "ones")
+    bias: Initializer | None = use("initializer", "zeros")
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) > 1:
@@ -245,12 +248,7 @@ class Standardize(Layer):
     """
 
     def output_shape(self, shape: Shape) -> Shape:
-        if not shape:
-            raise ShapeError(
-                "standardize needs at least one axis, found a single number per sample",
-                "declare the input as `real[1]`",
-            )
-        return shape
+        return _with_features(shape, "standardize")
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
         return {"mean": Buffer(shape[-1:], 0.0), "std": Buffer(shape[-1:], 1.0)}

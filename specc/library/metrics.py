@@ -1,7 +1,8 @@
 """The metrics: each word is one function of prediction and target that gives a scalar Value.
 
 A metric is a mean over samples, or a formula of several such means, so that the metric of an epoch
-is that of its samples together. Predictions are probabilities where the loss is about probabilities, else what the network gives.
+is that of its samples together. Predictions are probabilities where the loss is about
+probabilities, else what the network gives.
 """
 
 from __future__ import annotations
