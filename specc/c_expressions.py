@@ -26,6 +26,8 @@ WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
     "minus_one_hot",
     "minus_hot",
     "normalize_backward",
+    "concat",
+    "part",
 }
 OF_VECTORS = frozenset({"where", "minimum", "maximum", "pow"})
 """Functions in C that take a number as a vector of it."""

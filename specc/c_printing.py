@@ -108,6 +108,8 @@ class Printer(Products):
             return Statement([call], [value])
         if value.op == "accumulate_sum":
             return Statement(self._feature_gradient(value, made), [value])
+        if value.op in ("concat", "part"):
+            return Statement(self._copied(value, made), [value])
         if value.op == "normalize_backward":
             return Statement(self._normalize_backward(value, made), [value])
         covered = [*self._taken_in(value), value]
@@ -181,6 +183,32 @@ class Printer(Products):
         made.called |= {f"normalize_{kind}_back", "first", "total"}
         given = ", ".join(self._pointer(each) for each in (dy, y, scale, value))
         return [f"normalize_{kind}_back(n, {a.width}, {a.pitch}, {given});"]
+
+    def _copied(self, value: Value, made: Printed) -> list[str]:
+        """Copy rows to their place in longer ones, or from there."""
+        made.called.add("copy_rows")
+        to, start, lines = self._array(value), 0, []
+        if value.op == "part":
+            start = value.attribute("start")
+        for arg in value.args:
+            a = self._array(arg)
+            width = min(a.width, to.width)
+            given, out = self._pointer(arg), self._pointer(value)
+            if start:
+                place = f" + {start}"
+                given, out = (
+                    (given, out + place)
+                    if value.op == "concat"
+                    else (
+                        given + place,
+                        out,
+                    )
+                )
+            lines.append(
+                f"copy_rows(n, {width}, {given}, {a.pitch}, {out}, {to.pitch});"
+            )
+            start += width
+        return lines
 
     def _may_blow_up(self, value: Value) -> bool:
         """Tell whether padding may become infinite, which no product with 0 takes back."""

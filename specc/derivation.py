@@ -40,6 +40,7 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "spread": ("{}", ATOM, (ATOM,)),
     "minus_one_hot": ("{} - one_hot({})", SUM, (SUM, RELATION)),
     "minus_hot": ("{} - {height} one_hot({})", SUM, (SUM, RELATION)),
+    "part": ("{}[{start}:{stop}]", ATOM, (ATOM,)),
     "pick": ("{}[{}]", ATOM, (ATOM, RELATION)),
     "place": ("{} at {}", RELATION, (ATOM, ATOM)),
 }
@@ -82,6 +83,8 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         if averaged.shape[value.attribute("axis")] == BATCH:
             return f"mean over samples of {_within(averaged, POWER, names)}", PRODUCT
         return f"mean({_written(averaged, names)[0]})", ATOM
+    if value.op == "concat":
+        return f"[{', '.join(_written(arg, names)[0] for arg in value.args)}]", ATOM
     if value.op in SPELLED_OUT:
         made = OPS[value.op].expansion
         assert made is not None
@@ -106,7 +109,7 @@ def _is_share(value: Value) -> bool:
 
 def _numbers(value: Value) -> dict[str, str]:
     """Give the attributes that a pattern may name."""
-    return {n: f"{v:g}" for n, v in value.attrs if isinstance(v, float)}
+    return {n: f"{v:g}" for n, v in value.attrs if isinstance(v, int | float)}
 
 
 def _within(value: Value, needs: int, names: Mapping[Value, str]) -> str:

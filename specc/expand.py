@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from specc import syntax
 from specc.arguments import Report, match_arguments
-from specc.bind import article, bind, find, not_yet
+from specc.bind import article, bind, find
 from specc.convert import converted
 from specc.diagnostics import Invalid, did_you_mean, error, quoted
 from specc.evaluate import UNKNOWN, Value, evaluated
@@ -113,11 +113,6 @@ def _resolved(
         report(fault)
     if word in JOINS:
         return _branches(node, names, vocabulary, report)
-    if word == "concat":
-        report(not_yet(f"`{word}`", node.entry.name.span))
-        for body in node.bodies:
-            resolve(body, names, vocabulary, report)
-        return poison
     for body in node.bodies:
         brace = Span(body.span.source, body.span.start, body.span.start + 1)
         report(error("E034", f"{quoted(word)} takes no body", brace, "leave it out"))

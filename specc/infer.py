@@ -88,9 +88,11 @@ def _misplaced(placed: Placed, nodes: Sequence[Node], begin: int) -> str:
         )
         if not views or placed.inputs != (len(nodes) - 1,):
             return "`standardize` measures samples, not what other layers give"
-    elif nodes and min(placed.inputs) < begin:
-        if isinstance(nodes[begin].layer, Standardize):
-            return f"`{placed.name}` takes the input from before `{nodes[begin].name}`"
+        return ""
+    first = nodes[begin] if nodes else None
+    measured = first is not None and isinstance(first.layer, Standardize)
+    if first is not None and measured and min(placed.inputs) < begin:
+        return f"`{placed.name}` takes the input from before `{first.name}`"
     return ""
 
 

@@ -10,7 +10,7 @@ expanded after differentiation).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,16 @@ def _normalize_backward(dy: Value, y: Value, scale: Value, axis: int) -> Value:
     by_mean = dy - mean_over(dy, axis=axis, keep=axis > 0)
     by_scale = y * mean_over(dy * y, axis=axis, keep=axis > 0)
     return (by_mean - by_scale) * scale
+
+
+def _parts(dy: Value, y: Value, *args: Value, axis: int) -> tuple[Value, ...]:
+    found, start = [], 0
+    for arg in args:
+        size = arg.shape[axis]
+        assert isinstance(size, int)
+        found.append(apply("part", dy, axis=axis, start=start, stop=start + size))
+        start += size
+    return tuple(found)
 
 
 _ERF_SLOPE = 2 / math.sqrt(math.pi)
@@ -236,6 +246,8 @@ OPS: dict[str, Op] = {
         expansion=_normalize_backward,
     ),
     "spread": Op(lambda dy, x, axis, keep: (x.shape, "real")),
+    "concat": Op(shapes.joined, _parts),
+    "part": Op(shapes.part),
     "mean": Op(
         shapes.scalar,
         lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
@@ -488,6 +500,11 @@ def sum_over(x: Value, axis: int, keep: bool) -> Value:
 def mean_over(x: Value, axis: int, keep: bool) -> Value:
     """The mean along one axis, which stays with size 1 where `keep`."""
     return apply("mean_over", x, axis=axis, keep=keep)
+
+
+def concat(values: Sequence[Value], axis: int) -> Value:
+    """The values one behind the other along an axis."""
+    return apply("concat", *values, axis=axis)
 
 
 def rsqrt(x: Value) -> Value:

@@ -167,7 +167,7 @@ class _Printer:
         rule = self.target.tensor[value.op]
         out = self.place(value.slot)
         first = value.args[0]
-        words = {**self._attributes(value), "out": out}
+        words = {**self._attributes(value), "out": out, "all": self._all(value)}
         before = self.statements[-1] if self.statements else None
         over = rule.over and value.slot == (first.slot or first.name)
         free = [self.text(arg)[0] for arg in value.args]
@@ -270,7 +270,14 @@ class _Printer:
         rule = table[value.op]
         self.called.add(value.op)
         operands = self._operands(value, rule)
-        return rule.plain.format(*operands, **self._attributes(value))
+        words = {**self._attributes(value), "all": self._all(value)}
+        return rule.plain.format(*operands, **words)
+
+    def _all(self, value: Value) -> str:
+        """Give every operand of an operation that takes any number of them."""
+        if value.op != "concat":
+            return ""
+        return ", ".join(self.text(arg)[0] for arg in value.args)
 
     def _operands(self, value: Value, rule: Text) -> list[str]:
         args = value.args
@@ -296,6 +303,8 @@ class _Printer:
         words = {name: str(item) for name, item in value.attrs}
         if "keep" in words:
             words["keep"] = self.target.words.keep if value.attribute("keep") else ""
+        if "stop" in words:
+            words["size"] = str(value.attribute("stop") - value.attribute("start"))
         if "axis" in words and value.args[0].shape:
             words["width"] = str(value.args[0].shape[value.attribute("axis")])
         return words

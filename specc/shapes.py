@@ -93,6 +93,28 @@ def reduced(x: Value, axis: int, keep: bool = False) -> Type:
     return (*x.shape[:axis], *kept, *x.shape[axis + 1 :]), "real"
 
 
+def joined(*args: Value, axis: int) -> Type:
+    """The type of arrays one behind the other along an axis."""
+    first, *others = (arg.shape for arg in args)
+    size = 0
+    for shape in (first, *others):
+        if shape[:axis] != first[:axis] or shape[axis + 1 :] != first[axis + 1 :]:
+            raise TypeMismatch(f"{list(shape)} does not go on {list(first)}")
+        whole = shape[axis]
+        if not isinstance(whole, int):
+            raise TypeMismatch(f"axis {axis} of {list(shape)} is not of a fixed size")
+        size += whole
+    return (*first[:axis], size, *first[axis + 1 :]), "real"
+
+
+def part(x: Value, axis: int, start: int, stop: int) -> Type:
+    """The type of some places along an axis."""
+    size = x.shape[axis]
+    if not isinstance(size, int) or not 0 <= start < stop <= size:
+        raise TypeMismatch(f"places {start} to {stop} of {list(x.shape)}")
+    return (*x.shape[:axis], stop - start, *x.shape[axis + 1 :]), "real"
+
+
 def linear(x: Value, weight: Value, bias: Value) -> Type:
     """The type of x W^T + b."""
     shape = times(x.shape, weight.shape[::-1])

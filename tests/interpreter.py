@@ -147,6 +147,8 @@ LINES: dict[str, Callable[..., Array]] = {
     "spread": spread,
     "mean": lambda x: x.mean(),
     "norm": lambda x: np.sqrt((x * x).sum()),
+    "concat": lambda *args, axis: np.concatenate(args, axis=axis),
+    "part": lambda x, axis, start, stop: np.take(x, range(start, stop), axis=axis),
     "mean_over": lambda x, axis, keep: x.mean(axis=axis, keepdims=keep),
     "rsqrt": lambda x: x**-0.5,
     "normalize": lambda x, mean, scale, axis: x * scale - mean * scale,

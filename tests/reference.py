@@ -47,6 +47,21 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 """What torch calls each activation; it takes the arguments of the spec by name."""
 
 
+class Wave(nn.Module):
+    """What specs of the tests define as `wave`."""
+
+    def __init__(self, k: float) -> None:
+        super().__init__()
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (self.k * x).sin() ** 2
+
+
+DEFINED: dict[str, Callable[..., nn.Module]] = {"wave": Wave}
+"""The definitions of the specs that the tests differentiate."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """What a batch gives."""
@@ -178,6 +193,17 @@ class Residual(nn.Module):
         return x + body
 
 
+class Concat(nn.Module):
+    """What bodies give, along an axis of a sample."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, *bodies: Tensor) -> Tensor:
+        return torch.cat(bodies, dim=self.axis + 1 if self.axis >= 0 else self.axis)
+
+
 class View(nn.Module):
     """The numbers of each sample in another shape."""
 
@@ -199,13 +225,15 @@ def _layer(node: Node) -> nn.Module:
         return View(node.output_shape)
     if use.entry.name == "residual":
         return Residual()
+    if use.entry.name == "concat":
+        return Concat(use["axis"])
     if use.entry.name == "dropout":
         return Dropout(use["rate"])
     if use.entry.name == "standardize":
         return Standardize(node.input_shape[-1])
     if use.entry.name in ("layer_norm", "batch_norm"):
         return _norm(node)
-    return ACTIVATIONS[use.entry.name](**dict(use.arguments))
+    return (ACTIVATIONS | DEFINED)[use.entry.name](**dict(use.arguments))
 
 
 def _norm(node: Node) -> nn.Module:

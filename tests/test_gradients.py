@@ -13,7 +13,15 @@ from torch import nn
 from specc.library import VOCABULARY
 from specc.model import Model
 from tests.modules import EXAMPLES, checked, compiled, example, load, module_of_spec
-from tests.reference import ACTIVATIONS, Reference, distance, drift, parameters, samples
+from tests.reference import (
+    ACTIVATIONS,
+    DEFINED,
+    Reference,
+    distance,
+    drift,
+    parameters,
+    samples,
+)
 
 BATCHES = (1, 2, 7, 32)
 BOUND = 1e-10
@@ -249,6 +257,66 @@ SPECS = {
         shape="real[150]",
         optimizer="sgd(lr=0.001)",
     ),
+    "concat": spec("concat { linear(4) relu } { linear(2) tanh } linear(3)"),
+    "concat_skip": spec(
+        "concat { identity } { linear(5) relu } concat { identity } { linear(4) tanh }"
+        " linear(3)"
+    ),
+    "concat_last": spec("linear(5) relu concat { linear(1) } { linear(2) tanh }"),
+    "concat_of_three": spec(
+        "linear(5) concat { relu } { linear(20) tanh } { linear(1) } sigmoid linear(3)"
+    ),
+    "concat_same_twice": spec(
+        "linear(5) tanh concat { identity } { identity } linear(3)"
+    ),
+    "concat_in_residual": spec(
+        "linear(6) residual { concat { linear(2) relu } { linear(4) } tanh } linear(3)"
+    ),
+    "residual_in_concat": spec(
+        "linear(6) concat { residual { linear(6) relu } } { residual { tanh } linear(2) }"
+        " linear(3)"
+    ),
+    "concat_in_concat": spec(
+        "concat { linear(3) concat { relu } { tanh linear(2) } } { identity } linear(3)"
+    ),
+    "concat_of_blocks": spec(
+        "a = concat { b(3) } { c = b(5) } linear(3) concat { b(2) } { linear(1) }"
+    ).replace(
+        "layers", "block b(n) { linear(n) residual { linear(n) silu } }\nlayers", 1
+    ),
+    "concat_repeated": spec(
+        "linear(3) repeat(2) { grown = concat { identity } { linear(2) relu } } linear(3)"
+    ),
+    "concat_defined": spec(
+        "linear(4) concat { wave } { linear(3) wave(k=2) } linear(3)"
+    ).replace("layers", "def activation wave(x, k=1.0) = x + sin(k * x)^2\nlayers", 1),
+    "defined_in_blocks": spec(
+        "b(4) residual { b(4) concat { wave(k=0.5) } { b(2) } tanh linear(4) } c = b(3)"
+    ).replace(
+        "layers",
+        "def activation wave(x, k=1.0) = x + sin(k * x)^2\n"
+        "block b(n, k=0.3) { linear(n) wave(k) concat { identity } { wave(k=0.7) } tanh linear(n) }"
+        "\nlayers",
+        1,
+    ),
+    "concat_axes": spec(
+        "concat(axis=1) { linear(2) relu } { identity } linear(2)",
+        shape="real[4, 3]",
+        target="real[4, 2]",
+    ),
+    "concat_state": spec(
+        "standardize concat { linear(4, bias=none) batch_norm relu }"
+        " { dropout(0.2) linear(3) layer_norm } dropout(0.1) linear(3)"
+    ),
+    "concat_classes": spec(
+        "concat { linear(2) relu } { linear(3) } softmax",
+        loss="cross_entropy",
+        target="int[]",
+    ),
+    "wide_concat": spec(
+        "concat { linear(150) relu } { linear(130) tanh } linear(120)"
+        " concat { identity } { linear(40) } linear(3)"
+    ),
     "layer_norm": spec("linear(6) layer_norm relu linear(3)"),
     "layer_norm_first": spec("layer_norm linear(5) tanh linear(3) layer_norm"),
     "layer_norm_bare": spec(
@@ -478,7 +546,8 @@ def test_every_activation_and_loss_is_among_the_cases() -> None:
     models = [checked(text) for text in CASES.values()]
     words = {node.use.entry.name for model in models for node in model.nodes}
     losses = {model.loss.use.entry.name for model in models}
-    assert VOCABULARY["activation"].keys() | VOCABULARY["layer"].keys() == words
+    known = VOCABULARY["activation"].keys() | VOCABULARY["layer"].keys()
+    assert known == words - DEFINED.keys()
     assert VOCABULARY["loss"].keys() == losses
     assert VOCABULARY["activation"].keys() == ACTIVATIONS.keys()
 

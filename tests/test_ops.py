@@ -176,6 +176,8 @@ CASES: dict[str, list[Case]] = {
         case(ROWS, axis=axis, keep=keep) for axis in (0, 1) for keep in (True, False)
     ],
     "rsqrt": single(low=0.2),
+    "concat": [*along(ROWS, COLUMN), *along(ROWS, ROWS, COLUMN)],
+    "part": along(ROWS, start=1, stop=3),
     "normalize": [
         case(ROWS, COLUMN, COLUMN, axis=1, fixed=(1, 2)),
         case(ROWS, (4,), (4,), axis=0, fixed=(1, 2)),
@@ -233,7 +235,7 @@ WITHOUT_DERIVATIVE = set(
     " not_equal addcmul addcdiv argmax place spread count share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum mean_over"
-    " normalize_backward both double".split()
+    " normalize_backward both double part".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from specc.library.entry import VOCABULARY
 
 LATER: dict[str, tuple[str, ...]] = {
-    "layer": ("concat",),
     "schedule": ("plateau",),
 }
 """Words of the language that this version refuses as not available yet, by kind."""

@@ -326,8 +326,45 @@ class Residual(Join):
         return body + x
 
 
+@entry("layer")
+@dataclass(frozen=True)
+class Concat(Join):
+    """[a, b, ...]: what the bodies give of one input, joined along an axis of a sample.
+
+    Source: torch.cat.
+    """
+
+    axis: int = 0
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        first = shapes[0]
+        if not -len(first) <= self.axis < len(first):
+            raise ShapeError(
+                f"concat has no axis {self.axis} in a sample of shape {list(first)}"
+            )
+        axis = self.axis % len(first)
+        for shape in shapes[1:]:
+            rest = (*shape[:axis], *shape[axis + 1 :])
+            if len(shape) != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
+                raise ShapeError(
+                    f"concat along axis {self.axis} joins shapes {list(first)} and"
+                    f" {list(shape)}",
+                    "the bodies may differ along that axis alone",
+                )
+        if axis != len(first) - 1:
+            raise ShapeError(
+                "concat along another axis than the last is not available yet",
+                f"`axis={len(first) - 1}` joins features",
+            )
+        return (*first[:-1], sum(shape[-1] for shape in shapes))
+
+    def join(self, values: Sequence[Value]) -> Value:
+        return ops.concat(values, axis=len(values[0].shape) - 1)
+
+
 JOINS = {
     "residual": ("one body", "residual { … }"),
+    "concat": ("two bodies or more", "concat(axis=0) { … } { … }"),
 }
 """The layers that take bodies: how many, and how they are written."""
 

@@ -60,6 +60,8 @@ TENSOR: dict[str, Text] = {
     "transpose": Text("{0}"),
     "accumulate_mm": Text("gradient"),
     "accumulate_sum": Text("gradient"),
+    "concat": Text("concat"),
+    "part": Text("part"),
     "mean_over": Text("mean_over"),
     "normalize_backward": Text("normalize_backward"),
     "rsqrt": Text("1 / vsqrt({0})", PRODUCT),

@@ -45,6 +45,8 @@ ARRAY: dict[str, Text] = {
     "pick": Text("np.take_along_axis({0}, {1}, axis={axis})"),
     "minus_one_hot": Text("{0} - ({1} == np.arange({width}))", SUM, (SUM, SUM)),
     "minus_hot": Text("{0} - {height} * ({1} == np.arange({width}))", SUM, (SUM, SUM)),
+    "concat": Text("np.concatenate([{all}], axis={axis})"),
+    "part": Text("{0}[:, {start}:{stop}]", ATOM, _METHOD),
     "sum": Text("{0}.sum(axis={axis}{keep})", ATOM, _METHOD),
     "mean_over": Text("{0}.mean(axis={axis}{keep})", ATOM, _METHOD),
     "rsqrt": Text("1 / np.sqrt({0})", PRODUCT),

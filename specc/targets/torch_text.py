@@ -102,6 +102,11 @@ TENSOR: dict[str, Text] = {
         _METHOD,
         over='.scatter_({axis}, {1}, -{height}, reduce="add")',
     ),
+    "concat": Text(
+        "torch.cat([{all}], dim={axis})",
+        into="torch.cat([{all}], dim={axis}, out={out})",
+    ),
+    "part": Text("{0}.narrow({axis}, {start}, {size})", ATOM, _METHOD),
     "sum": _along("sum"),
     "mean_over": _along("mean"),
     "norm": Text("{0}.norm().item()", ATOM, _METHOD),
