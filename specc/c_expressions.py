@@ -239,11 +239,15 @@ class Expressions:
         return self._scalar_text(value, sums)[0]
 
     def _scalar_text(self, value: Value, sums: Mapping[Value, str]) -> tuple[str, int]:
+        if value in sums and value.op == "total":
+            return sums[value], ATOM
         if value in sums:
             return f"{sums[value]} / {_parts(value.args[0], 'n')}", PRODUCT
         if value.op == "const":
             number = value.attribute("value")
             return repr(number), ATOM if number >= 0 else NEGATION
+        if value.op == "count":
+            return _parts(value.args[0], "n"), ATOM
         rule = C.scalar[value.op]
         return spelled(rule, (self._scalar_text(arg, sums) for arg in value.args))
 

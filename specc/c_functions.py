@@ -16,6 +16,7 @@ from specc.derivation import mathematics
 from specc.functions_view import BASIC
 from specc.ir import Program, Value, nameless
 from specc.passes.expand import expand
+from specc.passes.simplify import simplify
 from specc.printing import is_named_number
 from specc.targets.c_text import SCALAR, TENSOR
 from specc.targets.text import spelled
@@ -158,7 +159,8 @@ def nothing(statement: Statement) -> str:
 
 def formula(program: Program) -> str:
     """Write a loss as a line of mathematics."""
-    return mathematics(nameless(expand(program, BASIC)).outputs[0][1])
+    expanded = simplify(nameless(expand(program, BASIC)))
+    return mathematics(expanded.outputs[0][1])
 
 
 def rate(program: Program) -> str:

@@ -13,7 +13,7 @@ from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
 from specc.ir import BATCH, Program, Value, rewrite
-from specc.ops import apply, mean
+from specc.ops import apply
 
 
 class Printer(Products):
@@ -40,7 +40,7 @@ class Printer(Products):
         ((_, result),) = program.outputs
         sums: dict[Value, str] = {}
         for value in program.values:
-            if value.op in ("mean", "share"):
+            if value.op in ("mean", "share", "total"):
                 sums[value] = "sum" if not sums else f"sum{len(sums) + 1}"
                 made.statements.append(self._sum(value, sums[value], made))
         texts = {
@@ -249,8 +249,11 @@ class Printer(Products):
 
 def _split(value: Value) -> Value:
     """Take the mean of log_softmax apart: what keeps no array has none to write it to."""
-    if value.op == "mean" and value.args[0].op == "log_softmax":
+    if value.op in ("mean", "total") and value.args[0].op == "log_softmax":
         (z,) = value.args[0].args
         axis = value.args[0].attribute("axis")
-        return mean(z) - mean(apply("logsumexp", z, axis=axis, keep=True))
+        sums = apply("logsumexp", z, axis=axis, keep=True)
+        width = z.shape[axis] if value.op == "total" else 1
+        assert isinstance(width, int)
+        return apply(value.op, z) - apply(value.op, sums) * width
     return value

@@ -242,7 +242,9 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "loss": reduction(loss),
         "loss_gradient_name": Code(derived.loss_gradient.name),
         "loss_gradient_doc": Code(
-            f"Write dL/d{last} to d_{last}, for a mean over `total` samples."
+            f"Write dL/d{last} to d_{last}."
+            if derived.sums
+            else f"Write dL/d{last} to d_{last}, for a mean over `total` samples."
         ),
         "loss_gradient": scalars(gradient) + body(gradient, derivation_of),
         "step_loss": reduction(step_loss) if step_loss is not None else [],
@@ -321,7 +323,7 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     last, positions = derived.loss.inputs[0].name, kept.positions
     samples = kept.arrays.samples
     figures = figures_of(model, derived)
-    means = ["loss", *(each.figure for each in derived.metrics)]
+    means = ["loss"] * (not derived.sums) + [m.figure for m in derived.metrics]
 
     def rows(n: str) -> Code:
         return Code(n if positions == 1 else f"{n} * {positions}")
@@ -334,6 +336,11 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     return {
         "figure_members": [Code(f"double {name};") for name in figures],
         "figures": [Code(name) for name in means],
+        "times_n": Code("" if derived.sums else " * n"),
+        "times_part": Code("" if derived.sums else " * part"),
+        "over_n": Code("" if derived.sums else " / (double)n"),
+        "kind_of_loss": Code("loss" if derived.sums else "mean loss"),
+        "total_loss": derived.sums,
         "summarized": bool(derived.summaries),
         "summary_lines": [
             Code(f"means->{each.figure} = {_of_means(each.program)};")

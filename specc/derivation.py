@@ -78,6 +78,8 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         if summed.shape[value.attribute("axis")] == BATCH:
             return f"sum over samples of {_within(summed, POWER, names)}", PRODUCT
         return f"sum({_written(summed, names)[0]})", ATOM
+    if value.op == "total":
+        return f"sum({_written(value.args[0], names)[0]})", ATOM
     if value.op == "mean_over":
         averaged = value.args[0]
         if averaged.shape[value.attribute("axis")] == BATCH:

@@ -21,6 +21,7 @@ from specc.passes.buffers import OVERWRITING
 from specc.passes.descend import descend, is_descent
 from specc.passes.expand import expand
 from specc.passes.layout import layout
+from specc.passes.simplify import simplify
 from specc.targets.text import Target
 
 WIDE = 16_384
@@ -64,6 +65,7 @@ class Derived:
     track: Program | None
     output: Program | None
     loss: Program
+    sums: bool
     metrics: tuple[Measure, ...]
     summaries: tuple[Made, ...]
     loss_gradient: Program
@@ -202,6 +204,8 @@ def derive(lowered: Lowered, target: Target) -> Derived:
     loss_gradient = differentiate(
         loss, (last,), f"{loss.name}_gradient", seed=constant(1)
     )
+    if lowered.sums:
+        loss_gradient = _without_counts(loss_gradient)
     step_loss = _step_loss(loss, loss_gradient) if target.workspace else None
     if step_loss is not None:
         loss_gradient = saved(loss_gradient, step_loss)
@@ -225,6 +229,7 @@ def derive(lowered: Lowered, target: Target) -> Derived:
         track=lowered.track,
         output=_expression(lowered.output),
         loss=lowered.loss,
+        sums=lowered.sums,
         metrics=lowered.metrics,
         summaries=lowered.summaries,
         loss_gradient=loss_gradient,
@@ -323,6 +328,14 @@ def _read_later(backward: Program, whole: Program) -> list[tuple[str, Value]]:
         if value.args and value.op in OVERWRITING
     }
     return [(v.name, v) for v in backward.values if v in over and v.name in names]
+
+
+def _without_counts(gradient: Program) -> Program:
+    """Derive anew what a sum is a mean of, times as many."""
+    ((name, value),) = simplify(gradient).outputs
+    line = f"dL/d{name[2:]} = {mathematics(replace(value, name=''))}"
+    made = replace(value, derivation=line)
+    return _arguments(replace(gradient, outputs=((name, made),)))
 
 
 def _step_loss(loss: Program, gradient: Program) -> Program | None:

@@ -15,6 +15,7 @@ from specc.ir import Program, nameless, role
 from specc.model import Model
 from specc.ops import OPS
 from specc.passes.expand import expand
+from specc.passes.simplify import simplify
 from specc.placing import Names, names_of_module, sentence
 from specc.schedule_view import schedule_view
 from specc.state_view import state_view
@@ -39,7 +40,8 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     }
     view |= _passes(model, derived, target, names)
     view |= state_view(model, derived, target, names)
-    formula = mathematics(_result(nameless(expand(derived.loss, BASIC))))
+    expanded = simplify(nameless(expand(derived.loss, BASIC)))
+    formula = mathematics(_result(expanded))
     says = f"L = {formula}{_rows(derived, derived.loss)}."
     view["loss"] = whole(derived.loss, target, says)
     view["output"] = None
@@ -70,6 +72,9 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
         Code(f'"{name}": {call}') for name, call in zip(shown, made, strict=True)
     ]
     view["figure_names"] = Code(", ".join(f'"{name}"' for name in shown))
+    means = shown[1:] if derived.sums else shown
+    view["mean_names"] = Code(", ".join(f'"{name}"' for name in means))
+    view["total_loss"] = derived.sums
     view |= schedule_view(model, derived, target)
     view |= update_view(model, derived, target)
     if derived.descends:
@@ -200,7 +205,7 @@ def _loss_gradient(
         target,
         names.places(names.last, names.label),
         signature,
-        f"{says}; n is the number of {counted}.",
+        f"{says}." if derived.sums else f"{says}; n is the number of {counted}.",
         derivation_of,
     )
 

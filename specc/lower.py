@@ -59,6 +59,8 @@ class Lowered:
     """logits -> prediction; None where the last layer's value is the prediction."""
     loss: Program
     """the last layer's value and the target -> the loss, a scalar."""
+    sums: bool
+    """Whether the loss is a sum over the batch, else it is a mean."""
     metrics: tuple[Measure, ...]
     """prediction and target -> a mean over samples."""
     summaries: tuple[Made, ...]
@@ -93,6 +95,7 @@ def lower(model: Model) -> Lowered:
         model.loss.use(last, target),
         model.loss.use["reduction"],
         math.prod(model.target.shape),
+        target if target.dtype == "int" else last,
     )
     prediction = argument("prediction", last.shape)
     compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
@@ -108,11 +111,17 @@ def lower(model: Model) -> Lowered:
             Program(model.loss.use.entry.function, (last, target), (("loss", loss),)),
             "lower",
         ),
+        sums=sums(model),
         metrics=measures,
         summaries=summaries,
         learning_rate=_learning_rate(model, argument("t"), _total(model)),
         update=_update(model),
     )
+
+
+def sums(model: Model) -> bool:
+    """Tell whether the loss is a sum over the batch, else it is a mean."""
+    return bool(model.loss.use["reduction"] == "sum")
 
 
 def _is_fused(model: Model) -> bool:

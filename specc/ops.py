@@ -252,8 +252,12 @@ OPS: dict[str, Op] = {
         shapes.scalar,
         lambda dy, y, x: (apply("spread", dy / count(x), x, axis=None, keep=False),),
     ),
+    "total": Op(
+        shapes.scalar,
+        lambda dy, y, x: (apply("spread", dy, x, axis=None, keep=False),),
+    ),
     "norm": Op(shapes.scalar, lambda dy, y, x: (x * (dy / y),)),
-    "count": Op(shapes.scalar),
+    "count": Op(shapes.scalar, lambda dy, y, x: (None,)),
     "share": Op(shapes.scalar),
     # Products. `with_ones` is [x; 1], `body` drops a last row, `weight_of` a last column.
     "mm": Op(

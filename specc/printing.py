@@ -249,6 +249,8 @@ class _Printer:
             text = "math.pi" if number == math.pi else repr(number)
             return text, ATOM if number >= 0 else NEGATION
         if value.op == "count":
+            if self.target.workspace:  # a kept number has it ahead, see `_share`
+                return f"{self.text(value.args[0])[0]}.numel()", ATOM
             return self._count(value.args[0])
         shared = self.target.workspace and value.op == "div"
         if shared and value.args[1].op == "count":

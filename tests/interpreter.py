@@ -145,6 +145,7 @@ LINES: dict[str, Callable[..., Array]] = {
     "minus_hot": lambda x, i, axis, height: x - height * one_hot(x, i, axis),
     "sum": lambda x, axis, keep: x.sum(axis=axis, keepdims=keep),
     "spread": spread,
+    "total": lambda x: x.sum(),
     "mean": lambda x: x.mean(),
     "norm": lambda x: np.sqrt((x * x).sum()),
     "concat": lambda *args, axis: np.concatenate(args, axis=axis),

@@ -171,6 +171,7 @@ CASES: dict[str, list[Case]] = {
         case(COLUMN, ROWS, axis=1, keep=True),
     ],
     "mean": [case(ROWS), case(COLUMNS), case((4,))],
+    "total": [case(ROWS), case(COLUMNS), case((4,))],
     "norm": [case(ROWS), case((4,))],
     "mean_over": [
         case(ROWS, axis=axis, keep=keep) for axis in (0, 1) for keep in (True, False)
@@ -186,7 +187,7 @@ CASES: dict[str, list[Case]] = {
         case(ROWS, ROWS, COLUMN, axis=1),
         case(ROWS, ROWS, (4,), axis=0),
     ],
-    "count": [case(ROWS), case((4,))],
+    "count": [case(ROWS, fixed=(0,)), case((4,), fixed=(0,))],
     "share": [case(ROWS)],
     "mm": [case((BATCH, 2), (2, 4)), case(SQUARE, SQUARE), case((4, 2), (2, BATCH))],
     "transpose": [case(ROWS), case(SQUARE)],
@@ -232,7 +233,7 @@ CASES: dict[str, list[Case]] = {
 
 WITHOUT_DERIVATIVE = set(
     "sign floor where greater less greater_equal less_equal equal"
-    " not_equal addcmul addcdiv argmax place spread count share body weight_of"
+    " not_equal addcmul addcdiv argmax place spread share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum mean_over"
     " normalize_backward both double part".split()

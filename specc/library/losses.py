@@ -15,7 +15,7 @@ from specc.ir import Value
 from specc.library.entry import Fraction, Positive, ShapeError, entry
 from specc.slope import pointwise
 
-Reduction = Literal["mean", "batch_mean"]
+Reduction = Literal["mean", "sum", "batch_mean"]
 """`mean` is over all elements; `batch_mean` sums those of a sample, and is a mean over samples.
 
 Every loss takes it and gives a mean over all elements; `reduced` makes the other of it.
@@ -116,8 +116,13 @@ def cross_entropy(
     return ops.cross_entropy(prediction, target)
 
 
-def reduced(loss: Value, reduction: Reduction, elements: int) -> Value:
-    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean."""
+def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -> Value:
+    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean.
+
+    `compared` has an element for each of those of the batch.
+    """
+    if reduction == "sum":
+        return loss * ops.count(compared)
     return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 

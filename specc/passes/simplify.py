@@ -61,6 +61,10 @@ def _simpler(value: Value) -> Value:
     args = value.args
     if value.op in FOLDED and all(is_constant(arg) for arg in args):
         return _folded(value)
+    if value.op in ("mul", "div") and (reduced := _cancelled(value)) is not None:
+        return reduced
+    if value.op == "mul" and args[1].op == "count":
+        return _totalled(args[0], args[1]) or value
     match value.op:
         case "where" if is_constant(args[0]):
             taken = args[1] if args[0].attribute("value") else args[2]
@@ -101,9 +105,83 @@ def _simpler(value: Value) -> Value:
     return value
 
 
+def _cancelled(value: Value) -> Value | None:
+    """Cancel counts of the same elements in a product of numbers; None where there are none."""
+    if value.op == "mul" and value.args[0].op == "mul":
+        inner, outer = value.args[0], value.args[1]
+        made = _cancelled(inner.args[1] * outer) if _is_scalar(inner, outer) else None
+        if made is not None:
+            return _simpler(inner.args[0] * made)
+    if value.shape:
+        return None
+    factored = _factored(value)
+    if factored is None:
+        return None
+    factor, above, below = factored
+    common = [x for x in above if x in below]
+    if not common:
+        return None
+    for x in common:
+        above.remove(x)
+        below.remove(x)
+    result = constant(factor)
+    for x in above:
+        result = _simpler(result * apply("count", x))
+    for x in below:
+        result = _simpler(result / apply("count", x))
+    return result
+
+
+def _totalled(value: Value, count: Value) -> Value | None:
+    """A mean times how many it is of is a sum; None where `value` is no mean."""
+    match value:
+        case Value(op="mean", args=(x,)):
+            same = _counted(x) is _counted(count.args[0])
+            return apply("total", x) if same else None
+        case Value(op="neg", args=(x,)):
+            made = _totalled(x, count)
+            return None if made is None else -made
+        case Value(op="mul", args=(a, b)):
+            first, second = _totalled(a, count), _totalled(b, count)
+            if first is not None:
+                return first * b
+            return None if second is None else a * second
+        case Value(op="add", args=(a, b)):
+            parts = (_totalled(a, count), _totalled(b, count))
+            if parts == (None, None):
+                return None
+            return (parts[0] or a * count) + (parts[1] or b * count)
+    return None
+
+
+def _is_scalar(inner: Value, outer: Value) -> bool:
+    """Tell whether what an array, or a mean, is multiplied by are two numbers."""
+    return not inner.args[1].shape and not outer.shape
+
+
+def _factored(value: Value) -> tuple[float, list[Value], list[Value]] | None:
+    """Take a product of numbers and counts apart: a factor, what is counted above and below."""
+    if value.op == "const":
+        return float(value.attribute("value")), [], []
+    if value.op == "count":
+        return 1.0, [_counted(value.args[0])], []
+    if value.op not in ("mul", "div"):
+        return None
+    first, second = (_factored(arg) for arg in value.args)
+    if first is None or second is None:
+        return None
+    (a, above, below), (b, over, under) = first, second
+    if value.op == "mul":
+        return a * b, above + over, below + under
+    return (a / b, above + under, below + over) if b else None
+
+
 def _counted(x: Value) -> Value:
     """Find what an elementwise expression is made of, which has as many elements."""
-    while x.op in ELEMENTWISE and not x.name:
+    while (x.op in ELEMENTWISE and not x.name) or x.op == "pick":
+        if x.op == "pick":
+            x = x.args[1]
+            continue
         same = [arg for arg in x.args if arg.shape == x.shape]
         if not same:
             break

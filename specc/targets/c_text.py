@@ -66,6 +66,7 @@ TENSOR: dict[str, Text] = {
     "normalize_backward": Text("normalize_backward"),
     "rsqrt": Text("1 / vsqrt({0})", PRODUCT),
     "mean": Text("mean"),
+    "total": Text("total"),
     "share": Text("share"),
     "sum": Text("sum"),
 }

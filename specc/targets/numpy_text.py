@@ -51,6 +51,7 @@ ARRAY: dict[str, Text] = {
     "mean_over": Text("{0}.mean(axis={axis}{keep})", ATOM, _METHOD),
     "rsqrt": Text("1 / np.sqrt({0})", PRODUCT),
     "mean": Text("np.mean({0})"),
+    "total": Text("np.sum({0})"),
     "share": Text("np.mean({0})"),
     "count": Text("{0}.size", ATOM, _METHOD),
     "mm": Text("{0} @ {1}", PRODUCT, (PRODUCT, POWER)),

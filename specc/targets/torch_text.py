@@ -111,6 +111,7 @@ TENSOR: dict[str, Text] = {
     "mean_over": _along("mean"),
     "norm": Text("{0}.norm().item()", ATOM, _METHOD),
     "mean": Text("{0}.mean()", ATOM, _METHOD),
+    "total": Text("{0}.sum()", ATOM, _METHOD),
     "share": Text("{0}.double().mean()", ATOM, _METHOD),
     "mm": _call("torch.mm", "{0}, {1}", "out"),
     "transpose": Text("{0}.t()", ATOM, _METHOD),
