@@ -155,7 +155,7 @@ def _as_word(entry: Entry, argument: Argument, word: syntax.Word) -> str | None:
     """Take a bare name for itself where the argument is one of several words, or a name."""
     if word.name in choices(argument):
         return word.name
-    is_name = entry.kind == "setting" and argument.type is str
+    is_name = entry.kind in ("setting", "schedule") and argument.type is str
     return word.name if is_name and word.name not in CONSTANTS else None
 
 

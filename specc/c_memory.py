@@ -63,6 +63,8 @@ class Memory:
     watches: bool
     """Whether there is early stopping."""
     restores: bool
+    reduces: bool
+    """Whether the rate waits for a gain."""
     output: Program | None
     by_input: Program
     evaluation_by_input: Program | None
@@ -91,7 +93,7 @@ class Memory:
     def run_bytes(self, real: int) -> int:
         """Give the size of what a fit keeps beside the model."""
         vectors = 2 * (1 + len(self.state)) + self.restores
-        numbers = 16 * (self.watches + self.counts_updates) + 24
+        numbers = 16 * (self.watches + self.counts_updates) + 24 * (1 + self.reduces)
         buffers = (2 + self.restores) * self.buffered
         return real * (vectors * self.arrays.size + buffers) + numbers
 
@@ -145,6 +147,7 @@ def memory(model: Model, derived: Derived) -> Memory:
         basis=max(orthogonal, default=0),
         watches=stopping is not None,
         restores=stopping is not None and stopping.restore_best,
+        reduces=model.schedule.use.entry.name == "plateau",
         output=output,
         by_input=by_input,
         evaluation_by_input=evaluation_by_input,
@@ -211,6 +214,12 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         lines.append(("int64_t before_updates[2];", ""))
     if kept.watches:
         lines.append(("double best_value, reference;", "what early stopping compares"))
+    if kept.reduces:
+        lines.append(("double level;", "what a plateau is measured from"))
+        lines.append(("int32_t stalled;", "epochs without a gain since then"))
+        lines.append(("int32_t reductions;", "of the rate"))
+        lines.append(("int32_t reductions_before;", "in the epoch before"))
+        lines.append(("int32_t plateau_unused;", "padding"))
     lines += [
         ("int32_t epochs;", "finished"),
         ("int32_t best_epoch;", "-1 before the first"),

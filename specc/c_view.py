@@ -44,9 +44,10 @@ from specc.derive import Derived
 from specc.functions_view import summaries_view
 from specc.headings import backward_heading, forward_heading, metric_says, said
 from specc.ir import Program, Value
+from specc.library.schedules import REDUCTIONS
 from specc.lower import per_step
 from specc.model import Model
-from specc.schedule_view import counted, schedule_view
+from specc.schedule_view import counted, plateau_view, schedule_view
 from specc.targets.numpy_text import NUMPY
 from specc.view import Code, derivation_of
 
@@ -157,6 +158,9 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
     if model.early_stopping is not None:
         patience = model.early_stopping.patience
         constants.append(("PATIENCE", patience, "epochs without a gain"))
+    if kept.reduces:
+        patience = model.schedule.use["patience"]
+        constants.append(("PLATEAU", patience, "likewise, to reduce the rate"))
     lines = [f"{upper}_{name} = {value}," for name, value, _ in constants]
     lines[-1] = lines[-1].removesuffix(",")
     vectors = [*kept.state, *(["gradient"] if kept.keeps_gradient else [])]
@@ -218,6 +222,7 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         **kernels_view(printer, called),
         "c_learning_rate": Code(rate(derived.learning_rate)),
         "constant_rate": all(v.name != "t" for v in derived.learning_rate.values),
+        **_plateau(model),
         **_rate_calls(model, derived),
         "forward_doc": Code(
             f"Write the {said_last} of the samples in the workspace to {last}, and what"
@@ -278,6 +283,18 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     }
 
 
+def _plateau(model: Model) -> dict[str, Any]:
+    view = plateau_view(model)
+    if view["reduces"]:
+        view["c_plateau_worst"] = Code(
+            view["plateau_worst"].text.replace("math.inf", "INFINITY")
+        )
+        condition = "if (x_val) " if view["reduces_by_validation"] else ""
+        figure = _monitored(view["plateau_monitor"].text)
+        view["reduce_call"] = Code(f"{condition}reduce(run, now.{figure});")
+    return view
+
+
 def _printed(printer: Printer, program: Program | None) -> Printed | None:
     return None if program is None else printer.printed(program)
 
@@ -285,17 +302,22 @@ def _printed(printer: Printer, program: Program | None) -> Printed | None:
 def _rate_calls(model: Model, derived: Derived) -> dict[str, Any]:
     """Give the calls of the schedule, which counts epochs or updates."""
     read = {value.name for value in derived.learning_rate.inputs}
-    takes_total = "total" in read
+    takes_total, reduces = "total" in read, REDUCTIONS in read
+    now = ", run->reductions" * reduces
     total = f", (double){model.name.upper()}_EPOCHS * (double)updates"
     function, given = f"{model.name}_learning_rate", total if takes_total else ""
     steps = per_step(model)
     first = "(double)epoch * (double)updates + (double)update"
     last = "(double)(epoch + 1) * (double)updates - 1"
     return {
-        "c_rate_arguments": Code("double t" + ", double total" * takes_total),
+        "c_rate_arguments": Code(
+            "double t"
+            + ", double total" * takes_total
+            + ", double reductions" * reduces
+        ),
         "rate_of_update": Code(f"{function}({first}{given})" if steps else "lr"),
         "rate_of_epoch_in_c": Code(
-            f"{function}({last}{given})" if steps else f"{function}(epoch)"
+            f"{function}({last}{given})" if steps else f"{function}(epoch{now})"
         ),
     }
 

@@ -206,26 +206,31 @@ def _data(
 
 
 def _monitor(parts: Parts, data: Any) -> None:
-    """Check that what early stopping monitors is measured."""
-    clause = parts.clauses.get("early_stopping")
-    if clause is None or clause.bound.use is None or not parts.metrics_known:
+    """Check that what early stopping and a schedule monitor is measured."""
+    if not parts.metrics_known or any(m.bound.use is None for m in parts.metrics):
         return
-    if any(metric.bound.use is None for metric in parts.metrics):
-        return
-    monitor = clause.bound.use["monitor"]
     measured = ["loss"]
     measured += [m.bound.use.entry.name for m in parts.metrics if m.bound.use]
     known = [f"{part}_{name}" for name in measured for part in ("val", "train")]
-    span = clause.bound.spans.get("monitor", clause.span)
-    if monitor not in known:
-        message = f"nothing is measured as {quoted(monitor)}"
-        label = did_you_mean(monitor, known)
-        note = f"measured: {', '.join(known)}"
-        parts.report(error("E036", message, span, label, note))
-    elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
-        message = f"`{monitor}` is monitored, and the data have no validation samples"
-        label = "monitor `train_loss`, or give `data` a `validation` share"
-        parts.report(error("E036", message, span, label))
+    for word in ("early_stopping", "schedule"):
+        clause = parts.clauses.get(word)
+        if clause is None or clause.bound.use is None:
+            continue
+        monitor = dict(clause.bound.use.arguments).get("monitor")
+        span = clause.bound.spans.get("monitor", clause.span)
+        if monitor is None:
+            continue
+        if monitor not in known:
+            message = f"nothing is measured as {quoted(monitor)}"
+            label = did_you_mean(monitor, known)
+            note = f"measured: {', '.join(known)}"
+            parts.report(error("E036", message, span, label, note))
+        elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
+            message = (
+                f"`{monitor}` is monitored, and the data have no validation samples"
+            )
+            label = "monitor `train_loss`, or give `data` a `validation` share"
+            parts.report(error("E036", message, span, label))
 
 
 def _model(

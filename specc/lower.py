@@ -30,6 +30,7 @@ from specc.ir import (
 from specc.library.entry import Use
 from specc.library.layers import Join, Layer, Standardize, View
 from specc.library.losses import FUSED, reduced
+from specc.library.schedules import REDUCTIONS
 from specc.library.settings import Train
 from specc.measures import Made, Measure, measured
 from specc.model import Model, Node
@@ -315,7 +316,8 @@ def _learning_rate(model: Model, t: Value, total: Value) -> Program:
     program = Program("learning_rate", (), (("rate", rate),))
     read = tuple(v for v in (t, total) if v.op == "input" and v in program.values)
     first = () if t.op != "input" or t in read else (t,)
-    return verify(replace(program, inputs=(*first, *read)), "lower")
+    reductions = tuple(v for v in program.values if v.name == REDUCTIONS)
+    return verify(replace(program, inputs=(*first, *read, *reductions)), "lower")
 
 
 def per_step(model: Model) -> bool:
@@ -331,9 +333,11 @@ def _total(model: Model) -> Value:
 def rate_after(model: Model, epochs: int) -> float:
     """Give the learning rate after so many epochs; OverflowError where it is no number.
 
-    A schedule that counts updates is asked as if an epoch had one.
+    A schedule that counts updates is asked as if an epoch had one, one that reduces the rate as
+    if it never had.
     """
     program = _learning_rate(model, constant(epochs), constant(model.train.epochs))
+    program = rewrite(program, lambda v: constant(0) if v.name == REDUCTIONS else v)
     result = simplify(program).output("rate")
     if result.op != "const":
         raise OverflowError

@@ -50,6 +50,8 @@ def workspace_view(
     flat = f"update(self.flat_parameters, self.flat_gradients, lr{count}{state})"
     batch_update = [f"backward(p, g, {batch_kept})", flat]
     trained = {"p": "self._p", "g": "self._g", "lr": "learning_rate(epoch)"}
+    if view["reduces"]:
+        trained["lr"] = "learning_rate(epoch, self._reductions)"
     if derived.descends:
         batch_update = [f"update(p, {batch_kept}, lr)"]
         del trained["g"]

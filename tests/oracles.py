@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from tests.modules import checked
-from tests.reference import ACTIVATIONS
+from tests.reference import ACTIVATIONS, DEFINED
 from tests.test_gradients import CASES
 from tests.test_optimizers import OPTIMIZERS
 from tests.test_schedules import SCHEDULES
@@ -95,7 +95,7 @@ _GRADIENTS = "test_gradients.py::test_values_and_gradients_are_those_of_autograd
 
 TABLES: tuple[tuple[str, str, set[str]], ...] = (
     ("activation", _GRADIENTS, set(ACTIVATIONS)),
-    ("layer", _GRADIENTS, _LAYERS - ACTIVATIONS.keys()),
+    ("layer", _GRADIENTS, _LAYERS - ACTIVATIONS.keys() - DEFINED.keys()),
     ("loss", _GRADIENTS, _LOSSES),
     (
         "schedule",
@@ -116,6 +116,9 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
 """(kind, test, words of the table that the test goes through)."""
 
 NAMED: dict[tuple[str, str], str] = {
+    ("schedule", "plateau"): (
+        "test_schedules.py::test_a_plateau_reduces_the_rate_as_torch_does"
+    ),
     ("metric", "accuracy"): "test_module.py::test_evaluate_agrees_with_predict",
     ("metric", "mae"): "test_metrics.py::test_errors_are_those_of_sklearn",
     ("metric", "mse"): "test_metrics.py::test_errors_are_those_of_sklearn",

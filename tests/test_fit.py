@@ -762,6 +762,14 @@ RESUMED = {
         more="schedule time_decay(0.1)",
     ),
     "adam": MOMENTUM.replace("sgd(lr=0.3, momentum=0.9)", "adam(lr=0.1)"),
+    "plateau": spec(
+        sgd="lr=1.2, momentum=0.5",
+        epochs=14,
+        batch_size=3,
+        more="schedule plateau(factor=0.6, patience=2, monitor=train_loss)",
+    ),
+    "plateau, exploding": GROWING.format(sgd="lr=0.9, momentum=0.5", batch=5)
+    + "schedule plateau(factor=0.9, patience=1, monitor=train_loss)",
     "state of layers": WITH_STATE.format(
         rate="0.1", early="early_stopping(patience=5)"
     ),

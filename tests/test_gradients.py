@@ -776,9 +776,11 @@ def test_rates_are_the_documented_values(
 def test_every_schedule_and_optimizer_is_among_the_cases() -> None:
     """A new word of the language fails here until it has a case, here or beside."""
     from tests.test_optimizers import OPTIMIZERS
+    from tests.test_schedules import PLATEAUS
     from tests.test_schedules import SCHEDULES as MORE
 
-    schedules = {name.partition("(")[0] for name in [*SCHEDULES, *MORE]}
+    named = [*SCHEDULES, *MORE, *PLATEAUS]
+    schedules = {name.partition("(")[0] for name in named}
     assert schedules == VOCABULARY["schedule"].keys()
     optimizers = {"sgd", *(word for word, _, _ in OPTIMIZERS.values())}
     assert VOCABULARY["optimizer"].keys() == optimizers

@@ -176,3 +176,74 @@ def test_fit_goes_on_where_it_was(schedule: str, target: str, tmp_path: Path) ->
 @pytest.mark.parametrize("milestones", ["[]", "[4, 2]", "[2, 2]", "[-1]"])
 def test_milestones_rise(milestones: str) -> None:
     assert codes(statements(schedule=f"schedule multi_step({milestones}, 0.5)")) != []
+
+
+PLATEAUS = {
+    "plateau(factor=0.5, patience=2)": {"factor": 0.5, "patience": 1},
+    "plateau(factor=0.7, patience=1, min_delta=0.01)": {
+        "factor": 0.7,
+        "patience": 0,
+        "threshold": 0.01,
+    },
+    "plateau(patience=3, monitor=train_loss)": {"factor": 0.1, "patience": 2},
+    "plateau(factor=0.5, patience=2, monitor=val_accuracy)": {
+        "factor": 0.5,
+        "patience": 1,
+        "mode": "max",
+    },
+    "plateau(factor=0.5, patience=2, monitor=val_loss, mode=max)": {
+        "factor": 0.5,
+        "patience": 1,
+        "mode": "max",
+    },
+}
+"""A schedule -> the arguments of torch's, whose patience is one less."""
+PLATEAU = """model net
+input x: real[2]
+target y: real[1]
+layers {{ linear(8) relu linear(1) }}
+loss binary_cross_entropy
+optimizer sgd(lr=2)
+schedule {schedule}
+metric accuracy
+train(epochs=40, batch_size=8)
+"""
+
+
+@pytest.mark.parametrize("schedule", PLATEAUS)
+def test_a_plateau_reduces_the_rate_as_torch_does(schedule: str, target: str) -> None:
+    """Forty epochs of a rate that is too high: every rate is that of ReduceLROnPlateau."""
+    module = module_of_spec(PLATEAU.format(schedule=schedule), target=target)
+    model = module.Model(dtype=torch.float64)
+    draw = torch.Generator().manual_seed(1)
+    x = torch.rand(60, 2, dtype=torch.float64, generator=draw)
+    y = (x.sum(dim=1, keepdim=True) > 1).double()
+    for _ in range(2):  # the second fit knows nothing of the first
+        history = model.fit(x[:40], y[:40], x[40:], y[40:])
+        own = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=2.0)
+        arguments = {"threshold": 0.0, "threshold_mode": "abs", "eps": 0.0} | PLATEAUS[
+            schedule
+        ]
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(own, **arguments)
+        monitor = schedule.partition("monitor=")[2].strip(")").split(",")[0]
+        rates = []
+        for logs in history:
+            rates.append(own.param_groups[0]["lr"])
+            scheduler.step(logs[monitor or "val_loss"])
+        assert [logs["lr"] for logs in history] == pytest.approx(rates, rel=1e-12)
+    assert len(set(rates)) > 2
+
+
+def test_a_plateau_warms_up_first(target: str) -> None:
+    schedule = "plateau(factor=0.5, patience=2, warmup=4)"
+    module = module_of_spec(PLATEAU.format(schedule=schedule), target=target)
+    assert [module.learning_rate(t) for t in range(5)] == [0.5, 1, 1.5, 2, 2]
+    assert module.learning_rate(9, 3) == 0.25
+
+
+def test_a_plateau_asks_for_what_it_watches(target: str) -> None:
+    schedule = "plateau(factor=0.5, patience=2)"
+    module = module_of_spec(PLATEAU.format(schedule=schedule), target=target)
+    x = torch.rand(9, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="depends on val_loss: give x_val and y_val"):
+        module.Model(dtype=torch.float64).fit(x, x[:, :1].round())

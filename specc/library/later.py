@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from specc.library.entry import VOCABULARY
 
-LATER: dict[str, tuple[str, ...]] = {
-    "schedule": ("plateau",),
-}
+LATER: dict[str, tuple[str, ...]] = {}
 """Words of the language that this version refuses as not available yet, by kind."""
 
 

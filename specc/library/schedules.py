@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from specc import ops
 from specc.ir import Value, is_constant
@@ -20,6 +20,7 @@ from specc.library.entry import (
     ArgumentError,
     Count,
     CountOrZero,
+    Interval,
     NotNegative,
     Positive,
     entry,
@@ -56,6 +57,8 @@ def warming(make: Callable[..., Value]) -> Callable[..., Value]:
         warmup: int,
         **named: Any,
     ) -> Value:
+        if per == "step" and make.__name__ == "plateau":
+            raise ArgumentError("per", "plateau looks at figures of whole epochs")
         if not warmup:
             return make(lr, t, total, **named)
         left = ops.maximum(total - warmup, 1)
@@ -148,6 +151,31 @@ def cosine(lr: Value, t: Value, total: Value, end: NotNegative = 0.0) -> Value:
     """
     angle = math.pi * ops.minimum(t, total) / total
     return end + _above(lr, end) * (1 + ops.cos(angle)) / 2
+
+
+@schedule
+def plateau(
+    lr: Value,
+    t: Value,
+    total: Value,
+    factor: Annotated[
+        float, Interval(low=0, high=1, low_open=True, high_open=True)
+    ] = 0.1,
+    patience: Count = 10,
+    min_delta: NotNegative = 0.0,
+    monitor: str = "val_loss",
+    mode: Literal["auto", "min", "max"] = "auto",
+) -> Value:
+    """lr factor^(how often `monitor` had not improved for `patience` epochs).
+
+    An improvement is one by more than `min_delta`. Source:
+    torch.optim.lr_scheduler.ReduceLROnPlateau.
+    """
+    return lr * factor ** ops.scalar(REDUCTIONS)
+
+
+REDUCTIONS = "reductions"
+"""The argument of a rate that says how often it was reduced."""
 
 
 def _above(lr: Value, end: float) -> Value:
