@@ -8,7 +8,7 @@ names can be made without an ArgumentError.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import NoneType
 
 from specc import ops, syntax
@@ -23,10 +23,9 @@ from specc.diagnostics import (
 )
 from specc.evaluate import UNKNOWN, Value, evaluate
 from specc.functions import CONSTANTS
-from specc.library import LATER, VOCABULARY
-from specc.library.entry import Argument, ArgumentError, Entry, Use
+from specc.library import VOCABULARY
+from specc.library.entry import Argument, ArgumentError, Entry, Use, kinds_of
 from specc.library.initializers import Fans
-from specc.library.later import kinds_of
 from specc.source import Span
 
 
@@ -44,9 +43,6 @@ def find(kind: str, name: syntax.Name, report: Report) -> Entry | None:
     known = VOCABULARY[kind]
     if name.text in known:
         return known[name.text]
-    if name.text in LATER.get(kind, ()):
-        report(not_yet(f"the {_noun(kind)} `{name.text}`", name.span, _available(kind)))
-        return None
     label = did_you_mean(name.text, known)
     note = "" if label else _available(kind)
     other = kinds_of(name.text)
@@ -89,7 +85,7 @@ def bind(
         entry.name,
         [(a.name, a.required) for a in entry.arguments],
         entry.signature,
-        _without_later(entry, written, faults.append),
+        written,
         faults.append,
     )
     for argument in entry.arguments:
@@ -116,20 +112,6 @@ def bind(
     place = spans.get(problem.argument, written.span)
     report(error("E018", problem.message, place, problem.hint, entry.signature))
     return Bound(None, spans)
-
-
-def _without_later(entry: Entry, written: syntax.Entry, report: Report) -> syntax.Entry:
-    """Refuse what this version cannot lower, but for the default of it."""
-    kept = []
-    for argument in written.arguments:
-        name = argument.name.text if argument.name else ""
-        default = dict(entry.later).get(name)
-        if default is None:
-            kept.append(argument)
-        elif argument.value.span.text != default:
-            note = f"leave it out: only `{name}={default}` can be compiled"
-            report(not_yet(f"`{name}` of {entry.name}", argument.span, note))
-    return replace(written, arguments=tuple(kept))
 
 
 def _value(

@@ -55,6 +55,7 @@ CODES: dict[str, str] = {
     "E037": "data that cannot be used",
     "E038": "an operation that the target does not have",
     "E039": "a definition whose derivative is 0 everywhere",
+    "E040": "a layer that stands where it cannot",
     "W001": "a softmax before cross_entropy, which applies its own",
     "W002": "targets that the last activation cannot reach",
     "W003": "an initializer made for another activation than the one that follows",

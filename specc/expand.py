@@ -27,8 +27,7 @@ from specc.group import (
     grouped,
 )
 from specc.library import VOCABULARY
-from specc.library.entry import Argument, Interval
-from specc.library.later import kinds_of, words
+from specc.library.entry import Argument, Interval, kinds_of
 from specc.library.layers import JOINS, Activation, Layer
 from specc.names import forbidden_layer
 from specc.source import Span
@@ -62,7 +61,7 @@ def _passed(expr: syntax.Expr, names: Mapping[str, Value], report: Report) -> Va
         entry = expr
     else:
         return evaluated(expr, names, report)
-    if entry.name.text not in words("initializer"):
+    if entry.name.text not in VOCABULARY["initializer"]:
         return evaluated(expr, names, report)
     found = find("initializer", entry.name, report)
     use = None if found is None else bind(found, entry, names, report).use
@@ -126,10 +125,10 @@ def _resolved(
         message = f"`{word}` is {article(entry.kind)}, not a layer"
         report(error("E010", message, node.entry.name.span))
         return poison
-    kind = "activation" if entry or word in words("activation") else "layer"
+    kind = "activation" if entry or word in VOCABULARY["activation"] else "layer"
     if entry is not None:
         vocabulary.used.add(word)
-    elif word not in words(kind):
+    elif word not in VOCABULARY[kind]:
         _unknown(node.entry.name, vocabulary, report)
         return poison
     else:
@@ -159,7 +158,7 @@ def _unknown(name: syntax.Name, vocabulary: Vocabulary, report: Report) -> None:
         report(error("E026", message, name.span, label, note))
         return
     own = {*vocabulary.blocks, *vocabulary.definitions}
-    known = {*words("layer"), *words("activation"), *own, "repeat"}
+    known = {*VOCABULARY["layer"], *VOCABULARY["activation"], *own, "repeat"}
     label = did_you_mean(word, known)
     other = kinds_of(word)
     message = f"unknown layer {quoted(word)}"

@@ -60,8 +60,7 @@ def infer(
         if isinstance(layer, Standardize):
             begin = len(nodes)
         if misplaced:
-            label = "it comes first, or behind `flatten` and `reshape` of the input"
-            report(error("E040", misplaced, span, label))
+            report(error("E040", misplaced[0], span, misplaced[1]))
             return None
         use = layer.use if isinstance(layer, Activation) else bound.use
         node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
@@ -76,8 +75,10 @@ def infer(
     return tuple(nodes)
 
 
-def _misplaced(placed: Placed, nodes: Sequence[Node], begin: int) -> str:
-    """Say why the samples could not be standardized before all else; empty where they can.
+def _misplaced(
+    placed: Placed, nodes: Sequence[Node], begin: int
+) -> tuple[str, str] | None:
+    """Say why the samples could not be standardized before all else, and what to do.
 
     `begin` is the place of the layer that does so, if there is one already.
     """
@@ -87,13 +88,19 @@ def _misplaced(placed: Placed, nodes: Sequence[Node], begin: int) -> str:
             isinstance(n.layer, View) and n.inputs == (i - 1,) for i, n in before
         )
         if not views or placed.inputs != (len(nodes) - 1,):
-            return "`standardize` measures samples, not what other layers give"
-        return ""
+            return (
+                "`standardize` measures samples, not what other layers give",
+                "it comes first, or behind `flatten` and `reshape` of the input",
+            )
+        return None
     first = nodes[begin] if nodes else None
     measured = first is not None and isinstance(first.layer, Standardize)
     if first is not None and measured and min(placed.inputs) < begin:
-        return f"`{placed.name}` takes the input from before `{first.name}`"
-    return ""
+        return (
+            f"`{placed.name}` takes the input from before `{first.name}`",
+            f"put `{first.name}` before all that takes the input",
+        )
+    return None
 
 
 def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:

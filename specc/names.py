@@ -12,7 +12,7 @@ import sys
 
 from specc.diagnostics import Diagnostic, error
 from specc.functions import CONSTANTS, FUNCTIONS
-from specc.library.later import kinds_of
+from specc.library.entry import kinds_of
 from specc.syntax import Name
 
 RESERVED = frozenset("""

@@ -17,7 +17,7 @@ from specc.bind import article
 from specc.convert import described
 from specc.diagnostics import did_you_mean, either
 from specc.functions import CONSTANTS, FORMULAS
-from specc.library import LATER, VOCABULARY
+from specc.library import VOCABULARY
 from specc.library.entry import Argument, Entry, spelled
 
 HEADINGS = {
@@ -137,17 +137,13 @@ def _of_entry(entry: Entry) -> Item:
         docstring = ""
     formula, details, source = parts_of(docstring)
     arguments = tuple(_of_argument(argument) for argument in entry.arguments)
-    later = tuple(
-        ArgumentLine(name, f"only `{default}` is available yet", default)
-        for name, default in entry.later
-    )
     return Item(
         entry.kind,
         entry.name,
         entry.signature,
         formula,
         details,
-        arguments + later,
+        arguments,
         source,
     )
 
@@ -168,9 +164,6 @@ def _of_text(kind: str, signature: str, formula: str) -> Item:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    later = [kind for kind, words in LATER.items() if name in words]
-    if later:
-        return f"the {either(later)} `{name}` is not available yet"
     hint = did_you_mean(name, known) or f"kinds are {', '.join(HEADINGS.values())}"
     return f"no kind or word is called `{name}`: {hint}"
 

@@ -9,7 +9,7 @@ import pytest
 
 from specc.compiler import compile_source
 from specc.diagnostics import render
-from specc.library import LATER, VOCABULARY
+from specc.library import VOCABULARY
 from specc.library.settings import EarlyStopping
 from specc.source import Source, read
 from tests.specs import CLASSES, checked, codes, model_of, spec
@@ -134,6 +134,8 @@ def test_defaults_are_those_of_the_semantics():
 
 SIGNATURES = """
 linear(units, weight=xavier_uniform, bias=zeros)  residual  flatten  reshape(shape)
+layer_norm(eps=1e-05, weight=ones, bias=zeros)  concat(axis=0)  dropout(rate)  standardize
+batch_norm(momentum=0.1, eps=1e-05, weight=ones, bias=zeros)
 xavier_uniform(gain=1)  xavier_normal(gain=1, truncated=false)
 he_uniform(mode=fan_in)  he_normal(mode=fan_in, truncated=false)
 uniform(low=-0.05, high=0.05)  normal(mean=0, std=0.05, truncated=false)
@@ -151,8 +153,10 @@ constant(per=epoch, warmup=0)  time_decay(decay, per=epoch, warmup=0)
 exponential_decay(rate=none, gamma=none, per=epoch, warmup=0)
 step_decay(factor, every, per=epoch, warmup=0)
 multi_step(milestones, factor, per=epoch, warmup=0)
+plateau(factor=0.1, patience=10, min_delta=0, monitor=val_loss, mode=auto, per=epoch, warmup=0)
 polynomial(end=0, power=1, per=epoch, warmup=0)  cosine(end=0, per=epoch, warmup=0)
-accuracy(threshold=0.5)  mae  mse
+accuracy(threshold=0.5)  mae  mse  r2
+precision(threshold=0.5)  recall(threshold=0.5)  f1(threshold=0.5)
 disk(train=1000, validation=1000, test=0, seed=0)
 csv(file, target, features=none, validation=0.2, test=0, stratify=auto, seed=0)
 npz(file, x=x, y=y, validation=0.2, test=0, stratify=auto, seed=0)
@@ -228,6 +232,15 @@ def test_the_vocabulary_is_that_of_the_semantics():
             "early_stopping": "early_stopping(monitor=train_loss, mode=max, start=3,"
             " min_delta=0.1, restore_best=false)"
         },
+        {"schedule": "schedule plateau(factor=0.5, monitor=train_loss, mode=min)"},
+        {
+            "layers": "layers { standardize linear(3) batch_norm(0.2) dropout(0) linear(1) }"
+        },
+        {"layers": "layers { linear(3, bias=none) layer_norm(weight=none) linear(1) }"},
+        {"layers": "layers { concat(axis=-1) { relu } { identity } linear(1) }"},
+        {"loss": "loss mae(reduction=sum)"},
+        {"metric": "metric r2"},
+        {"metric": "metric precision(0.4) metric recall metric f1"},
         {"metric": "metric accuracy(threshold=0.4)"},
         {"data": "data disk(train=10, validation=0, test=5, seed=1)"},
         {
@@ -247,9 +260,6 @@ def test_what_is_available_compiles(changes):
 
 OF_ROWS = {"input": "input x: real[5, 2]", "target": "target y: real[5, 1]"}
 NOT_YET = [
-    *(("schedule", {"schedule": f"schedule {text}"}) for text in (
-        "plateau(factor=0.5)",
-    )),
     ("input", {"input": "input x: int[8]"}),
     *(("axis", OF_ROWS | {"layers": f"layers {{ {layers} linear(1) }}"}) for layers in (
         "linear(3) softmax(axis=0)",
@@ -266,26 +276,6 @@ def test_what_is_not_available_yet_is_refused_and_nothing_else_is_said(kind, cha
     [finding] = found
     assert finding.code in {"E020", "E031"}
     assert "not available yet" in finding.message
-
-
-def test_every_word_that_is_not_available_has_a_case():
-    words = {word for words in LATER.values() for word in words}
-    tested = {
-        word
-        for kind, changes in NOT_YET
-        for text in changes.values()
-        for word in words
-        if word in text.replace("(", " ").replace("=", " ").split()
-    }
-    assert tested == words
-    arguments = {
-        n for ws in VOCABULARY.values() for e in ws.values() for n, _ in e.later
-    }
-    assert all(any(f"{name}=" in str(case) for case in NOT_YET) for name in arguments)
-
-
-def test_no_word_is_both_available_and_not():
-    assert not any(VOCABULARY[kind].keys() & words for kind, words in LATER.items())
 
 
 # Params and -D

@@ -11,7 +11,7 @@ import pytest
 
 from specc.compiler import analyse
 from specc.diagnostics import render
-from specc.library import LATER, VOCABULARY
+from specc.library import VOCABULARY
 from specc.library.entry import spelled
 from specc.source import Source
 from tests.modules import checked, compiled, example, source
@@ -159,17 +159,6 @@ def _agrees(shown: list[list[str]], arguments: dict[str, str | None]) -> bool:
 def _parts(arguments: str) -> list[str]:
     """Split arguments at the commas that stand outside of brackets and strings."""
     return re.findall(r'(?:"[^"]*"|\[[^\]]*\]|[^,])+', arguments)
-
-
-def test_what_is_not_available_yet_is_not_promised() -> None:
-    available = {word for entries in VOCABULARY.values() for word in entries}
-    promised = {
-        word
-        for words in LATER.values()
-        for word in words
-        if word not in available and re.search(rf"^\| `{word}[`(]", LANGUAGE, re.M)
-    }
-    assert promised == set()
 
 
 def test_pages_link_to_what_is_there() -> None:

@@ -15,12 +15,11 @@ import pytest
 
 from specc.cli import main
 from specc.functions import FORMULAS, FUNCTIONS
-from specc.library import LATER, VOCABULARY
+from specc.library import VOCABULARY
 from specc.library.entry import KINDS, Entry
 from specc.vocabulary_listing import (
     HEADINGS,
     Item,
-    UnknownWord,
     chosen,
     items,
     listing,
@@ -107,7 +106,7 @@ def test_every_word_is_listed_once() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.kind}-{e.name}")
 def test_every_argument_is_listed(entry: Entry) -> None:
-    names = [a.name for a in entry.arguments] + [name for name, _ in entry.later]
+    names = [a.name for a in entry.arguments]
     shown = of(entry).arguments
     assert [line.name for line in shown] == names
     assert all(line.takes for line in shown)
@@ -164,16 +163,6 @@ def test_a_misspelt_name_is_told_what_was_meant(
     assert main(["list", name]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and said in printed.err
-
-
-def test_a_word_that_is_not_available_yet_is_told_so() -> None:
-    known = {item.name for item in items()}
-    for kind, words in LATER.items():
-        for word in words:
-            if word not in known:
-                said = f"{kind}.* `{word}` is not available yet"
-                with pytest.raises(UnknownWord, match=said):
-                    chosen([word])
 
 
 @pytest.mark.parametrize("width", [56, 72, 100])

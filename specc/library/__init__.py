@@ -14,4 +14,3 @@ from specc.library import (  # noqa: F401  (importing registers the words)
     synthetic,
 )
 from specc.library.entry import VOCABULARY as VOCABULARY
-from specc.library.later import LATER as LATER

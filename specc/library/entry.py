@@ -129,8 +129,6 @@ class Entry:
     make: Callable[..., Any]
     operands: int
     """How many leading parameters of `make` are values of the network, not arguments."""
-    later: tuple[tuple[str, str], ...] = ()
-    """Arguments that this version cannot lower, each with the default that it has anyway."""
     defined: bool = False
     """Whether the spec defines it."""
 
@@ -216,17 +214,20 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 VOCABULARY: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
 
 
-def entry(
-    kind: str, operands: int = 0, later: tuple[tuple[str, str], ...] = ()
-) -> Callable[[Made], Made]:
+def entry(kind: str, operands: int = 0) -> Callable[[Made], Made]:
     """Register a class (`HeNormal` is the word `he_normal`) or a function (its own name)."""
 
     def register(make: Made) -> Made:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", make.__name__).lower().rstrip("_")
-        VOCABULARY[kind][name] = Entry(kind, name, make, operands, later)
+        VOCABULARY[kind][name] = Entry(kind, name, make, operands)
         return make
 
     return register
+
+
+def kinds_of(word: str) -> list[str]:
+    """Give the kinds that a word belongs to."""
+    return [kind for kind, words in VOCABULARY.items() if word in words]
 
 
 def use(kind: str, name: str) -> Use:
