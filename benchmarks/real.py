@@ -62,7 +62,13 @@ train(epochs={self.epochs}, batch_size={self.batch})
 """
 
 
-ROWS = (Row("digits", inputs=64, outputs=10, lr=0.001, epochs=30),)
+SCALED = {"before": "standardize", "scaled": True}
+ROWS = (
+    Row("digits", inputs=64, outputs=10, lr=0.001, epochs=30),
+    Row("wine", inputs=13, outputs=3, lr=0.01, epochs=50, hidden=32, **SCALED),
+    Row("breast_cancer", inputs=30, outputs=2, lr=0.01, epochs=50, hidden=32, **SCALED),
+    Row("diabetes", inputs=10, outputs=0, lr=1e-4, epochs=100, hidden=32, **SCALED),
+)
 
 Trained = tuple[float, float]
 """The figure on the held-out samples, and the seconds of `fit`."""

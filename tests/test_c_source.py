@@ -362,6 +362,7 @@ def driver_flags(text: str) -> list[str]:
         f"-DSHUFFLES={int(model.train.shuffle)}",
         f"-DMONITORS={int(monitors)}",
         f"-DMODES={int(differs(model))}",
+        f"-DREDUCES={int(model.schedule.use.entry.name == 'plateau')}",
     ]
 
 

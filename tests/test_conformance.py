@@ -29,6 +29,8 @@ BOUND = 1e-12
 BOUND_32 = 4e-6
 """How far one in float32, where rounding adds up over 100 steps, may be from float64's."""
 OTHERS = [target for target in TARGETS if target != "torch"]
+CALM = set(CASES) - {"breast_cancer", "progression", "wine"}
+"""The cases that do not amplify roundings; of the others `sensitivity` says how much."""
 IN_TURN = pytest.mark.parametrize("name", CASES)
 BY_TARGET = pytest.mark.parametrize("other", OTHERS)
 
@@ -72,6 +74,21 @@ def batch(
 
 
 @functools.cache
+def sensitivity(name: str) -> float:
+    """How far torch's module ends from itself where a parameter starts a rounding apart.
+
+    A norm, and Adam's quotient of two small numbers, amplify roundings; no other target can then
+    end nearer.
+    """
+    ends = []
+    for factor in (1.0, 1 + 2**-51):
+        model = module_of_spec(CASES[name]).Model(seed=3, dtype=torch.float64)
+        model.flat_parameters.mul_(factor)
+        ends.append(flat(stepped_from(model, name)[0]))
+    return apart(*ends)
+
+
+@functools.cache
 def truth(name: str) -> tuple[Tensor, list[float]]:
     """Give what torch's module makes of `stepped` in float64."""
     return stepped(module_of_spec(CASES[name]), name)
@@ -81,12 +98,19 @@ def stepped(
     module: Any, name: str, dtype: torch.dtype = torch.float64
 ) -> tuple[Tensor, list[float]]:
     """Take 100 steps on batches of 1 to 9 samples: the parameters, the losses before."""
-    model = module.Model(seed=3, dtype=dtype)
+    model, losses = stepped_from(module.Model(seed=3, dtype=dtype), name, dtype)
+    return flat(model), losses
+
+
+def stepped_from(
+    model: Any, name: str, dtype: torch.dtype = torch.float64
+) -> tuple[Any, list[float]]:
+    """Do that with a model."""
     losses = []
     for step in range(STEPS):
         x, y = batch(name, 1 + step % 9, step, dtype)
         losses.append(float(model.train_step(x, y, RATE)))
-    return flat(model), losses
+    return model, losses
 
 
 def trained(module: Any, name: str) -> dict[str, Any]:
@@ -125,8 +149,9 @@ def test_a_hundred_steps_end_in_the_same_place(name: str, other: str) -> None:
     text = CASES[name]
     found = stepped(module_of_spec(text, target=other), name)
     expected = truth(name)
-    assert apart(found[0], expected[0]) <= BOUND
-    assert apart(found[1], expected[1]) <= BOUND * max(1, *expected[1])
+    bound = BOUND if name in CALM else max(BOUND, 100 * sensitivity(name))
+    assert apart(found[0], expected[0]) <= bound
+    assert apart(found[1], expected[1]) <= bound * max(1, *expected[1])
 
 
 @BY_TARGET
@@ -136,12 +161,13 @@ def test_fit_is_the_same(name: str, other: str) -> None:
     text = CASES[name]
     found = trained(module_of_spec(text, target=other), name)
     expected = trained(module_of_spec(text), name)
+    bound = BOUND if name in CALM else 1e-9 * max(1, *map(abs, expected["logs"]))
     for exact in ("names", "ended"):
         assert found.pop(exact) == expected.pop(exact)
     assert {
         what: apart(found[what], value)
         for what, value in expected.items()
-        if not apart(found[what], value) <= BOUND
+        if not apart(found[what], value) <= bound
     } == {}
 
 
@@ -151,8 +177,9 @@ def test_float32_is_near_the_truth(name: str, target: str) -> None:
     module = module_of_spec(CASES[name], target=target)
     found = stepped(module, name, torch.float32)
     expected = truth(name)
-    assert apart(found[0], expected[0]) <= BOUND_32
-    assert apart(found[1], expected[1]) <= BOUND_32 * max(1, *expected[1])
+    bound = BOUND_32 if name in CALM else max(BOUND_32, 2**29 * 100 * sensitivity(name))
+    assert apart(found[0], expected[0]) <= bound
+    assert apart(found[1], expected[1]) <= bound * max(1, *expected[1])
 
 
 FAULTS = {

@@ -8,6 +8,7 @@
      CLASSES       how many labels there are, 0 where targets are real
      SHUFFLES      whether there is an order of an epoch
      MONITORS      whether fit needs validation samples
+     REDUCES       whether the rate waits for a gain
      MODES         whether training has another network than prediction
 
    Every array has exactly the size that the header asks for: what is read or written behind one is
@@ -164,7 +165,11 @@ static int called(const N(epoch) *now, void *user) {
   if (user != &calls) exit(4);
   print_figures("train", (size_t)now->epoch, &now->train);
   if (now->validated) print_figures("validation", (size_t)now->epoch, &now->validation);
+#if REDUCES
+  print("lr", (size_t)now->epoch, now->lr);
+#else
   print("lr", (size_t)now->epoch, now->lr - N(learning_rate)(now->epoch));
+#endif
   return ++calls == 5;
 }
 
