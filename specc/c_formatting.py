@@ -44,7 +44,7 @@ def wrapped(code: str, indent: int = 0) -> list[str]:
     pieces = [piece for piece in re.split(r"(?<=,) ", tail) if piece]
     if max(map(len, pieces)) > room - below:
         whole = re.sub(r"load\([^()]*\)", lambda m: m[0].replace(" ", "~"), tail)
-        pieces = re.split(r"(?<=,) | (?=(?:==|[-+*]|&&|[?:]) )", whole)
+        pieces = re.split(r"(?<=,) | (?=(?:==|[-+*]|&&?|[?:]) )", whole)
         pieces = [piece.replace("~", " ") for piece in pieces]
     if max(map(len, pieces)) > room - below and below > 4:
         return [start + head, *wrapped_words(pieces, start + "    ")]
@@ -67,7 +67,7 @@ def _code(line: str) -> list[str]:
     statement = line.lstrip()
     if " = " in statement and " ? " in statement:  # a choice between numbers
         indent = line[: len(line) - len(statement)]
-        first, *others = re.split(r" (?=[?:] )", statement)
+        first, *others = re.split(r" (?=(?:[?:]|<=) )", statement)
         return [indent + first, *wrapped_words(others, indent + "    ")]
     if statement.startswith("#") or "(" not in statement:
         return [line]

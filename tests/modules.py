@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}
 EXAMPLES = list(EXAMPLE_FILES)
 """The names of the examples, without `.spec`."""
-PLAIN = [
+STATELESS = [
     name for name in EXAMPLES if name not in ("wine", "breast_cancer", "progression")
 ]
 """Those without state of layers, which `test_state` is about."""

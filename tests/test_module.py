@@ -24,7 +24,14 @@ from torch.func import functional_call
 
 import specc
 from tests.adapter import Adapted, AdaptedModel
-from tests.modules import EXAMPLES, PLAIN, checked, compiled, example, module_of_example
+from tests.modules import (
+    EXAMPLES,
+    STATELESS,
+    checked,
+    compiled,
+    example,
+    module_of_example,
+)
 from tests.modules import module_of_spec as module_of
 from tests.samples import samples, sequential, takes_classes
 
@@ -165,7 +172,7 @@ def test_the_gradient_by_the_input_is_added_on_demand(name: str, target: str) ->
     )
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", STATELESS)
 def test_a_step_gives_the_loss_before_it(name: str, target: str) -> None:
     module, model = module_of_example(name, target=target), model_of(
         name, target=target
@@ -293,7 +300,7 @@ def test_the_seed_makes_the_start(target: str) -> None:
 # state_dict.
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", STATELESS)
 def test_the_state_is_that_of_torch(name: str, target: str) -> None:
     model, net = model_of(name, target=target), sequential(example(name))
     mine, theirs = model.state_dict(), net.state_dict()
@@ -380,7 +387,7 @@ def test_a_state_of_the_other_precision_is_converted(target: str) -> None:
 # Files.
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", STATELESS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_what_is_saved_is_loaded(
     name: str, dtype: torch.dtype, tmp_path: Path, target: str
@@ -714,7 +721,7 @@ def test_what_carries_a_graph_is_taken_without_it() -> None:
 # as_module.
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", STATELESS)
 def test_as_module_is_the_network_of_torch(name: str) -> None:
     model, net = model_of(name), sequential(example(name))
     net.load_state_dict(model.state_dict())
@@ -737,7 +744,7 @@ def test_as_module_is_the_network_of_torch(name: str) -> None:
         torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", STATELESS)
 def test_as_module_is_trained_by_torch(name: str) -> None:
     model, net = model_of(name), sequential(example(name))
     net.load_state_dict(model.state_dict())
