@@ -44,4 +44,6 @@ def _statement(line: str) -> list[str]:
 def _black(text: str, width: int) -> str:
     import black
 
-    return black.format_str(text, mode=black.Mode(line_length=width))
+    versions = {black.TargetVersion.PY311}  # a statement alone does not tell
+    mode = black.Mode(target_versions=versions, line_length=width)
+    return black.format_str(text, mode=mode)
