@@ -6,8 +6,10 @@ changes what is compiled, and nobody is warned of a default that he did not writ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from specc.diagnostics import Diagnostic, warning
@@ -28,6 +30,8 @@ class Written:
     early_stopping: dict[str, Span]
     data: Any
     """The data source itself, None where the spec has none."""
+    folder: Path | None
+    """Where the spec lies."""
 
 
 def advice(
@@ -35,6 +39,7 @@ def advice(
 ) -> Iterator[Diagnostic]:
     """Give every warning about a model."""
     yield from _about_output(model)
+    yield from _about_targets(model, written)
     yield from _about_starts(model.nodes, layers)
     yield from _about_stopping(model, written)
 
@@ -65,6 +70,26 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
         message = "a softmax over one number is always 1"
         label = "write `sigmoid`, or more outputs"
         yield warning("W002", message, last.span, label)
+
+
+def _about_targets(model: Model, written: Written) -> Iterator[Diagnostic]:
+    """Warn of targets that lie outside of what the last activation gives."""
+    last = model.nodes[-1]
+    reach = last.use.entry.reach
+    if reach is None or written.data is None or model.target.dtype != "real":
+        return
+    low, high = reach(**dict(last.use.arguments))
+    span = written.data.span(written.folder)
+    if span is None or (low <= span[0] and span[1] <= high):
+        return
+    if low == -math.inf:
+        gives = f"up to {high:g}"
+    else:
+        gives = f"from {low:g} {'on' if high == math.inf else f'to {high:g}'}"
+    word = last.use.entry.name
+    message = f"`{word}` gives numbers {gives}, and targets lie from {span[0]:g} to"
+    label = "end with the linear layer before it, or scale the targets"
+    yield warning("W002", f"{message} {span[1]:g}", last.span, label)
 
 
 def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:

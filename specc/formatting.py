@@ -43,7 +43,8 @@ def _statement(line: str) -> list[str]:
 
 def _black(text: str, width: int) -> str:
     import black
+    from black.mode import TargetVersion
 
-    versions = {black.TargetVersion.PY311}  # a statement alone does not tell
+    versions = {TargetVersion.PY311}  # a statement alone does not tell
     mode = black.Mode(target_versions=versions, line_length=width)
     return black.format_str(text, mode=mode)

@@ -60,7 +60,7 @@ def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
     stopping = parts.clauses.get("early_stopping")
     spans = stopping.bound.spans if stopping else {}
     data = model.data.use() if model.data else None
-    yield from advice(model, placed(parts.layers), Written(spans, data))
+    yield from advice(model, placed(parts.layers), Written(spans, data, _folder(parts)))
     for statement in parts.tree.statements:
         if isinstance(statement, syntax.Definition):
             name = statement.name.text
@@ -191,8 +191,7 @@ def _data(
     data = clause.bound.use()
     if source is None or target is None:
         return data
-    name = parts.tree.source.name
-    folder = None if name == "<stdin>" else Path(name).parent
+    folder = _folder(parts)
     classes = nodes[-1].output_shape[-1] if nodes and target.dtype == "int" else None
     problems = data.problems(folder, source.shape, target.shape, target.dtype, classes)
     signature = clause.bound.use.entry.signature
@@ -203,6 +202,12 @@ def _data(
         note = signature if problem.argument else ""
         parts.report(error("E037", problem.message, span, problem.hint, note))
     return data
+
+
+def _folder(parts: Parts) -> Path | None:
+    """Give the folder of the spec, to which paths are relative."""
+    name = parts.tree.source.name
+    return None if name == "<stdin>" else Path(name).parent
 
 
 def _monitor(parts: Parts, data: Any) -> None:

@@ -57,6 +57,7 @@ def test_the_facts_are_those_of_scikit_learn(word: str) -> None:
     names = getattr(bunch, "target_names", None)
     if source.classes is None:
         assert names is None
+        assert source.targets == (bunch.target.min(), bunch.target.max())
     else:
         assert sorted(set(bunch.target)) == list(range(source.classes))
         indices = tuple(map(str, range(source.classes)))

@@ -646,3 +646,62 @@ def test_every_output_format_tells_the_same(tmp_path):
         f"::error file={path},line=4,col=20,endLine=4,"
     )
     assert render(found).startswith(f"{message}\n --> {path}:4:20\n")
+
+
+REACHED = {
+    "relu": ("diabetes", "disk"),
+    "softplus": ("diabetes", "disk"),
+    "leaky_relu(0.1)": ("diabetes", "disk", "negative"),
+    "identity": ("diabetes", "disk", "negative"),
+    "tanh": ("disk", "negative"),
+    "sigmoid": ("disk",),
+    "hard_tanh": ("disk", "negative"),
+    "hard_sigmoid": ("disk",),
+    "softsign": ("disk", "negative"),
+    "elu(alpha=0.5)": ("diabetes", "disk", "negative"),
+    "elu(alpha=0.2)": ("diabetes", "disk"),
+    "selu": ("diabetes", "disk", "negative"),
+    "gelu": ("diabetes", "disk"),
+    "silu": ("diabetes", "disk"),
+    "mish": ("diabetes", "disk"),
+    "wave": ("diabetes", "disk", "negative"),
+    "log_softmax": ("negative",),
+}
+"""A last activation -> the sets whose targets it can reach."""
+
+
+@pytest.mark.parametrize("last", REACHED)
+@pytest.mark.parametrize("data", ["diabetes", "disk", "negative"])
+def test_targets_that_the_last_activation_cannot_reach(data, last, tmp_path):
+    """A warning exactly where a target lies outside of what it gives, ends included."""
+    rows = "\n".join(f"{i},{-0.4 + 0.01 * i}" for i in range(40))
+    (tmp_path / "negative.csv").write_text(f"a,b\n{rows}\n")
+    sources = {
+        "diabetes": ("real[10]", "diabetes(test=10)"),
+        "disk": ("real[2]", "disk(test=10)"),
+        "negative": ("real[1]", 'csv("negative.csv", target="b", test=10)'),
+    }
+    shape, source = sources[data]
+    text = spec(
+        input=f"input x: {shape}",
+        layers=f"layers {{ linear(3) relu linear(1) {last} }}",
+        data=f"data {source}",
+    )
+    if last == "wave":
+        text = text.replace("layers {", "def activation wave(x) = sin(x)\nlayers {")
+    path = tmp_path / "net.spec"
+    path.write_text(text)
+    model, found = checked_file(path)
+    assert model is not None
+    warned = [d for d in found if d.code == "W002"]
+    assert bool(warned) == (data not in REACHED[last])
+    for finding in warned:
+        assert "targets lie from" in finding.message
+        assert finding.span.text == last
+
+
+def checked_file(path):
+    from specc.compiler import analyse
+    from specc.source import read
+
+    return analyse(read(str(path)), {})

@@ -18,7 +18,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (0, math.inf))
 def relu(x: Value) -> Value:
     """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
     return ops.relu(x)
@@ -30,7 +30,7 @@ def leaky_relu(x: Value, slope: float) -> Value:
     return ops.where(ops.greater(x, 0), x, slope * x)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda alpha: (-alpha, math.inf))
 def elu(x: Value, alpha: Positive = 1.0) -> Value:
     """x where x > 0, else alpha (exp(x) - 1).
 
@@ -39,7 +39,7 @@ def elu(x: Value, alpha: Positive = 1.0) -> Value:
     return ops.where(ops.greater(x, 0), x, alpha * ops.apply("expm1_below", x))
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-SELU_SCALE * SELU_ALPHA, math.inf))
 def selu(x: Value) -> Value:
     """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1).
 
@@ -49,7 +49,7 @@ def selu(x: Value) -> Value:
     return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda approximate: (-0.1701, math.inf))
 def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
     """x (1 + erf(x / sqrt(2))) / 2, or its approximation by tanh.
 
@@ -61,43 +61,43 @@ def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
     return 0.5 * x * (1 + ops.tanh(u))
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-0.2785, math.inf))
 def silu(x: Value) -> Value:
     """x sigmoid(x), also called swish. Source: Elfwing, Uchibe and Doya 2018."""
     return x * ops.sigmoid(x)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-0.3089, math.inf))
 def mish(x: Value) -> Value:
     """x tanh(softplus(x)). Source: Misra 2019."""
     return x * ops.tanh(ops.softplus(x))
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (0, math.inf))
 def softplus(x: Value) -> Value:
     """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
     return ops.softplus(x)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (0, 1))
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)). Source: torch.nn.Sigmoid."""
     return ops.sigmoid(x)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-1, 1))
 def tanh(x: Value) -> Value:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)). Source: torch.nn.Tanh."""
     return ops.tanh(x)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-1, 1))
 def hard_tanh(x: Value) -> Value:
     """x, but 1 from 1 on and -1 up to -1; of slope 0 there. Source: torch.nn.Hardtanh."""
     return _between(x, -1, 1, x, -1)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (0, 1))
 def hard_sigmoid(x: Value) -> Value:
     """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there.
 
@@ -106,13 +106,13 @@ def hard_sigmoid(x: Value) -> Value:
     return _between(x, -3, 3, x / 6 + 0.5, 0)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda: (-1, 1))
 def softsign(x: Value) -> Value:
     """x / (1 + |x|). Source: torch.nn.Softsign."""
     return x / (1 + ops.abs(x))
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda axis: (0, 1))
 def softmax(x: Value, axis: int = -1) -> Value:
     """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one.
 
@@ -121,7 +121,7 @@ def softmax(x: Value, axis: int = -1) -> Value:
     return ops.softmax(x, axis=len(x.shape) - 1)
 
 
-@entry("activation", operands=1)
+@entry("activation", operands=1, reach=lambda axis: (-math.inf, 0))
 def log_softmax(x: Value, axis: int = -1) -> Value:
     """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one.
 

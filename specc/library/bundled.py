@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from specc.library.data_source import (
@@ -38,6 +39,8 @@ class Bundled(Source):
     """How many classes there are; None where the target is a number."""
     names: ClassVar[tuple[str, ...] | None] = None
     """The names of the classes, where they are more than their indices."""
+    targets: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
+    """The smallest and the largest real target."""
     binary: ClassVar[bool] = False
     """Whether the class may also be a label, 0 or 1."""
 
@@ -48,6 +51,9 @@ class Bundled(Source):
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)
+
+    def span(self, folder: Path | None) -> tuple[float, float] | None:
+        return self.targets
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         faults = stratify_faults(self.stratify, needs)
@@ -160,6 +166,7 @@ class Diabetes(Bundled):
     samples = 442
     inputs = ((10,),)
     classes = None
+    targets = (25.0, 346.0)
 
 
 def _either(words: list[str]) -> str:

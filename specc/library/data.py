@@ -7,6 +7,7 @@ every source answers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from specc.library import class_labels, csv_source, npz_source
@@ -44,6 +45,17 @@ class Csv(Source):
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)
+
+    def span(self, folder: Path | None) -> tuple[float, float] | None:
+        path = csv_source.find(folder, self.file)
+        table = csv_source.read(
+            path, self.target, self.features, real_target=True, limit=_PROBED_ROWS
+        )
+        try:
+            numbers = [float(cell) for cell in table.target]
+        except ValueError:
+            return None
+        return (min(numbers), max(numbers)) if numbers and not table.faults else None
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         return self._checked(self._read(needs, _PROBED_ROWS), needs)

@@ -81,6 +81,10 @@ class Source:
         """Tell how far inside class 1 points (n, 2) are; None where nobody knows."""
         return None
 
+    def span(self, folder: Path | None) -> tuple[float, float] | None:
+        """Give the smallest and the largest real target; None where no look tells it."""
+        return None
+
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         raise NotImplementedError
 

@@ -131,6 +131,9 @@ class Entry:
     """How many leading parameters of `make` are values of the network, not arguments."""
     defined: bool = False
     """Whether the spec defines it."""
+    reach: Callable[..., tuple[float, float]] | None = None
+    """Of an activation: what it gives lies between these two, for its arguments; None where that
+    is anything, or nobody knows."""
 
     @property
     def function(self) -> str:
@@ -214,12 +217,16 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 VOCABULARY: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
 
 
-def entry(kind: str, operands: int = 0) -> Callable[[Made], Made]:
+def entry(
+    kind: str,
+    operands: int = 0,
+    reach: Callable[..., tuple[float, float]] | None = None,
+) -> Callable[[Made], Made]:
     """Register a class (`HeNormal` is the word `he_normal`) or a function (its own name)."""
 
     def register(make: Made) -> Made:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", make.__name__).lower().rstrip("_")
-        VOCABULARY[kind][name] = Entry(kind, name, make, operands)
+        VOCABULARY[kind][name] = Entry(kind, name, make, operands, reach=reach)
         return make
 
     return register

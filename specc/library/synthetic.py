@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from specc.library.data_source import Needs, Source, class_faults, refuse
@@ -39,6 +40,9 @@ class Synthetic(Source):
     def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
         """Give points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
         raise NotImplementedError
+
+    def span(self, folder: Path | None) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         faults = []
