@@ -109,7 +109,7 @@ def update_of(net: Any, target: str) -> Callable[[], Any]:
         state = net._vectors
     if not counts:
         return lambda: module.update(theta, gradient, LR, **state)
-    count = net._o.count if target == "torch" else net._count
+    count = net._count
     return lambda: module.update(theta, gradient, LR, count(), **state)
 
 

@@ -7,7 +7,7 @@ KEYWORDS = frozenset(
     inline int long register restrict return short signed sizeof static struct switch typedef union
     unsigned void volatile while asm typeof linux unix bool true false vec real mask whole
     errno panel parameters gradient velocity basis
-    first_moment second_moment square_average sum_of_squares updates""".split()
+    first_moment second_moment square_average sum_of_squares updates buffers seed""".split()
 )
 """What a member of a struct may not be called, or is called already."""
 
