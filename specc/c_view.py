@@ -87,8 +87,9 @@ def _words(model: Model, derived: Derived, kept: Memory, stem: str) -> dict[str,
             Code(f"   {c}_predict(&net, x, n, prediction);"),
         ],
         "build_says": _filled(
-            f"cc -O3 -march=native -ffp-contract=fast -fno-math-errno -c {stem}.c; it needs libm and nothing"
-            " else, allocates nothing, and has no state outside of what it is given."
+            f"cc -O3 -march=native -ffp-contract=fast -fno-math-errno -c {stem}.c; it needs"
+            " libm and nothing else, allocates nothing, and has no state outside of what it is"
+            " given."
         ),
         "binding_says": _filled(
             f"The arithmetic is in {stem}.c, which is built once, when the first Model is"
