@@ -66,7 +66,7 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
         yield _unreachable(last, loss, "its logits are then bounded")
     elif loss == "binary_cross_entropy" and words[0] == "relu":
         yield _unreachable(last, loss, "no probability below 0.5 can be predicted")
-    elif words[0] == "softmax" and last.output_shape[-1:] == (1,):
+    elif words[0] == "softmax" and last.output_shape[last.layer.along :][:1] == (1,):
         message = "a softmax over one number is always 1"
         label = "write `sigmoid`, or more outputs"
         yield warning("W002", message, last.span, label)

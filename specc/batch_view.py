@@ -5,18 +5,18 @@ A sample's leading axes join the batch, so that functions see matrices.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from specc.derive import Derived
-from specc.model import Model
+from specc.model import Model, rows_in
 from specc.view import Code
 
 
 def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
     """Give the words for rows."""
-    positions = math.prod(model.row_shape[:-1])
-    rows = f"BATCH_SIZE * {positions}" if positions > 1 else "BATCH_SIZE"
+    positions = model.positions
+    of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
+    apart = model.rows_differ
     return {
         "samples": Code("samples" if positions == 1 else "positions"),
         "rows_of_x": Code(given_rows("x", model)),
@@ -24,15 +24,28 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
         "raw_rows_of_x": Code(sample_rows("x", model)),
         "rows_of_x_val": Code(given_rows("x_val", model).replace("self.", "model.")),
         "rows_of_y_val": Code(label_rows("y_val", model)),
-        "rows_of_batch": Code(rows),
+        "rows_of_batch": Code(by("BATCH_SIZE", of_x)),
+        "rows_of_last": Code(by("BATCH_SIZE", of_last)),
+        "block_of_x": Code(by("BLOCK", of_x if apart else 1)),
+        "block_of_last": Code(by("BLOCK", of_last if apart else 1)),
+        "count_of_x": Code(f"len(x) // {of_x}" if apart and of_x > 1 else "len(x)"),
+        "rows_of_sample": Code(str(of_x)),
+        "rows_of_one_last": Code(str(of_last)),
+        "rows_apart": of_x != of_last,
+        "length_of_last": Code("len(x)" if of_x == of_last else "len(y)"),
         "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),
-        "several_positions": positions > 1,
+        "several_rows": of_x > 1,
         "output_axes": len(model.output_shape) > 1,
         "last_width": Code(str(derived.loss.inputs[0].shape[-1])),
         "input_quoted": Code(f'"{model.input.name}"'),
         "descends": derived.descends,
         "loss_name": Code(derived.loss.name),
     }
+
+
+def by(text: str, rows: int) -> str:
+    """Multiply a count of samples by the rows of each."""
+    return text if rows == 1 else f"{text} * {rows}"
 
 
 def rows_of(name: str, shape: tuple[int, ...]) -> str:

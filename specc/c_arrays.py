@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from specc.derive import Derived, parameters_of
-from specc.ir import BATCH, Program, Value
+from specc.ir import Program, Value, batched, rows_of
 
 LINE = 16
 """To how many numbers a row is padded: the widest vector of float32."""
@@ -99,7 +99,7 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
         value.slot
         for program in kept
         for value in program.values
-        if value.slot and BATCH in value.shape and _runs_along(value)
+        if value.slot and batched(value.shape) and _runs_along(value)
     )
     samples: dict[str, Array] = {}
     parameters: dict[str, Weight] = {}
@@ -113,10 +113,10 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     for program in kept:
         for value in program.values:
             name = value.slot or (value.name if value.op == "input" else "")
-            of_features = value.shape and BATCH not in value.shape
+            of_features = value.shape and not batched(value.shape)
             if value.slot and of_features and not value.slot.startswith("d_"):
                 features[value.slot] = _width(value)
-            if not name or BATCH not in value.shape or name in {*samples, *numbers}:
+            if not name or not batched(value.shape) or name in {*samples, *numbers}:
                 continue
             if value.dtype == "int" or value.op == "transpose":
                 continue
@@ -152,7 +152,7 @@ def _runs_along(value: Value) -> bool:
     """Tell whether it is a number for each row, of what runs along it: a mean, a deviation."""
     if value.op == "mean_over":
         return bool(value.attribute("axis") > 0)
-    rows = [arg for arg in value.args if BATCH in arg.shape]
+    rows = [arg for arg in value.args if batched(arg.shape)]
     return bool(rows) and all(map(_runs_along, rows))
 
 
@@ -181,7 +181,7 @@ def _of_samples(
     waiting = list(value.args)
     while waiting:  # what an expression is made of lies as its result does
         arg = waiting.pop(0)
-        if BATCH in arg.shape and _width(arg) == width:
+        if batched(arg.shape) and _width(arg) == width:
             known = samples.get(_name(arg))
             if known is not None:
                 return known
@@ -224,9 +224,9 @@ def _joined(forward: Program) -> set[int]:
     return {
         _width(part)
         for value in forward.values
-        if sum(BATCH in arg.shape for arg in value.args) > 1 or _meets_features(value)
+        if sum(batched(arg.shape) for arg in value.args) > 1 or _meets_features(value)
         for part in (value, *value.args)
-        if part.shape == value.shape and BATCH in part.shape
+        if part.shape == value.shape and batched(part.shape)
     }
 
 
@@ -234,4 +234,4 @@ def _meets_features(value: Value) -> bool:
     """Tell whether it takes a number for each feature, as no linear layer does."""
     shapes = [arg.shape for arg in value.args if arg.shape]
     products = ("linear", "mm", "transpose")
-    return value.op not in products and any(BATCH not in shape for shape in shapes)
+    return value.op not in products and any(not batched(shape) for shape in shapes)

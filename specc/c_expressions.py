@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from specc.c_arrays import Array, Arrays
 from specc.c_formatting import WIDTH
-from specc.ir import BATCH, Origin, Value, role
+from specc.ir import Origin, Value, batched, role, rows_of
 from specc.printing import numbered
 from specc.targets.c_text import C
 from specc.targets.text import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
@@ -257,7 +257,7 @@ class Expressions:
         if name in self.arrays.samples:
             return self.arrays.samples[name]
         for arg in value.args:
-            if BATCH in arg.shape:
+            if batched(arg.shape):
                 return self._array(arg)
         raise KeyError(name)
 

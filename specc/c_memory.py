@@ -23,7 +23,7 @@ from specc.c_arrays import (
 )
 from specc.c_names import member
 from specc.derive import Derived
-from specc.ir import BATCH, Program, Value
+from specc.ir import Program, Value, batched
 from specc.model import Model
 from specc.passes.buffers import buffers
 from specc.view import Code
@@ -275,7 +275,7 @@ def _workspace(
         add(mask.name)
     for program in [*programs, *([] if output is None else [output])]:
         for value in program.values:
-            if BATCH in value.shape and value.slot in laid.samples:
+            if batched(value.shape) and value.slot in laid.samples:
                 add(value.slot)
             elif value.slot in laid.features:
                 width = laid.features[value.slot]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
-from specc.ir import BATCH, Program, Value, rewrite
+from specc.ir import Program, Value, batched, rewrite
 from specc.ops import apply
 
 
@@ -113,7 +113,7 @@ class Printer(Products):
         if value.op == "normalize_backward":
             return Statement(self._normalize_backward(value, made), [value])
         covered = [*self._taken_in(value), value]
-        if BATCH not in value.shape:
+        if not batched(value.shape):
             return Statement(self._features(value, made), covered)
         if value.slot in self.arrays.numbers:
             return Statement(self._numbers(value, made), covered)

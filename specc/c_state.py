@@ -29,6 +29,7 @@ def c_state_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         "has_masks": kept.draws,
         "modes": derived.evaluation is not None,
         "tracks": derived.track is not None,
+        "moves_on_one": model.moves_on_one,
         "standardizes": standardize is not None,
         "counts_alone": kept.counts_updates and not derived.optimizer_counts,
         "whole": Code("_flat" if model.buffers else "flat_parameters"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from specc.ir import BATCH, Value, is_constant
+from specc.ir import Value, is_constant
 from specc.ops import OPS
 
 ATOM, POWER, PRODUCT, SUM, RELATION = range(5)
@@ -40,6 +40,8 @@ INFIX: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "spread": ("{}", ATOM, (ATOM,)),
     "minus_one_hot": ("{} - one_hot({})", SUM, (SUM, RELATION)),
     "minus_hot": ("{} - {height} one_hot({})", SUM, (SUM, RELATION)),
+    "reshape": ("{}", ATOM, (ATOM,)),
+    "swap": ("{}^T", ATOM, (ATOM,)),
     "part": ("{}[{start}:{stop}]", ATOM, (ATOM,)),
     "pick": ("{}[{}]", ATOM, (ATOM, RELATION)),
     "place": ("{} at {}", RELATION, (ATOM, ATOM)),
@@ -75,14 +77,14 @@ def _written(value: Value, names: Mapping[Value, str]) -> tuple[str, int]:
         return f"{_within(value.args[1], PRODUCT, names)} / n", PRODUCT
     if value.op == "sum":
         summed = value.args[0]
-        if summed.shape[value.attribute("axis")] == BATCH:
+        if isinstance(summed.shape[value.attribute("axis")], str):
             return f"sum over samples of {_within(summed, POWER, names)}", PRODUCT
         return f"sum({_written(summed, names)[0]})", ATOM
     if value.op == "total":
         return f"sum({_written(value.args[0], names)[0]})", ATOM
     if value.op == "mean_over":
         averaged = value.args[0]
-        if averaged.shape[value.attribute("axis")] == BATCH:
+        if isinstance(averaged.shape[value.attribute("axis")], str):
             return f"mean over samples of {_within(averaged, POWER, names)}", PRODUCT
         return f"mean({_written(averaged, names)[0]})", ATOM
     if value.op == "concat":

@@ -256,6 +256,8 @@ def _turns(lowered: Lowered) -> bool:
     """
     networks = [lowered.forward, lowered.evaluation or lowered.forward]
     linear = {"linear", "transpose"}
+    if any(v.op in ("reshape", "swap") for n in networks for v in n.values):
+        return False
     return not any(
         role(arg) in ("parameter", "buffer") and value.op not in linear
         for network in networks

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from specc.arguments import Report
-from specc.bind import Bound, not_yet
+from specc.bind import Bound
 from specc.diagnostics import error
 from specc.library import losses, metrics
 from specc.library.entry import ShapeError
@@ -50,12 +50,6 @@ def infer(
             ]
             report(error("E031", problem.message, span, problem.hint, *notes))
             return None
-        if isinstance(layer, View) and output != shapes[0]:
-            before = [node for node in nodes if not isinstance(node.layer, View)]
-            if before or placed.inputs != (len(nodes) - 1,):
-                what = f"`{placed.element.word}` after another layer"
-                report(not_yet(what, span, "it may come first, on the input"))
-                return None
         misplaced = _misplaced(placed, nodes, begin)
         if isinstance(layer, Standardize):
             begin = len(nodes)

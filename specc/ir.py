@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 BATCH = "batch"
-"""The dimension that counts samples (times positions, where a sample has leading axes)."""
+"""The dimension that counts samples (times positions, where all arrays have as many)."""
 
 Shape = tuple[int | str, ...]
+"""A size is a number, or the batch, or so many rows for each of it: `4 * batch`."""
 DType = Literal["real", "int", "bool"]
 
 
@@ -92,6 +93,22 @@ def _apply(op: str, *args: Value | float) -> Value:
 def constant(value: float) -> Value:
     """Make a number of a Value, without a shape."""
     return Value("const", attrs=(("value", value),))
+
+
+def times(rows: int) -> str:
+    """Give the size of what has so many rows for each of the batch."""
+    return BATCH if rows == 1 else f"{rows} * {BATCH}"
+
+
+def rows_of(shape: Shape) -> int:
+    """Tell how many rows an array of samples has for each of the batch."""
+    size = next(str(dim) for dim in shape if isinstance(dim, str))
+    return 1 if size == BATCH else int(size.removesuffix(f" * {BATCH}"))
+
+
+def batched(shape: Shape) -> bool:
+    """Tell whether an array has rows for the samples of a batch."""
+    return any(isinstance(dim, str) for dim in shape)
 
 
 def argument(name: str, shape: Shape = (), dtype: DType = "real") -> Value:

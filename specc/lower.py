@@ -8,13 +8,12 @@ the logits, and that activation becomes a Program of its own, `output`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from specc import ops
 from specc.derivation import mathematics
 from specc.ir import (
-    BATCH,
     Origin,
     Program,
     Shape,
@@ -25,6 +24,7 @@ from specc.ir import (
     named,
     rewrite,
     role,
+    rows_of,
     verify,
 )
 from specc.library.entry import Use
@@ -33,7 +33,7 @@ from specc.library.losses import FUSED, reduced
 from specc.library.schedules import REDUCTIONS
 from specc.library.settings import Train
 from specc.measures import Made, Measure, measured
-from specc.model import Model, Node
+from specc.model import BLOCKS, COLUMNS, Model, Node
 from specc.passes.simplify import simplify
 
 SYMBOLS = {"weight": "W", "bias": "b"}
@@ -126,8 +126,9 @@ def sums(model: Model) -> bool:
 
 
 def _is_fused(model: Model) -> bool:
-    last = model.nodes[-1].use.entry.name
-    return FUSED.get(model.loss.use.entry.name) == last
+    last = model.nodes[-1]
+    swallowed = FUSED.get(model.loss.use.entry.name) == last.use.entry.name
+    return swallowed and not last.looks_across
 
 
 def gives_logits(model: Model) -> bool:
@@ -140,13 +141,11 @@ def identifier(name: str) -> str:
     return name.replace(".", "_")
 
 
-def rows(shape: tuple[int, ...]) -> tuple[int | str, int]:
-    """Give the shape of a batch as a matrix: leading axes of a sample join the batch."""
-    return (BATCH, shape[-1])
-
-
 def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
-    source, first = _source(model)
+    source = _source(model)
+    first = model.first_views
+    if model.standardize is not None:
+        first = 1 + model.nodes.index(model.standardize)
     values: list[Value] = []
     inputs: list[Value] = [source]
     drawn: list[Value] = []
@@ -154,16 +153,18 @@ def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
         given = [values[i] if i >= 0 else source for i in node.inputs]
         own = _given(node)
         inputs += own.values()
-        if isinstance(node.layer, Join):
-            x = node.layer.join(given)
-        elif i < first:
+        if i < first:
             x = source
+        elif isinstance(node.layer, View):
+            x = _reshaped(given[0], model.rows(node.output_shape))
+        elif isinstance(node.layer, Join):
+            x = _joined(node.layer, given, node, model)
         elif training:
             mask = _mask(node, given[0])
             drawn += mask.values()
-            x = node.layer.train(given[0], own | mask)
+            x = _across(node, given[0], lambda x: node.layer.train(x, own | mask))
         else:
-            x = node.layer.lower(given[0], own)
+            x = _across(node, given[0], lambda x: node.layer.lower(x, own))
         if x not in given:
             x = _named(x, node, given)
         values.append(x)
@@ -179,15 +180,50 @@ def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
     )
 
 
-def _source(model: Model) -> tuple[Value, int]:
-    """Give what the network takes, and how many layers look at a sample before it."""
-    shape = rows(model.row_shape)
-    for i, node in enumerate(model.nodes):
-        if isinstance(node.layer, Standardize):
-            return argument(identifier(node.name), shape), i + 1
-        if not isinstance(node.layer, View) or node.inputs != (i - 1,):
-            return argument(model.input.name, shape), i
-    return argument(model.input.name, shape), len(model.nodes)
+def _source(model: Model) -> Value:
+    """Give what the network takes: samples, perhaps standardized."""
+    node, shape = model.standardize, model.rows(model.row_shape)
+    name = model.input.name if node is None else identifier(node.name)
+    return argument(name, shape)
+
+
+def _across(node: Node, x: Value, formula: Callable[[Value], Value]) -> Value:
+    """Write a formula that finds features along the last axis, for those along another.
+
+    Rows before that axis join the batch, axes behind it are moved in front of it.
+    """
+    if not node.looks_across:
+        return formula(x)
+    axis = node.layer.along % len(node.input_shape)
+    features = node.input_shape[axis]
+    behind = math.prod(node.input_shape[axis + 1 :])
+    rows = ops.reshape(x, rows_of(x.shape) * _width(x) // behind, behind)
+    columns = named(ops.swap(rows, features), COLUMNS[0])
+    y = ops.swap(named(formula(columns), COLUMNS[1]), behind)
+    return ops.reshape(y, rows_of(x.shape), _width(x))
+
+
+def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Value:
+    """Join values along the axis that they are joined along."""
+    if not node.looks_across:
+        return layer.join(given)
+    axis = layer.along % len(node.output_shape)
+    blocks = math.prod(node.output_shape[:axis])
+    whole = [
+        ops.reshape(x, blocks, rows_of(x.shape) * _width(x) // blocks) for x in given
+    ]
+    joined = named(layer.join(whole), BLOCKS)
+    return _reshaped(joined, model.rows(node.output_shape))
+
+
+def _reshaped(x: Value, shape: tuple[str, int]) -> Value:
+    return ops.reshape(x, rows_of(shape), shape[1])
+
+
+def _width(x: Value) -> int:
+    width = x.shape[-1]
+    assert isinstance(width, int)
+    return width
 
 
 def _given(node: Node) -> dict[str, Value]:
@@ -253,7 +289,9 @@ def _track(model: Model, forward: Program) -> Program | None:
             part = parts.get(identifier(f"{node.name}.{short}"))
             if part is not None and part.op != "input":
                 given[short] = argument(part.name, part.shape)
-        for short, value in node.layer.tracked(given, batch).items():
+        rows = node.numbers_of_feature
+        seen = batch if rows == 1 else batch * rows
+        for short, value in node.layer.tracked(given, seen).items():
             name = given[short].name
             made = f"{name} = {mathematics(value)}"
             made = made.replace(f"{identifier(node.name)}_", "")
@@ -270,7 +308,7 @@ def _standardize(model: Model) -> Program | None:
     node = model.standardize
     if node is None:
         return None
-    x = argument(model.input.name, rows(model.row_shape))
+    x = argument(model.input.name, model.rows(model.row_shape))
     given = _given(node)
     value = replace(node.layer.lower(x, given), name=identifier(node.name))
     program = Program("standardize", (x, *given.values()), ((value.name, value),))
@@ -281,7 +319,7 @@ def _measure(model: Model) -> Program | None:
     node = model.standardize
     if node is None or not isinstance(node.layer, Standardize):
         return None
-    shape = rows(model.row_shape)
+    shape = model.rows(model.row_shape)
     x, origin = argument(model.input.name, shape), argument("origin", shape[1:])
     made = node.layer.measured(x, origin)
     outputs = tuple(
@@ -296,8 +334,9 @@ def _origin(node: Node) -> Origin:
 
 def _target(model: Model) -> Value:
     if model.target.dtype == "int":
-        return argument(model.target.name, (BATCH, 1), "int")
-    return argument(model.target.name, rows(model.target.shape))
+        rows, _ = model.rows((*model.target.shape, 1))
+        return argument(model.target.name, (rows, 1), "int")
+    return argument(model.target.name, model.rows(model.target.shape))
 
 
 def _output(node: Node, logits: Value) -> Program:

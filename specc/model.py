@@ -7,10 +7,11 @@ later stage can find a user's mistake.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from specc.ir import BATCH, argument, in_order
+from specc.ir import BATCH, argument, in_order, times
 from specc.library.entry import Use
 from specc.library.layers import (
     Buffer,
@@ -22,6 +23,13 @@ from specc.library.layers import (
 )
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
+
+
+COLUMNS = ("columns", "of_columns")
+"""What is kept of a layer that looks along another axis than the last: its input with that axis
+last, and what its formula gives of it."""
+BLOCKS = "blocks"
+"""What is kept of one that joins along another: the numbers in blocks that are joined by rows."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +73,31 @@ class Node:
         return self.layer.buffers(self.input_shape)
 
     @property
+    def looks_across(self) -> bool:
+        """Whether the layer's features lie along another axis than the last."""
+        axes = len(self.output_shape)
+        return axes > 0 and self.layer.along % axes != axes - 1
+
+    @property
+    def numbers_of_feature(self) -> int:
+        """How many numbers of a sample belong to one of the layer's features."""
+        if not self.input_shape:
+            return 1
+        return math.prod(self.input_shape) // self.input_shape[self.layer.along]
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """What the emitted module keeps of it, beside its result and its parameters."""
-        return kept_of(self.layer, self.input_shape[-1:])
+        if isinstance(self.layer, Join):
+            return (BLOCKS,) if self.looks_across else ()
+        along = self.layer.along
+        parts = kept_of(self.layer, self.input_shape[along:][:1])
+        return (*parts, *COLUMNS) if self.looks_across else parts
 
 
 @functools.lru_cache
 def kept_of(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Name what formulas of a layer keep, beside its result and its parameters."""
-    if isinstance(layer, Join):
-        return ()
     x = argument("", (BATCH, *shape))
     shapes = {name: p.shape for name, p in layer.parameters(shape).items()}
     shapes |= {name: buffer.shape for name, buffer in layer.buffers(shape).items()}
@@ -83,6 +106,11 @@ def kept_of(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
     made = (layer.lower(x, given), layer.train(x, given | mask))
     parts = {value.name: None for value in in_order(made) if value.name}
     return (*parts, *layer.buffers(shape), *mask)
+
+
+def rows_in(shape: tuple[int, ...]) -> int:
+    """Tell how many rows a sample of a shape is, which lie along its last axis."""
+    return math.prod(shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -119,12 +147,43 @@ class Model:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape in which the network takes a sample: that of the views it begins with."""
-        shape = self.input.shape
-        for i, node in enumerate(self.nodes):
-            if not isinstance(node.layer, View) or node.inputs != (i - 1,):
+        views = self.first_views
+        return self.nodes[views - 1].output_shape if views else self.input.shape
+
+    @property
+    def first_views(self) -> int:
+        """How many layers look at the input in another shape before all else."""
+        count = 0
+        for node in self.nodes:
+            if not isinstance(node.layer, View) or node.inputs != (count - 1,):
                 break
-            shape = node.output_shape
-        return shape
+            count += 1
+        others = [i for node in self.nodes[count:] for i in node.inputs]
+        return min([count, *(i + 1 for i in others)])
+
+    @functools.cached_property
+    def rows_differ(self) -> bool:
+        """Whether a layer sees a sample in other rows than the input, or looks across them."""
+        rows = rows_in(self.row_shape)
+        return any(
+            rows_in(node.output_shape) != rows or node.looks_across
+            for node in self.nodes[self.first_views :]
+        )
+
+    def rows(self, shape: tuple[int, ...]) -> tuple[str, int]:
+        """Give the shape of a batch as a matrix: leading axes of a sample join the batch."""
+        rows = rows_in(shape) if self.rows_differ else 1
+        return times(rows), shape[-1] if shape else 1
+
+    @property
+    def positions(self) -> int:
+        """How many rows of a sample the programs count as one of the batch."""
+        return 1 if self.rows_differ else rows_in(self.row_shape)
+
+    @property
+    def moves_on_one(self) -> bool:
+        """Whether one sample has a variance for every layer that tracks one."""
+        return all(n.numbers_of_feature > 1 for n in self.nodes if n.layer.tracks)
 
     @property
     def standardize(self) -> Node | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specc import shapes
-from specc.ir import Value, constant, in_order, named
+from specc.ir import Value, constant, in_order, named, rows_of
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,16 @@ OPS: dict[str, Op] = {
         expansion=_normalize_backward,
     ),
     "spread": Op(lambda dy, x, axis, keep: (x.shape, "real")),
+    # Rows of another width; `swap` turns every `size` rows into columns.
+    "reshape": Op(
+        shapes.reshaped,
+        lambda dy, y, x, rows, width: (
+            apply("reshape", dy, rows=rows_of(x.shape), width=x.shape[-1]),
+        ),
+    ),
+    "swap": Op(
+        shapes.swapped, lambda dy, y, x, size: (apply("swap", dy, size=x.shape[-1]),)
+    ),
     "concat": Op(shapes.joined, _parts),
     "part": Op(shapes.part),
     "mean": Op(
@@ -509,6 +519,24 @@ def mean_over(x: Value, axis: int, keep: bool) -> Value:
 def concat(values: Sequence[Value], axis: int) -> Value:
     """The values one behind the other along an axis."""
     return apply("concat", *values, axis=axis)
+
+
+def reshape(x: Value, rows: int, width: int) -> Value:
+    """The same numbers in rows of another width, `rows` of them for each of the batch."""
+    if x.op == "reshape" and not x.name:
+        return reshape(x.args[0], rows, width)
+    if (rows_of(x.shape), x.shape[-1]) == (rows, width):
+        return x
+    return apply("reshape", x, rows=rows, width=width)
+
+
+def swap(x: Value, size: int) -> Value:
+    """Every `size` rows turned into columns, one such matrix below the other."""
+    width = x.shape[-1]
+    assert isinstance(width, int)
+    if 1 in (size, width):  # then the numbers stay in their order
+        return reshape(x, rows_of(x.shape) * width // size, size)
+    return apply("swap", x, size=size)
 
 
 def rsqrt(x: Value) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specc.derive import Derived, parameters_of
-from specc.ir import BATCH, Program
+from specc.ir import BATCH, Program, batched
 from specc.model import Model
 from specc.targets.text import Target
 from specc.view import Places
@@ -30,6 +30,8 @@ class Names:
     buffers: frozenset[str]
     kept: frozenset[str] | None
     """What stands in s: what one function makes and another reads, None for all."""
+    fresh: frozenset[str]
+    """Which arrays no function needs to find in s before it makes them."""
 
     @property
     def d_last(self) -> str:
@@ -40,7 +42,13 @@ class Names:
         known = {self.given_x: self.given_x, BATCH: BATCH}
         known[self.x] = f"{self.given_x}[:-1]" if self.x != self.given_x else self.x
         own = {name: name for name in arguments}
-        return Places(known | own, self.parameters, self.buffers, kept=self.kept)
+        return Places(
+            known | own,
+            self.parameters,
+            self.buffers,
+            kept=self.kept,
+            fresh=self.fresh,
+        )
 
 
 def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
@@ -66,7 +74,22 @@ def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
         others = parameters | buffers | gradients
         kept = frozenset(read - others - {x, last, f"d_{last}", BATCH})
     given = f"{x}_1" if carries else x
-    return Names(x, given, last, model.target.name, parameters, buffers, kept)
+    fresh = _fresh(derived, target)
+    label = model.target.name
+    return Names(x, given, last, label, parameters, buffers, kept, fresh)
+
+
+def _fresh(derived: Derived, target: Target) -> frozenset[str]:
+    """Name the arrays that are new in every function that writes them."""
+    new: dict[str, bool] = {}
+    for program in derived.programs:
+        first: dict[str, str] = {}
+        for value in program.values:
+            if value.slot and batched(value.shape):
+                first.setdefault(value.slot, value.op)
+        for slot, op in first.items():
+            new[slot] = new.get(slot, True) and target.tensor[op].fresh
+    return frozenset(slot for slot, is_new in new.items() if is_new)
 
 
 def sentence(program: Program, name: str) -> str:

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from specc.ir import BATCH, Origin, Program, Value, is_constant, of_arrays
+from specc.ir import (
+    BATCH,
+    Origin,
+    Program,
+    Value,
+    batched,
+    is_constant,
+    of_arrays,
+    rows_of,
+)
 from specc.passes.buffers import VIEWS
 from specc.targets.text import ATOM, NEGATION, PRODUCT, Target, Text
 
@@ -65,6 +74,8 @@ class Printed:
     """Kept numbers that depend on the batch alone: name -> how they are computed."""
     fresh: set[str]
     """The slots that are not allocated ahead."""
+    looks: bool
+    """Whether the result only looks at an array that is kept."""
 
 
 class Place(Protocol):
@@ -72,6 +83,10 @@ class Place(Protocol):
 
     def __call__(self, name: str) -> str:
         """Give the text for an argument or a slot: `relu1` -> `s.relu1`."""
+
+    @property
+    def fresh(self) -> frozenset[str]:
+        """The slots that are not there before a function makes them."""
 
     def is_given(self, name: str) -> bool:
         """Tell whether a slot is an array that is there before the function begins."""
@@ -98,6 +113,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
         printer.called,
         printer.scalars,
         printer.fresh,
+        bool(results) and results[0].op == "reshape",
     )
 
 
@@ -184,7 +200,7 @@ class _Printer:
             operands = self._operands(value, rule)
             if over:
                 code = out + rule.over.format(*free, **words)
-            elif rule.fresh and BATCH in value.shape and "." in out:  # no argument
+            elif rule.fresh and value.slot in self.place.fresh and "." in out:
                 code = f"{out} = {rule.plain.format(*operands, **words)}"
                 self.fresh.add(value.slot)
             elif rule.into:
@@ -307,6 +323,8 @@ class _Printer:
             words["keep"] = self.target.words.keep if value.attribute("keep") else ""
         if "stop" in words:
             words["size"] = str(value.attribute("stop") - value.attribute("start"))
+        if value.op == "swap":
+            words["width"] = str(value.args[0].shape[-1])
         if "axis" in words and value.args[0].shape:
             words["width"] = str(value.args[0].shape[value.attribute("axis")])
         return words
@@ -314,7 +332,7 @@ class _Printer:
     def _count(self, value: Value) -> tuple[str, int]:
         if "count" in self.target.tensor:
             return self.target.tensor["count"].plain.format(self.text(value)[0]), ATOM
-        fixed = 1
+        fixed = rows_of(value.shape) if batched(value.shape) else 1
         for dim in value.shape:
             fixed *= dim if isinstance(dim, int) else 1
         batch = self.place(BATCH)
@@ -340,7 +358,7 @@ class _Printer:
             return self.place(f"{name}_1")
         seen = self._view(operand) if operand.op in VIEWS else self.text(operand)[0]
         pattern = self.target.tensor[value.op].plain
-        if "." not in seen or operand.slot in self.fresh:
+        if "." not in seen or (operand.slot or operand.name) in self.place.fresh:
             return str(pattern.format(seen))
         if operand.op == "with_ones" and value.op == "transpose":
             name = f"{seen}t"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from specc.ir import DType, Shape, Value
+from specc import ir
+from specc.ir import DType, Shape, Value, rows_of
 
 Type = tuple[Shape, DType]
 
@@ -113,6 +114,22 @@ def part(x: Value, axis: int, start: int, stop: int) -> Type:
     if not isinstance(size, int) or not 0 <= start < stop <= size:
         raise TypeMismatch(f"places {start} to {stop} of {list(x.shape)}")
     return (*x.shape[:axis], stop - start, *x.shape[axis + 1 :]), "real"
+
+
+def reshaped(x: Value, rows: int, width: int) -> Type:
+    """The type of the same numbers in rows of another width, so many for each of the batch."""
+    found = x.shape[-1]
+    if not isinstance(found, int) or rows_of(x.shape) * found != rows * width:
+        raise TypeMismatch(f"{list(x.shape)} in rows of {width}")
+    return (ir.times(rows), width), x.dtype
+
+
+def swapped(x: Value, size: int) -> Type:
+    """The type of what has every `size` rows as columns."""
+    width = x.shape[-1]
+    if not isinstance(width, int) or rows_of(x.shape) % size:
+        raise TypeMismatch(f"{list(x.shape)} in blocks of {size} rows")
+    return (ir.times(rows_of(x.shape) // size * width), size), "real"
 
 
 def linear(x: Value, weight: Value, bias: Value) -> Type:

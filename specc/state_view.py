@@ -14,7 +14,7 @@ from specc.derive import Derived
 from specc.headings import said
 from specc.ir import BATCH
 from specc.lower import identifier
-from specc.model import Clause, Model
+from specc.model import Clause, Model, Node, rows_in
 from specc.placing import Names, sentence
 from specc.targets.text import Target
 from specc.view import Code, comment, derivation_of, function
@@ -32,6 +32,7 @@ def state_view(
         "has_masks": bool(derived.masks),
         "modes": derived.evaluation is not None,
         "tracks": derived.track is not None,
+        "moves_on_one": model.moves_on_one,
         "standardizes": derived.standardize is not None,
         "whole": Code("_flat" if model.buffers else "flat_parameters"),
         "whole_size": Code(str(size + count)),
@@ -80,10 +81,20 @@ def _draw_lines(model: Model, derived: Derived, target: Target) -> list[Code]:
         if target.workspace:
             lines.append(Code(f"drop(s.{name}{turned}, seed, {stream}, {rate})"))
         else:
-            shape = f"(len(x), {node.input_shape[-1]})"
+            shape = f"({_rows(model, node)}, {node.input_shape[-1]})"
             made = f"mask(seed, {stream}, {shape}, {rate}).astype(x.dtype)"
             lines.append(Code(f"s.{name} = {made}"))
     return lines
+
+
+def _rows(model: Model, node: Node) -> str:
+    """Count the rows of what a layer takes from those of x."""
+    own, of_x = rows_in(node.input_shape), rows_in(model.row_shape)
+    if not model.rows_differ or own == of_x:
+        return "len(x)"
+    if own % of_x == 0:
+        return f"{own // of_x} * len(x)"
+    return f"{own} * len(x) // {of_x}" if own > 1 else f"len(x) // {of_x}"
 
 
 def _functions(

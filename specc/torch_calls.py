@@ -59,7 +59,8 @@ class Calls:
             before.append("draw(s, self.seed, int(self._updates))")
         if derived.track is not None:
             after.append(f"track(self._b, s, {rows})")
-            after = [f"if {rows} > 1:", f"    {after[0]}"]
+            if not self.model.moves_on_one:
+                after = [f"if {rows} > 1:", f"    {after[0]}"]
         if derived.counts_updates and not derived.optimizer_counts:
             after.append("self._count()")
         return before, after
@@ -140,4 +141,6 @@ class Calls:
         text = f"{prefix}input_backward({', '.join(arguments)}){self.turned}"
         if self.derived.standardize_backward is not None:
             text = f"standardize_backward({owner}._b, {text})"
+        elif made.printed.looks:
+            text += ".clone()"
         return f"{text}.reshape(x.shape)"

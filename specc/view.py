@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from specc.ir import BATCH, Program, Shape
+from specc.ir import Program, Shape, batched
 from specc.printing import Printed, Statement, printed
 from specc.targets.text import Target
 
@@ -56,6 +56,8 @@ class Places:
     """The object whose attributes other slots are."""
     kept: frozenset[str] | None = None
     """Which slots are, the rest being local; None for all."""
+    fresh: frozenset[str] = frozenset()
+    """Which slots are not there before a function makes them."""
 
     def __call__(self, name: str) -> str:
         """Give the text for an argument or a slot."""
@@ -94,8 +96,9 @@ def function(
         if said != before:
             lines += comment(said)
         before = said
-        batched = BATCH in statement.value.shape
-        shape = f"  # {dims(statement.value.shape)}" if batched else ""
+        shape = ""
+        if batched(statement.value.shape):
+            shape = f"  # {dims(statement.value.shape)}"
         alone = 4 + len(statement.code) <= LINE < 4 + len(statement.code + shape)
         if alone and not target.workspace:
             shape = ""  # rather than break a line that fits

@@ -14,8 +14,8 @@ from typing import Any
 from specc.arrays_view import views
 from specc.derive import Derived, parameters_of
 from specc.functions_view import EVALUATION
-from specc.ir import BATCH, Shape
-from specc.model import Model
+from specc.ir import Shape
+from specc.model import Model, rows_in
 from specc.torch_calls import Calls
 from specc.view import Code, Function, indented, names_of
 
@@ -33,7 +33,6 @@ def workspace_view(
     calls = Calls(model, derived, view, x_name)
     takes_last = f"{last}, " if last in names_of(view["backward"]) else ""
     predicted = "output({})" if derived.output else "{}.clone()"
-    rows = view["rows_of_batch"].text
     x_rows = view["rows_of_x"].text
     raw_rows = view["raw_rows_of_x"].text
     state = ", self._o" if view["has_optimizer"] else ""
@@ -58,6 +57,8 @@ def workspace_view(
     if view["per_step"]:
         del trained["lr"]
     batch_count = f"{last}.shape[1]" if columns else f"len({last})"
+    if model.rows_differ and rows_in(model.output_shape) > 1:
+        batch_count = f"len({last}) // {rows_in(model.output_shape)}"
     drawn, after = calls.around(batch_count)
     workspace = _workspace_lines(derived, view, x, ones, last)
     return {
@@ -93,7 +94,7 @@ def workspace_view(
         "autograd_rows_of_x": Code(x_rows.replace("self.", "model.")),
         "autograd_backward": indented(calls.autograd(), 16),
         "epoch_arrays": indented(_epoch_arrays(view, ones), 8),
-        "epoch_splits": _epoch_splits(columns, rows),
+        "epoch_splits": _epoch_splits(columns, view),
         "batch_names": Code(f"{x_name}, {last}, target" + ", lr" * view["per_step"]),
         "batch_count": Code(batch_count),
         "batch_step": indented(
@@ -194,13 +195,16 @@ def _epoch_arrays(view: dict[str, Any], ones: bool) -> list[str]:
         lines.append(f"y = {y_rows}")
     if ones:
         lines.append("x = torch.cat([x, x.new_ones(len(x), 1)], dim=1)")
-    lines.append(f"last = x.new_empty(len(x), {view['last_width'].text})")
+    size = f"{view['length_of_last'].text}, {view['last_width'].text}"
+    lines.append(f"last = x.new_empty({size})")
     return lines
 
 
-def _epoch_splits(columns: bool, rows: str) -> list[Code]:
-    split = f".t(), {rows}, dim=1)" if columns else f", {rows})"
-    return [Code(f"torch.split({name}{split}") for name in ("x", "last", "y")]
+def _epoch_splits(columns: bool, view: dict[str, Any]) -> list[Code]:
+    rows = {"x": view["rows_of_batch"].text}
+    rows["last"] = rows["y"] = view["rows_of_last"].text
+    turned, along = (".t()", ", dim=1") if columns else ("", "")
+    return [Code(f"torch.split({x}{turned}, {n}{along})") for x, n in rows.items()]
 
 
 def _workspace_lines(
@@ -229,7 +233,7 @@ def _workspace_lines(
             continue
         if slot.removeprefix("d_") in parameters:
             continue
-        sizes = ["batch" if dim == BATCH else str(dim) for dim in shape]
+        sizes = [str(dim) for dim in shape]
         if slot in carrying and derived.columns:
             sizes[0] = str(int(sizes[0]) + 1)
             lines.append(f"self.{slot}_1 = like.new_ones({', '.join(sizes)})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from specc import ops
 from specc.ir import Value, named
@@ -59,6 +59,10 @@ class Layer:
 
     dropped: float = 0.0
     """Which part of its input training drops, at random."""
+    tracks: bool = False
+    """Whether training moves its buffers."""
+    along: int = -1
+    """The axis of a sample along which its features lie, which formulas find as the last one."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
@@ -126,7 +130,7 @@ class Norm(Layer):
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         own = (("weight", self.weight), ("bias", self.bias))
         return {
-            name: Parameter(shape[-1:], initializer, None)
+            name: Parameter((shape[self.along],), initializer, None)
             for name, initializer in own
             if initializer is not None
         }
@@ -174,9 +178,10 @@ class LayerNorm(Norm):
 class BatchNorm(Norm):
     """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
 
-    Prediction takes the running mean and the running, unbiased variance, which training moves by
-    `momentum`; a batch of one sample does not move them. Source: Ioffe and Szegedy 2015,
-    torch.nn.BatchNorm1d.
+    Features are along the first axis of a sample: channels, where there are more. Prediction
+    takes the running mean and the running, unbiased variance, which training moves by
+    `momentum`; a batch of one number a feature does not move them. Source: Ioffe and Szegedy
+    2015, torch.nn.BatchNorm1d.
     """
 
     momentum: Fraction = 0.1
@@ -184,19 +189,13 @@ class BatchNorm(Norm):
     weight: Initializer | None = use("initializer", "ones")
     bias: Initializer | None = use("initializer", "zeros")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) > 1:
-            raise ShapeError(
-                "batch_norm takes samples of one axis, found shape"
-                f" {list(shape)}; over channels it is not available yet",
-                "`flatten` first, or use `layer_norm`",
-            )
-        return super().output_shape(shape)
+    along: ClassVar[int] = 0  # type: ignore[misc]
+    tracks: ClassVar[bool] = True  # type: ignore[misc]
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
         return {
-            "running_mean": Buffer(shape[-1:], 0.0),
-            "running_var": Buffer(shape[-1:], 1.0),
+            "running_mean": Buffer(shape[:1], 0.0),
+            "running_var": Buffer(shape[:1], 1.0),
         }
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
@@ -279,12 +278,12 @@ class Activation(Layer):
                 f"{self.use.entry.name} has no axis {axis} in a sample of shape"
                 f" {list(shape)}"
             )
-        if axis is not None and axis % len(shape) != len(shape) - 1:
-            raise ShapeError(
-                f"{self.use.entry.name} along another axis than the last is not"
-                " available yet"
-            )
         return shape
+
+    @property
+    def along(self) -> int:  # type: ignore[override]
+        axis: int = dict(self.use.arguments).get("axis", -1)
+        return axis
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         if "axis" in dict(self.use.arguments):
@@ -351,12 +350,12 @@ class Concat(Join):
                     f" {list(shape)}",
                     "the bodies may differ along that axis alone",
                 )
-        if axis != len(first) - 1:
-            raise ShapeError(
-                "concat along another axis than the last is not available yet",
-                f"`axis={len(first) - 1}` joins features",
-            )
-        return (*first[:-1], sum(shape[-1] for shape in shapes))
+        joined = sum(shape[axis] for shape in shapes)
+        return (*first[:axis], joined, *first[axis + 1 :])
+
+    @property
+    def along(self) -> int:  # type: ignore[override]
+        return self.axis
 
     def join(self, values: Sequence[Value]) -> Value:
         return ops.concat(values, axis=len(values[0].shape) - 1)
@@ -373,7 +372,7 @@ class View(Layer):
     """A layer that looks at the numbers of a sample in another shape."""
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        return x  # the network takes its input in the new shape
+        return x  # in the rows of the new shape, which lowering gives it
 
 
 @entry("layer")

@@ -48,7 +48,7 @@ def buffers(
             first = value.args[0]
             if (
                 first.op not in ("input", "const")
-                and first.op not in VIEWS
+                and first.op not in VIEWS | {"reshape"}
                 and first.shape == value.shape
                 and uses[first] == 1
             ):

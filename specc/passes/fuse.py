@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import BATCH, Program, Value, constant, is_constant, rewrite
+from specc.ir import Program, Value, batched, constant, is_constant, rewrite
 from specc.ops import apply, count, mm
 
 WIDE = 64
@@ -85,8 +85,8 @@ def _quotient_added(value: Value, x: Value, y: Value, z: Value) -> Value:
 def _is_wide(product: Value) -> bool:
     """Tell whether no side is short; with samples as columns, products stay what they are."""
     first, second = product.args[-2:]
-    turned = second.op == "transpose" and BATCH in second.shape
-    if turned or second.shape[1] == BATCH:
+    turned = second.op == "transpose" and batched(second.shape)
+    if turned or not isinstance(second.shape[1], int):
         return False
     sides = [d for arg in (first, second) for d in arg.shape if isinstance(d, int)]
     return min(sides) >= WIDE

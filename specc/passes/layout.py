@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import BATCH, Program, Value, rewrite
+from specc.ir import Program, Value, batched, rewrite
 from specc.ops import apply, mm
 
 
@@ -22,7 +22,7 @@ def layout(program: Program) -> Program:
             case "const":
                 return value
             case "input":
-                return _turned(value) if BATCH in value.shape else value
+                return _turned(value) if batched(value.shape) else value
             case "linear":
                 x, weight, bias = value.args
                 units, width = weight.shape

@@ -62,6 +62,8 @@ TENSOR: dict[str, Text] = {
     "accumulate_sum": Text("gradient"),
     "concat": Text("concat"),
     "part": Text("part"),
+    "reshape": Text("reshape"),
+    "swap": Text("swap"),
     "mean_over": Text("mean_over"),
     "normalize_backward": Text("normalize_backward"),
     "rsqrt": Text("1 / vsqrt({0})", PRODUCT),

@@ -47,6 +47,12 @@ ARRAY: dict[str, Text] = {
     "minus_hot": Text("{0} - {height} * ({1} == np.arange({width}))", SUM, (SUM, SUM)),
     "concat": Text("np.concatenate([{all}], axis={axis})"),
     "part": Text("{0}[:, {start}:{stop}]", ATOM, _METHOD),
+    "reshape": Text("{0}.reshape(-1, {width})", ATOM, _METHOD),
+    "swap": Text(
+        "{0}.reshape(-1, {size}, {width}).swapaxes(1, 2).reshape(-1, {size})",
+        ATOM,
+        _METHOD,
+    ),
     "sum": Text("{0}.sum(axis={axis}{keep})", ATOM, _METHOD),
     "mean_over": Text("{0}.mean(axis={axis}{keep})", ATOM, _METHOD),
     "rsqrt": Text("1 / np.sqrt({0})", PRODUCT),

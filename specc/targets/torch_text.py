@@ -107,6 +107,13 @@ TENSOR: dict[str, Text] = {
         into="torch.cat([{all}], dim={axis}, out={out})",
     ),
     "part": Text("{0}.narrow({axis}, {start}, {size})", ATOM, _METHOD),
+    "reshape": Text("{0}.reshape(-1, {width})", ATOM, _METHOD, fresh=True),
+    "swap": Text(
+        "{0}.reshape(-1, {size}, {width}).mT.reshape(-1, {size})",
+        ATOM,
+        _METHOD,
+        "{out}.view(-1, {width}, {size}).copy_({0}.reshape(-1, {size}, {width}).mT)",
+    ),
     "sum": _along("sum"),
     "mean_over": _along("mean"),
     "norm": Text("{0}.norm().item()", ATOM, _METHOD),
