@@ -207,7 +207,11 @@ def _width(value: Value) -> int:
 
 
 def _compact(programs: Iterable[Program]) -> frozenset[int]:
-    """Give the widths at which rows need no padding: no operation runs along such a row."""
+    """Give the widths at which rows need no padding: no operation runs along such a row.
+
+    What is copied to rows of another width lies as all others of that width do: padded.
+    """
+    programs = tuple(programs)
     along = {
         _width(value.args[0])
         for program in programs
@@ -216,7 +220,14 @@ def _compact(programs: Iterable[Program]) -> frozenset[int]:
         and value.args[0].shape
         and len(value.args[0].shape) > value.attribute("axis") > 0
     }
-    return frozenset(range(1, NARROW + 1)) - along
+    copied = {
+        _width(each)
+        for program in programs
+        for value in program.values
+        if value.op in ("reshape", "swap")
+        for each in (value, value.args[0])
+    }
+    return frozenset(range(1, NARROW + 1)) - along - copied
 
 
 def _joined(forward: Program) -> set[int]:

@@ -28,6 +28,8 @@ WHOLE = frozenset({"linear", "mm", "accumulate_mm", "accumulate_sum"}) | {
     "normalize_backward",
     "concat",
     "part",
+    "reshape",
+    "swap",
 }
 OF_VECTORS = frozenset({"where", "minimum", "maximum", "pow"})
 """Functions in C that take a number as a vector of it."""
@@ -100,7 +102,9 @@ class Expressions:
         if value.op == "mean_over":
             assert sums is not None
             if value.attribute("axis") == 0:
-                return f"{self._feature_sum(value, made, sums)} / (real)n", PRODUCT
+                count = rows_text(value.args[0])
+                count = count if count == "n" else f"({count})"
+                return f"{self._feature_sum(value, made, sums)} / (real){count}", PRODUCT
             width = _width(value.args[0])
             return f"{self._row_sum(value, made, sums)} / {width}", PRODUCT
         if value.op == "mul" and any(arg.op == "greater" for arg in value.args):
@@ -163,7 +167,7 @@ class Expressions:
         name = f"sum{len(sums) // 3 + 1}" if sums else "sum"
         sums += [
             f"vec {name} = fill(0);",
-            f"for (int s = 0, at = c; s < n; s++, at += {pitch})",
+            f"for (int s = 0, at = c; s < {rows_text(value.args[0])}; s++, at += {pitch})",
             f"  {name} += {text.replace('{at}', 'at')};",
         ]
         return name
@@ -303,16 +307,22 @@ class Expressions:
         return [head, f"  {body}"]
 
     def _loop(
-        self, a: Array, pattern: str, text: str, masked: bool, made: Printed
+        self,
+        value: Value,
+        pattern: str,
+        text: str,
+        masked: bool,
+        made: Printed,
     ) -> list[str]:
         """Write a loop over vectors; `{at}` is where in an array, `{v}` the vector."""
+        a, rows = self._array(value), rows_text(value)
         if masked and a.width != a.pitch:
             inner = self._rowwise(a, pattern, text, made)
             return [
-                "for (int s = 0; s < n; s++)",
+                f"for (int s = 0; s < {rows}; s++)",
                 *("  " + line for line in inner),
             ]
-        count = "n" if a.pitch == 1 else f"n * {a.pitch}"
+        count = rows if a.pitch == 1 else f"{rows} * {a.pitch}"
         body = pattern.replace("{at}", "at").replace("{v}", text.replace("{at}", "at"))
         head = f"for (int at = 0; at < {count}; at += LANES)"
         if len(head) + len(body) + 5 <= WIDTH:
@@ -340,6 +350,12 @@ def is_whole(exponent: Value) -> bool:
     return float(number).is_integer() and abs(number) <= 16
 
 
+def rows_text(value: Value) -> str:
+    """Give how many rows an array has, for n of the batch."""
+    rows = rows_of(value.shape)
+    return "n" if rows == 1 else f"{rows} * n"
+
+
 def _kept(value: Value) -> dict[str, str]:
     if value.op in ROWS:
         return {"width": str(_width(value.args[0]))}
@@ -353,9 +369,9 @@ def _width(value: Value) -> int:
 
 
 def _parts(value: Value, batch: str) -> str:
-    """Give how many elements a Value has, for `batch` rows."""
-    width = _width(value)
-    return batch if width == 1 else f"({width} * {batch})"
+    """Give how many elements a Value has, for a batch of so many."""
+    size = _width(value) * rows_of(value.shape)
+    return batch if size == 1 else f"({size} * {batch})"
 
 
 def _count(count: Value, batch: str) -> str:

@@ -59,7 +59,7 @@ def _uses(called: set[str]) -> dict[str, bool]:
         """keep pick first total totals turn square pow powi abs sign minimum maximum
         argmax logsumexp log_softmax softmax product dense dots back narrow narrow_back
         gradient narrow_gradient wide
-        normalize_rows_back normalize_features_back add_to copy_rows""".split()
+        normalize_rows_back normalize_features_back add_to copy_rows copy_pieces swap""".split()
     )
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]

@@ -7,7 +7,7 @@ on every machine, which the source asserts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specc.c_arrays import (
@@ -23,7 +23,7 @@ from specc.c_arrays import (
 )
 from specc.c_names import member
 from specc.derive import Derived
-from specc.ir import Program, Value, batched
+from specc.ir import Program, Value, batched, rows_of, times
 from specc.model import Model
 from specc.passes.buffers import buffers
 from specc.view import Code
@@ -46,7 +46,7 @@ class Memory:
 
     arrays: Arrays
     positions: int
-    """How many rows a sample has."""
+    """How many rows of a sample count as one of the batch."""
     samples: int
     """How many samples the workspace holds."""
     workspace: tuple[Kept, ...]
@@ -121,9 +121,15 @@ def memory(model: Model, derived: Derived) -> Memory:
     if output is not None:
         more[output.outputs[0][1].slot] = laid.samples[last]
     laid = replace(laid, samples={**laid.samples, **more})
-    positions = math.prod(model.row_shape[:-1])
+    positions = model.positions
+    rows_of_sample = {
+        value.slot or value.name: rows_of(value.shape)
+        for program in [*kept, derived.loss, *([] if output is None else [output])]
+        for value in program.values
+        if batched(value.shape) and (value.slot or value.name)
+    }
     batch = model.train.batch_size
-    most = max(MOST_ROWS // positions, 1)
+    most = max(MOST_ROWS // (positions * max(rows_of_sample.values())), 1)
     held = max(-(-batch // -(-batch // most)), -(-TILE // positions))
     if derived.track is not None:
         held = max(batch, most)  # a norm over the batch needs all of it
@@ -139,7 +145,7 @@ def memory(model: Model, derived: Derived) -> Memory:
         arrays=laid,
         positions=positions,
         samples=samples,
-        workspace=_workspace(derived, laid, rows, kept, output),
+        workspace=_workspace(derived, laid, rows, kept, output, rows_of_sample),
         state=model.optimizer.use().state(),
         counts_updates=derived.counts_updates,
         draws=bool(derived.masks),
@@ -255,6 +261,7 @@ def _workspace(
     rows: int,
     programs: Sequence[Program],
     output: Program | None,
+    rows_of_sample: Mapping[str, int],
 ) -> tuple[Kept, ...]:
     found: dict[str, Kept] = {}
 
@@ -262,8 +269,9 @@ def _workspace(
         array = laid.samples[name]
         slack = LINE if array.narrow else 0
         rest = f" in rows of {array.pitch}" if array.pitch != array.width else ""
-        says = f"(batch, {array.width}){rest}"
-        count = padded(rows * array.pitch + slack)
+        own = rows_of_sample[name]
+        says = f"({times(own)}, {array.width}){rest}"
+        count = padded(own * rows * array.pitch + slack)
         found.setdefault(name, Kept(name, count, "real", says))
 
     label = derived.loss.inputs[1]
@@ -285,7 +293,8 @@ def _workspace(
     if size:
         found["panel"] = Kept("panel", size, "real", "scratch: strips of a weight")
     if label.dtype == "int":
-        found[label.name] = Kept(label.name, rows, "int64_t", "(batch,)")
+        own = rows_of(label.shape)
+        found[label.name] = Kept(label.name, own * rows, "int64_t", f"({times(own)},)")
     return tuple(found.values())
 
 
@@ -307,8 +316,8 @@ def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
                     weight = laid.parameters[w.name]
                     if weight.turned and weight.rows * weight.row.pitch > CACHED:
                         deep = max(deep, min(DEPTH, weight.rows))
-                case Value(op="accumulate_mm", args=(before, *_)):
+                case Value(op="accumulate_mm", args=(before, _, x, *_)):
                     weight = laid.parameters[before.name.removeprefix("d_")]
                     if weight.row.pitch > STRIDE:
-                        deep = max(deep, rows)
+                        deep = max(deep, rows * rows_of(x.shape))
     return padded(deep) * 2 * LINE

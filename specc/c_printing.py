@@ -6,13 +6,14 @@ activation after a product, the factors of a derivative. Nothing here knows a la
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement
+from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement, rows_text
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
-from specc.ir import Program, Value, batched, rewrite
+from specc.ir import Program, Value, batched, rewrite, rows_of
 from specc.ops import apply
 
 
@@ -98,18 +99,24 @@ class Printer(Products):
             if value.op == "minus_hot":
                 height = f"(real){value.attribute('height')!r}"
             line = f"{self._number_at(x, self._label(label))} -= {height};"
-            return Statement(["for (int s = 0; s < n; s++) " + line], [value])
+            head = f"for (int s = 0; s < {rows_text(value)}; s++) "
+            return Statement([head + line], [value])
         if value.op in WHOLE_ROWS:
             made.called.add(value.op)
             x = value.args[0]
             a = self._array(x)
             out = self._pointer(value)
-            call = f"{value.op}(n, {self._pointer(x)}, {a.width}, {a.pitch}, {out});"
+            given = f"{rows_text(x)}, {self._pointer(x)}, {a.width}, {a.pitch}"
+            call = f"{value.op}({given}, {out});"
             return Statement([call], [value])
         if value.op == "accumulate_sum":
             return Statement(self._feature_gradient(value, made), [value])
         if value.op in ("concat", "part"):
             return Statement(self._copied(value, made), [value])
+        if value.op == "reshape":
+            return Statement(self._reshaped(value, made), [value])
+        if value.op == "swap":
+            return Statement(self._swapped(value, made), [value])
         if value.op == "normalize_backward":
             return Statement(self._normalize_backward(value, made), [value])
         covered = [*self._taken_in(value), value]
@@ -125,12 +132,12 @@ class Printer(Products):
         masked = masked or self._may_blow_up(value)
         if sums or self.by_row:
             inner = self._rowwise(array, pattern, text, made)
-            head = "for (int s = 0; s < n; s++)"
+            head = f"for (int s = 0; s < {rows_text(value)}; s++)"
             lines = [f"{head} {{", *("  " + line for line in [*sums, *inner]), "}"]
             if not sums:
                 lines = [head, *("  " + line for line in inner)]
             return Statement(lines, covered)
-        return Statement(self._loop(array, pattern, text, masked, made), covered)
+        return Statement(self._loop(value, pattern, text, masked, made), covered)
 
     def _taken_in(self, value: Value) -> list[Value]:
         """Give the Values that a statement takes in, the first to be computed first."""
@@ -171,7 +178,7 @@ class Printer(Products):
         text = text if value.op == "mean_over" else f"(real)({text})"
         line = f"{self._pointer(value)}[s] = {text};"
         return [
-            "for (int s = 0; s < n; s++) {",
+            f"for (int s = 0; s < {rows_text(value)}; s++) {{",
             *("  " + each for each in [*sums, line]),
             "}",
         ]
@@ -182,12 +189,14 @@ class Printer(Products):
         kind = "rows" if value.attribute("axis") else "features"
         made.called |= {f"normalize_{kind}_back", "first", "total"}
         given = ", ".join(self._pointer(each) for each in (dy, y, scale, value))
-        return [f"normalize_{kind}_back(n, {a.width}, {a.pitch}, {given});"]
+        sizes = f"{rows_text(dy)}, {a.width}, {a.pitch}"
+        return [f"normalize_{kind}_back({sizes}, {given});"]
 
     def _copied(self, value: Value, made: Printed) -> list[str]:
         """Copy rows to their place in longer ones, or from there."""
         made.called.add("copy_rows")
         to, start, lines = self._array(value), 0, []
+        rows = rows_text(value)
         if value.op == "part":
             start = value.attribute("start")
         for arg in value.args:
@@ -205,10 +214,34 @@ class Printer(Products):
                     )
                 )
             lines.append(
-                f"copy_rows(n, {width}, {given}, {a.pitch}, {out}, {to.pitch});"
+                f"copy_rows({rows}, {width}, {given}, {a.pitch}, {out}, {to.pitch});"
             )
             start += width
         return lines
+
+    def _reshaped(self, value: Value, made: Printed) -> list[str]:
+        """Copy numbers to rows of another width, a piece at a time that fits both."""
+        made.called.add("copy_pieces")
+        x = value.args[0]
+        a, to = self._array(x), self._array(value)
+        piece = math.gcd(a.width, to.width)
+        count = rows_of(x.shape) * a.width // piece
+        return [
+            f"copy_pieces({'n' if count == 1 else f'{count} * n'}, {piece},"
+            f" {self._pointer(x)}, {a.width // piece}, {a.pitch},"
+            f" {self._pointer(value)}, {to.width // piece}, {to.pitch});"
+        ]
+
+    def _swapped(self, value: Value, made: Printed) -> list[str]:
+        """Turn every so many rows into columns."""
+        made.called.add("swap")
+        x = value.args[0]
+        a, to, size = self._array(x), self._array(value), value.attribute("size")
+        blocks = rows_of(x.shape) // size
+        return [
+            f"swap({'n' if blocks == 1 else f'{blocks} * n'}, {size}, {a.width},"
+            f" {self._pointer(x)}, {a.pitch}, {self._pointer(value)}, {to.pitch});"
+        ]
 
     def _may_blow_up(self, value: Value) -> bool:
         """Tell whether padding may become infinite, which no product with 0 takes back."""
@@ -226,7 +259,8 @@ class Printer(Products):
         x = value.args[0]
         if self._is_rowwise(x):
             text = self._number(x, made)[0]
-            head, body = "for (int s = 0; s < n; s++)", f"{name} += {text};"
+            head = f"for (int s = 0; s < {rows_text(x)}; s++)"
+            body = f"{name} += {text};"
             short = len(head) + len(body) + 5 <= WIDTH
             lines = [f"{head} {body}"] if short else [head, f"  {body}"]
             return Statement([f"double {name} = 0;", *lines], [value])
@@ -237,11 +271,12 @@ class Printer(Products):
         a = self._array(x)
         made.called |= {"first", "total"}
         if a.width != a.pitch:
-            loop = self._loop(a, f"{name} += {{v}};", text, True, made)
+            loop = self._loop(x, f"{name} += {{v}};", text, True, made)
         else:
-            count = "n" if a.pitch == 1 else f"n * {a.pitch}"
+            rows = rows_text(x)
+            count = rows if a.pitch == 1 else f"{rows} * {a.pitch}"
             loop = self._loop(
-                a, f"{name} += first({{v}}, {count} - at);", text, False, made
+                x, f"{name} += first({{v}}, {count} - at);", text, False, made
             )
         made.vectors.add(name)
         return Statement([f"vec {name} = fill(0);", *loop], [value])

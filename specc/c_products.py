@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from specc.c_arrays import CACHED, STRIDE, Arrays
-from specc.c_expressions import ACTIVATIONS, THROUGH, Expressions, Printed, Statement
+from specc.c_expressions import (
+    ACTIVATIONS,
+    THROUGH,
+    Expressions,
+    Printed,
+    Statement,
+    rows_text,
+)
 from specc.ir import Value
 
 
@@ -60,7 +67,7 @@ class Products(Expressions):
         weight_value = w.args[0] if w.op == "transpose" else w
         weight = self.arrays.parameters[weight_value.name]
         p = f"p->{self.member(weight_value.name)}"
-        xs, ys = self._pointer(x), self._pointer(value)
+        xs, ys, rows = self._pointer(x), self._pointer(value), rows_text(x)
         sizes = f"{given.width}_{out.width}"
         word = "" if kind == "NONE" else f"_{kind.lower()}"
         if forward and out.narrow:
@@ -71,6 +78,7 @@ class Products(Expressions):
                 f"narrow(n, x, {given.pitch}, {given.width}, w, {weight.row.pitch},"
                 f" {'NULL' if b else 'bias'}, {out.width}, {kind}, y)",
                 {"*x": xs, "*w": p, **given_bias, "y": ys},
+                rows,
             )
         if forward:
             made.called |= {"dense", "product"}
@@ -82,6 +90,7 @@ class Products(Expressions):
                 f"dense(n, x, {given.pitch}, {given.width}, w, {'NULL' if b else 'bias'},"
                 f" {out.width}, {kind}, y, {out.pitch}, panel)",
                 {"*x": xs, "*w": p, **given_bias, "y": ys, "panel": self.panel},
+                rows,
             )
         through = {"*x": self._pointer(by)} if by is not None else {}
         gate = "x" if by is not None else "NULL"
@@ -94,6 +103,7 @@ class Products(Expressions):
                 f"narrow_back(n, dy, {given.width}, w, {weight.row.pitch}, {out.width},"
                 f" {kind}, {gate}, dx, {out.pitch})",
                 {"*dy": xs, "*w": p, **through, "dx": ys},
+                rows,
             )
         if out.narrow:
             made.called |= {"narrow", "total", "totals"}
@@ -102,13 +112,14 @@ class Products(Expressions):
                 f"narrow(n, dy, {given.pitch}, {given.width}, w, {weight.row.pitch}, NULL,"
                 f" {out.width}, NONE, dx)",
                 {"*dy": xs, "*w": p, "dx": ys},
+                rows,
             )
             if by is not None:
                 text = (
                     f"through({kind}, load({ys} + at), load({self._pointer(by)} + at))"
                 )
                 lines += self._loop(
-                    out, f"store({ys} + {{at}}, {{v}});", text, False, made
+                    value, f"store({ys} + {{at}}, {{v}});", text, False, made
                 )
             return lines
         made.called |= {"back", "product", "dots", "turn", "totals"}
@@ -117,6 +128,7 @@ class Products(Expressions):
             f"back(n, dy, {given.pitch}, {given.width}, w, {out.width}, {kind}, {gate}, dx,"
             f" {out.pitch}, panel)",
             {"*dy": xs, "*w": p, **through, "dx": ys, "panel": self.panel},
+            rows,
         )
 
     def _bias(self, bias: list[Value]) -> tuple[str, dict[str, str]]:
@@ -125,7 +137,9 @@ class Products(Expressions):
             return "_unbiased", {}
         return "", {"*bias": f"p->{self.member(bias[0].name)}"}
 
-    def _call(self, name: str, body: str, given: Mapping[str, str]) -> list[str]:
+    def _call(
+        self, name: str, body: str, given: Mapping[str, str], rows: str
+    ) -> list[str]:
         """Call a kernel for these shapes, which is made once; `*` marks what it reads."""
         taken = [
             f"const real *{key[1:]}" if key.startswith("*") else f"real *{key}"
@@ -140,7 +154,7 @@ class Products(Expressions):
         self.shapes[name] = (signature, body)
         self.calls[name] = self.calls.get(name, 0) + 1
         more = ", beta, alpha" if extra else ""
-        return [f"{name}(n, {', '.join(given.values())}{more});"]
+        return [f"{name}({rows}, {', '.join(given.values())}{more});"]
 
     def _gradient(
         self, value: Value, values: list[Value], done: set[Value], made: Printed
@@ -183,5 +197,6 @@ class Products(Expressions):
                 **g_bias,
                 **({"panel": self.panel} if weight.turned else {}),
             },
+            rows_text(x),
         )
         return statement

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from specc.batch_view import by
 from specc.c_arrays import padded
 from specc.c_functions import commented
 from specc.c_memory import Memory
@@ -16,7 +17,7 @@ from specc.c_names import member
 from specc.derive import Derived
 from specc.headings import said
 from specc.lower import identifier
-from specc.model import Clause, Model
+from specc.model import Clause, Model, rows_in
 from specc.view import Code
 
 
@@ -104,14 +105,16 @@ def _draws(model: Model, derived: Derived, kept: Memory) -> list[Code]:
             continue
         name = f"{identifier(node.name)}_mask"
         a = kept.arrays.samples[name]
+        own = rows_in(node.input_shape) if model.rows_differ else 1
+        rows, first = by("n", own), by("first", own)
         lines += commented(f"{node.name}: {said(model, Clause(node.use, node.span))}")
         lines += [
             Code(
                 f'key = numbered(named("dropout/{node.name}/"), (uint32_t)m->updates);'
             ),
             Code(
-                f"drop(m->{member(name)}, n, {a.width}, {a.pitch}, keyed(m->seed, key),"
-                f" first, {node.layer.dropped!r});"
+                f"drop(m->{member(name)}, {rows}, {a.width}, {a.pitch},"
+                f" keyed(m->seed, key), {first}, {node.layer.dropped!r});"
             ),
         ]
     return lines

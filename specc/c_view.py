@@ -11,6 +11,7 @@ import textwrap
 from types import SimpleNamespace
 from typing import Any
 
+from specc.batch_view import by
 from specc.c_arrays import Array
 from specc.c_expressions import Printed
 from specc.c_functions import (
@@ -46,7 +47,7 @@ from specc.headings import backward_heading, forward_heading, metric_says, said
 from specc.ir import Program, Value
 from specc.library.schedules import REDUCTIONS
 from specc.lower import per_step
-from specc.model import Model
+from specc.model import Model, rows_in
 from specc.schedule_view import counted, plateau_view, schedule_view
 from specc.targets.numpy_text import NUMPY
 from specc.view import Code, derivation_of
@@ -351,11 +352,11 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     def rows(n: str) -> Code:
         return Code(n if positions == 1 else f"{n} * {positions}")
 
+    of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
     if label.dtype == "int":
-        take_y = _labels(label, positions)
+        take_y = _labels(label, of_last)
     else:
-        targets = math.prod(model.target.shape[:-1])
-        take_y = _copied(label.name, "y", samples[label.name], targets)
+        take_y = _copied(label.name, "y", samples[label.name], of_last)
     return {
         "figure_members": [Code(f"double {name};") for name in figures],
         "figures": [Code(name) for name in means],
@@ -380,7 +381,10 @@ def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
         "input_width": Code(str(model.row_shape[-1])),
         "input_at": Code(_times("s", samples[x.name].pitch)),
         "d_input": Code(member(f"d_{x.name}")),
-        "take_x": _copied(x.name, "x", samples[x.name], positions),
+        "rows_of_prediction": Code(by("part", of_last)),
+        "rows_of_input": Code(by("part", of_x)),
+        "times_rows": Code(by("", of_x)),
+        "take_x": _copied(x.name, "x", samples[x.name], of_x),
         "take_y": take_y,
     }
 

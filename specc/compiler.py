@@ -136,6 +136,7 @@ def optimize(derived: Derived, target: Target) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
     from specc.ir import Program, nameless, verify
     from specc.passes.buffers import OVERWRITING, buffers
+    from specc.passes.copies import copies
     from specc.passes.expand import expand
     from specc.passes.fuse import fuse
     from specc.passes.share import share
@@ -149,6 +150,11 @@ def optimize(derived: Derived, target: Target) -> Derived:
     def formula(program: Program) -> Program:
         return nameless(program) if program.name in formulas else program
 
+    taken = {v.name for program in derived.programs for v in program.values}
+
+    def moved(program: Program) -> Program:
+        return copies(program, taken) if target.copies else program
+
     def placed(program: Program) -> Program:
         return buffers(program, overwritten.get(program.name), sharing)
 
@@ -159,6 +165,7 @@ def optimize(derived: Derived, target: Target) -> Derived:
         ("share", share),  # before fusion, which would make equal things different
         ("fuse", lambda program: fuse(program, primitive)),  # sees each once
         ("simplify", simplify),  # what fusion and expansion left behind
+        ("copies", moved),  # before buffers, which give each an array
         ("buffers", placed),  # knows every statement
     )
 

@@ -102,6 +102,7 @@ C = replace(
         ),
     ),
     descends="always",
+    copies=True,
     workspace=True,
 )
 """Its module in Python is one over NumPy arrays."""

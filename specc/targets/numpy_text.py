@@ -86,5 +86,6 @@ NUMPY = Target(
     helpers=HELPERS,
     columns=False,
     descends="never",
+    copies=False,
     workspace=False,
 )

@@ -110,6 +110,8 @@ class Target:
     """Whether samples of a small network are columns, else they are always rows."""
     descends: Literal["never", "wide", "always"]
     """For which networks with plain SGD the backward pass can write the update itself."""
+    copies: bool
+    """Whether rows of another width are a copy, which needs an array."""
     workspace: bool
     """Whether functions write to arrays that are kept, else each makes what it gives."""
 

@@ -179,5 +179,6 @@ TORCH = Target(
     helpers=(),
     columns=True,
     descends="wide",
+    copies=False,
     workspace=True,
 )

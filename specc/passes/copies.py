@@ -1,0 +1,39 @@
+"""Name what is a copy where rows are padded, so that it gets an array: rows of another width.
+
+A name is made of that of the operand and of what tells its copies apart; the same copy has the
+same name in every Program of a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from specc.ir import Program, Value, rewrite
+
+COPIES = frozenset({"reshape", "swap", "part", "concat"})
+"""The operations that only move numbers."""
+
+
+def copies(program: Program, taken: Set[str]) -> Program:
+    """Name every copy that is not a result, unlike all that is `taken`."""
+    results = {value for _, value in program.outputs}
+    ids = {id(value) for value in program.values if value not in results}
+    order = iter(program.values)
+
+    def known(value: Value) -> Value:
+        inside = id(next(order)) in ids
+        if value.op not in COPIES or value.name or not inside:
+            return value
+        name = "_".join([value.args[0].name, value.op, *map(str, _numbers(value))])
+        while name in taken:
+            name += "_"
+        return replace(value, name=name)
+
+    return rewrite(program, known)
+
+
+def _numbers(value: Value) -> list[int]:
+    """Give what tells copies of one array apart."""
+    attrs = dict(value.attrs)
+    return [attrs[key] for key in ("width", "size", "start", "stop") if key in attrs]
