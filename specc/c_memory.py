@@ -124,8 +124,8 @@ def memory(model: Model, derived: Derived) -> Memory:
     positions = model.positions
     rows_of_sample = {
         value.slot or value.name: rows_of(value.shape)
-        for program in [*kept, derived.loss, *([] if output is None else [output])]
-        for value in program.values
+        for program in [*kept, *([] if output is None else [output])]
+        for value in (*program.values, *derived.loss.inputs)
         if batched(value.shape) and (value.slot or value.name)
     }
     batch = model.train.batch_size

@@ -148,6 +148,10 @@ LINES: dict[str, Callable[..., Array]] = {
     "total": lambda x: x.sum(),
     "mean": lambda x: x.mean(),
     "norm": lambda x: np.sqrt((x * x).sum()),
+    "reshape": lambda x, rows, width: x.reshape(-1, width),
+    "swap": lambda x, size: np.concatenate(
+        [x[i : i + size].T for i in range(0, len(x), size)]
+    ),
     "concat": lambda *args, axis: np.concatenate(args, axis=axis),
     "part": lambda x, axis, start, stop: np.take(x, range(start, stop), axis=axis),
     "mean_over": lambda x, axis, keep: x.mean(axis=axis, keepdims=keep),

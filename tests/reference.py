@@ -26,6 +26,11 @@ class HardSigmoid(nn.Module):
         return nn.functional.relu6(x + 3) / 6
 
 
+def of_batch(axis: int) -> int:
+    """Give the axis of a batch that is an axis of a sample."""
+    return axis + 1 if axis >= 0 else axis
+
+
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": lambda slope: nn.LeakyReLU(slope),
@@ -40,8 +45,8 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "hard_tanh": nn.Hardtanh,
     "hard_sigmoid": HardSigmoid,
     "softsign": nn.Softsign,
-    "softmax": lambda axis: nn.Softmax(dim=-1),
-    "log_softmax": lambda axis: nn.LogSoftmax(dim=-1),
+    "softmax": lambda axis: nn.Softmax(dim=of_batch(axis)),
+    "log_softmax": lambda axis: nn.LogSoftmax(dim=of_batch(axis)),
     "identity": nn.Identity,
 }
 """What torch calls each activation; it takes the arguments of the spec by name."""
@@ -143,7 +148,7 @@ class Reference(nn.Module):
                 return nn.BCEWithLogitsLoss()(prediction, y)
             case "cross_entropy":
                 classes = prediction.reshape(-1, prediction.shape[-1])
-                if last == "softmax":
+                if last == "softmax" and self.model.nodes[-1].use["axis"] == -1:
                     return nn.NLLLoss()(classes.log(), y.reshape(-1))
                 return nn.CrossEntropyLoss()(classes, y.reshape(-1))
         raise AssertionError(f"the reference has no loss `{use.entry.name}`")
@@ -201,7 +206,7 @@ class Concat(nn.Module):
         self.axis = axis
 
     def forward(self, *bodies: Tensor) -> Tensor:
-        return torch.cat(bodies, dim=self.axis + 1 if self.axis >= 0 else self.axis)
+        return torch.cat(bodies, dim=of_batch(self.axis))
 
 
 class View(nn.Module):
@@ -238,12 +243,13 @@ def _layer(node: Node) -> nn.Module:
 
 def _norm(node: Node) -> nn.Module:
     """Give a norm of torch's, of which either parameter may be left out."""
-    use, width = node.use, node.input_shape[-1]
+    use, shape = node.use, node.input_shape
     layer: nn.Module
     if use.entry.name == "layer_norm":
-        layer = nn.LayerNorm(width, eps=use["eps"])
+        layer = nn.LayerNorm(shape[-1], eps=use["eps"])
     else:
-        layer = nn.BatchNorm1d(width, eps=use["eps"], momentum=use["momentum"])
+        norms = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d}
+        layer = norms[len(shape)](shape[0], eps=use["eps"], momentum=use["momentum"])
     for short in ("weight", "bias"):
         if use[short] is None:
             setattr(layer, short, None)

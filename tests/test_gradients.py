@@ -378,6 +378,116 @@ SPECS = {
         " linear(130) layer_norm tanh linear(3)"
     ),
     "wide_dropout": spec("linear(160) relu dropout(0.25) linear(130) tanh linear(3)"),
+    "flatten": spec("linear(5) relu flatten linear(3)", shape="real[4, 6]"),
+    "flatten_first_and_last": spec(
+        "flatten linear(6) tanh reshape([3, 2]) linear(2) sigmoid flatten",
+        shape="real[2, 3]",
+        target="real[6]",
+        loss="binary_cross_entropy",
+    ),
+    "reshape": spec("linear(12) relu reshape([4, 3]) linear(2) tanh flatten linear(3)"),
+    "reshape_last": spec("linear(6) tanh reshape([3, 2])", target="real[3, 2]"),
+    "reshape_classes": spec(
+        "linear(4) relu reshape([2, 8]) linear(3) softmax",
+        shape="real[4, 3]",
+        target="int[2]",
+        loss="cross_entropy",
+    ),
+    "reshape_logits": spec(
+        "linear(15) tanh reshape([5, 3])", target="int[5]", loss="cross_entropy"
+    ),
+    "reshape_same": spec("linear(6) reshape([6]) flatten relu linear(3)"),
+    "reshape_groups": spec(
+        "linear(6) reshape([3, 4, 3]) tanh reshape([12, 3]) linear(2) flatten linear(3)",
+        shape="real[2, 3, 4]",
+    ),
+    "views_in_residual": spec(
+        "residual { flatten linear(20) tanh reshape([4, 5]) } linear(5)",
+        shape="real[4, 5]",
+        target="real[4, 5]",
+    ),
+    "views_in_concat": spec(
+        "concat(axis=0) { reshape([2, 12]) linear(6) } { linear(6) relu } flatten"
+        " linear(3)",
+        shape="real[4, 6]",
+    ),
+    "views_of_one_value": spec(
+        "linear(4) tanh concat(axis=0) { flatten } { reshape([4, 3]) linear(2) flatten }"
+        " linear(3)",
+        shape="real[3, 2]",
+    ),
+    "mixing": spec(
+        "repeat(2) { residual { layer_norm linear(8) gelu linear(3) } }"
+        " softmax(axis=0) flatten linear(3)",
+        shape="real[4, 3]",
+    ),
+    "concat_rows": spec(
+        "concat { linear(3) relu } { linear(6) reshape([2, 12]) linear(3) }",
+        shape="real[4, 3]",
+        target="real[6, 3]",
+    ),
+    "concat_middle": spec(
+        "concat(axis=1) { linear(4) relu } { linear(4) } flatten linear(3)",
+        shape="real[2, 3, 4]",
+    ),
+    "softmax_first_axis": spec(
+        "linear(3) softmax(axis=0)", shape="real[4, 3]", target="real[4, 3]"
+    ),
+    "softmax_middle_axis": spec(
+        "linear(4) softmax(axis=1) log_softmax(axis=-3) flatten linear(3)",
+        shape="real[2, 3, 4]",
+    ),
+    "softmax_not_fused": spec(
+        "linear(8) reshape([2, 4]) softmax(axis=0)",
+        target="int[2]",
+        loss="cross_entropy",
+    ),
+    "channels": spec(
+        "linear(7, bias=none) batch_norm relu linear(3)",
+        shape="real[3, 5]",
+        target="real[3, 3]",
+    ),
+    "channels_of_images": spec(
+        "batch_norm(momentum=0.3) linear(4) tanh batch_norm(weight=none) flatten linear(3)",
+        shape="real[2, 3, 4]",
+    ),
+    "channels_of_one_number": spec(
+        "batch_norm flatten batch_norm linear(3)", shape="real[4, 1]"
+    ),
+    "channels_bare": spec(
+        "linear(4) batch_norm(weight=none, bias=none) relu flatten linear(3)",
+        shape="real[3, 5]",
+    ),
+    "rows_with_state": spec(
+        "standardize linear(4) batch_norm relu dropout(0.25) reshape([8, 2])"
+        " dropout(0.5) linear(3) layer_norm flatten linear(6, bias=none) batch_norm"
+        " linear(3)",
+        shape="real[4, 6]",
+    ),
+    "rows_standardized_first": spec(
+        "reshape([4, 5]) standardize linear(3) relu flatten linear(3)",
+        shape="real[20]",
+    ),
+    "rows_in_blocks": spec(
+        "mix(6) residual { flatten linear(12) reshape([4, 3]) } m = mix(5) flatten linear(3)",
+        shape="real[4, 3]",
+    ).replace(
+        "layers",
+        "block mix(n) { linear(n) silu concat(axis=1) { identity } { softmax(axis=0) } linear(3) }"
+        "\nlayers",
+        1,
+    ),
+    "wide_rows": spec(
+        "linear(80) relu flatten linear(70) relu reshape([2, 35]) linear(66) linear(3)",
+        shape="real[8, 90]",
+        target="real[2, 3]",
+    ),
+    "wide_rows_dropped": spec(
+        "linear(80) dropout(0.5) reshape([4, 160]) relu dropout(0.2) flatten linear(70)"
+        " relu linear(3)",
+        shape="real[8, 90]",
+        optimizer="adam(lr=0.01)",
+    ),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }
 CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}

@@ -16,7 +16,17 @@ import pytest
 from specc import differentiate as sweep
 from specc import ops
 from specc.differentiate import differentiate
-from specc.ir import BATCH, DType, Program, Shape, Value, argument, nameless, verify
+from specc.ir import (
+    BATCH,
+    DType,
+    Program,
+    Shape,
+    Value,
+    argument,
+    nameless,
+    times,
+    verify,
+)
 from specc.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
 from specc.passes.expand import expand
 from specc.shapes import TypeMismatch
@@ -177,6 +187,16 @@ CASES: dict[str, list[Case]] = {
         case(ROWS, axis=axis, keep=keep) for axis in (0, 1) for keep in (True, False)
     ],
     "rsqrt": single(low=0.2),
+    "reshape": [
+        case(ROWS, rows=2, width=2),
+        case((times(6), 2), rows=3, width=4),
+        case(COLUMN, rows=1, width=1),
+    ],
+    "swap": [
+        case((times(6), 2), size=3),
+        case((times(4), 3), size=4),
+        case((times(2), 1), size=2),
+    ],
     "concat": [*along(ROWS, COLUMN), *along(ROWS, ROWS, COLUMN)],
     "part": along(ROWS, start=1, stop=3),
     "normalize": [
