@@ -34,7 +34,7 @@ def backward_heading() -> Callable[[Any], str]:
     def heading(statement: Any) -> str:
         layer = statement.origins[0].layer if statement.origins else seen[-1]
         text = derivation_of(statement)
-        if layer == seen[-1]:
+        if layer == seen[-1] or not text:
             return text
         seen.append(layer)
         return f"{layer}: {text}"
