@@ -26,7 +26,7 @@ BOUND = 2.0
 SPEC = """model functions
 input x: real[2]
 target y: real[2]
-layers { linear(2) sigmoid linear(2) tanh softmax linear(2) }
+layers { linear(2) sigmoid linear(2) tanh softmax gelu elu linear(2) }
 loss binary_cross_entropy
 optimizer sgd(lr=0.1)
 """
@@ -43,9 +43,8 @@ FUSED = {"": "-ffp-contract=off", ", fused": "-ffp-contract=fast"}
 def functions(source: str) -> list[str]:
     """Name the functions of float32 vectors that a source has."""
     found = re.findall(r"INLINE vec v(\w+)\(vec x\)", source)
-    return [
-        name for name in ("exp", "log", "log1p", "tanh", "sigmoid") if name in found
-    ]
+    known = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf")
+    return [name for name in known if name in found]
 
 
 def builds(command: str, optimized: str) -> dict[str, list[str]]:

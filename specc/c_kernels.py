@@ -20,7 +20,7 @@ THROUGH = {
     "SIGMOID": "case SIGMOID: return dy * y * (1 - y);",
 }
 
-BY_LIBM = "expm1 sqrt sin cos erf floor".split()
+BY_LIBM = "sqrt sin cos floor".split()
 """Functions that are libm's, number by number."""
 
 
@@ -42,7 +42,9 @@ def _uses(called: set[str]) -> dict[str, bool]:
     if "logsumexp" in found:
         found |= {"first", "total", "exp"}
     elementary = {
-        "vexp": "exp" in found,
+        "vexp": bool(found & {"exp", "erf"}),
+        "vexpm1": "expm1" in found,
+        "verf": "erf" in found,
         "vlog": "log" in found,
         "vlog1p": "log1p" in found,
         "vtanh": "TANH" in found,
@@ -50,10 +52,10 @@ def _uses(called: set[str]) -> dict[str, bool]:
         **{f"v{op}": op in found for op in BY_LIBM},
     }
     made = {name for name, there in elementary.items() if there}
-    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p"}:
+    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p", "vexpm1", "verf"}:
         found.add("pick")
     elementary["each_float"] = any(elementary[f"v{op}"] for op in BY_LIBM)
-    elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh"})
+    elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh", "vexpm1"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
     names = (
         """keep pick first total totals turn square pow powi abs sign minimum maximum

@@ -987,7 +987,7 @@ def test_functions_are_within_2_ulp(
     assert ulp.main(["--stride", "4093"]) == 0
     said = capsys.readouterr().out
     lines = [line.split()[0] for line in said.splitlines()[:-1]]
-    assert set(lines) == {"exp", "log1p", "tanh", "sigmoid"}
+    assert set(lines) == {"exp", "expm1", "log1p", "tanh", "sigmoid", "erf"}
     assert len(lines) >= 4 * len(widths())
     assert "every 4093th input: within 2 ulp" in said
 
@@ -997,6 +997,10 @@ ELEMENTARY = {
     "NaN of log1p": ("0x400000u)", "0)"),
     "the sign of tanh": ("bits_of(t) | sign", "bits_of(t)"),
     "sigmoid far below 0": ("x < -105.0f", "x < -85.0f"),
+    "expm1 far above 0": ("fill(2.0f), fill(1.0f)", "fill(1.0f), fill(1.0f)"),
+    "expm1 far below 0": ("x < -18.0f), fill(-18.0f)", "x < -13.0f), fill(-13.0f)"),
+    "a coefficient of erf": ("p * w + 0.112816826f", "p * w + 0.11282f"),
+    "where erf is 1": ("a > 4.0f), fill(4.0f)", "a > 3.0f), fill(3.0f)"),
 }
 
 
