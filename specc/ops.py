@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specc import shapes
-from specc.ir import Value, constant, in_order, named, rows_of
+from specc.ir import Value, constant, in_order, is_constant, named, rows_of
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,14 @@ def _normalize_backward(dy: Value, y: Value, scale: Value, axis: int) -> Value:
     by_mean = dy - mean_over(dy, axis=axis, keep=axis > 0)
     by_scale = y * mean_over(dy * y, axis=axis, keep=axis > 0)
     return (by_mean - by_scale) * scale
+
+
+def _normalize_slope(
+    dy: Value, y: Value, mean: Value, scale: Value, axis: int
+) -> Value:
+    if not is_constant(mean, 0):
+        return apply("normalize_backward", dy, y, scale, axis=axis)
+    return (dy - y * mean_over(dy * y, axis=axis, keep=axis > 0)) * scale
 
 
 def _parts(dy: Value, y: Value, *args: Value, axis: int) -> tuple[Value, ...]:
@@ -231,11 +239,12 @@ OPS: dict[str, Op] = {
         lambda dy, y, x, axis, keep: (apply("spread", dy, x, axis=axis, keep=keep),),
     ),
     "mean_over": Op(shapes.reduced),
-    # (x - mean) scale, where both are those of x along an axis: x moves them too.
+    # (x - mean) scale, where both are those of x along an axis: x moves them too. The mean may
+    # be 0, for what is scaled alone.
     "normalize": Op(
         lambda x, mean, scale, axis: shapes.broadcast(x, mean, scale),
         lambda dy, y, x, mean, scale, axis: (
-            apply("normalize_backward", dy, y, scale, axis=axis),
+            _normalize_slope(dy, y, mean, scale, axis),
             None,
             None,
         ),
@@ -544,8 +553,11 @@ def rsqrt(x: Value) -> Value:
     return apply("rsqrt", x)
 
 
-def normalize(x: Value, mean: Value, scale: Value, axis: int) -> Value:
-    """(x - mean) scale, of x's own mean along an axis, and of the inverse of its deviation."""
+def normalize(x: Value, mean: Value | float, scale: Value, axis: int) -> Value:
+    """(x - mean) scale, of x's own mean along an axis, and of the inverse of its deviation.
+
+    Where x is scaled alone, the mean is 0, and the deviation is that from 0.
+    """
     return apply("normalize", x, mean, scale, axis=axis)
 
 

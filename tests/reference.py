@@ -14,6 +14,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
+from specc.library.entry import Use
 from specc.model import Model, Node
 from specc.streams import uniform
 from tests.modules import checked
@@ -220,38 +221,30 @@ class View(nn.Module):
         return x.reshape(len(x), *self.shape)
 
 
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d}
+LAYERS: dict[str, Callable[[Use, tuple[int, ...], tuple[int, ...]], nn.Module]] = {
+    "linear": lambda use, x, y: nn.Linear(x[-1], y[-1]),
+    "flatten": lambda use, x, y: View(y),
+    "reshape": lambda use, x, y: View(y),
+    "residual": lambda use, x, y: Residual(),
+    "concat": lambda use, x, y: Concat(use["axis"]),
+    "dropout": lambda use, x, y: Dropout(use["rate"]),
+    "standardize": lambda use, x, y: Standardize(x[-1]),
+    "layer_norm": lambda use, x, y: nn.LayerNorm(x[-1], eps=use["eps"]),
+    "batch_norm": lambda use, x, y: BATCH_NORMS[len(x)](
+        x[0], eps=use["eps"], momentum=use["momentum"]
+    ),
+}
+"""What torch calls each layer; it takes the shapes of a sample before and after it."""
+
+
 def _layer(node: Node) -> nn.Module:
     use = node.use
-    if use.entry.name == "linear":
-        return nn.Linear(
-            node.input_shape[-1], use["units"], bias=use["bias"] is not None
-        )
-    if use.entry.name in ("flatten", "reshape"):
-        return View(node.output_shape)
-    if use.entry.name == "residual":
-        return Residual()
-    if use.entry.name == "concat":
-        return Concat(use["axis"])
-    if use.entry.name == "dropout":
-        return Dropout(use["rate"])
-    if use.entry.name == "standardize":
-        return Standardize(node.input_shape[-1])
-    if use.entry.name in ("layer_norm", "batch_norm"):
-        return _norm(node)
-    return (ACTIVATIONS | DEFINED)[use.entry.name](**dict(use.arguments))
-
-
-def _norm(node: Node) -> nn.Module:
-    """Give a norm of torch's, of which either parameter may be left out."""
-    use, shape = node.use, node.input_shape
-    layer: nn.Module
-    if use.entry.name == "layer_norm":
-        layer = nn.LayerNorm(shape[-1], eps=use["eps"])
-    else:
-        norms = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d}
-        layer = norms[len(shape)](shape[0], eps=use["eps"], momentum=use["momentum"])
+    if use.entry.name not in LAYERS:
+        return (ACTIVATIONS | DEFINED)[use.entry.name](**dict(use.arguments))
+    layer = LAYERS[use.entry.name](use, node.input_shape, node.output_shape)
     for short in ("weight", "bias"):
-        if use[short] is None:
+        if dict(use.arguments).get(short, use) is None:
             setattr(layer, short, None)
     return layer
 
