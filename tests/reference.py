@@ -231,6 +231,7 @@ LAYERS: dict[str, Callable[[Use, tuple[int, ...], tuple[int, ...]], nn.Module]] 
     "dropout": lambda use, x, y: Dropout(use["rate"]),
     "standardize": lambda use, x, y: Standardize(x[-1]),
     "layer_norm": lambda use, x, y: nn.LayerNorm(x[-1], eps=use["eps"]),
+    "rms_norm": lambda use, x, y: nn.RMSNorm(x[-1], eps=use["eps"]),
     "batch_norm": lambda use, x, y: BATCH_NORMS[len(x)](
         x[0], eps=use["eps"], momentum=use["momentum"]
     ),

@@ -334,6 +334,7 @@ SPECS = {
         loss="cross_entropy",
         target="int[]",
     ),
+    "rms_norm": spec("rms_norm linear(6) rms_norm(eps=0.1, weight=none) relu linear(3)"),
     "batch_norm": spec("linear(6, bias=none) batch_norm relu linear(3)"),
     "batch_norm_first": spec("batch_norm linear(5) tanh linear(3) batch_norm"),
     "batch_norm_bare": spec(

@@ -175,6 +175,26 @@ class LayerNorm(Norm):
 
 @entry("layer")
 @dataclass(frozen=True)
+class RmsNorm(Norm):
+    """x / sqrt(mean(x^2) + eps) weight, over the last axis of each sample.
+
+    Frameworks disagree on eps: torch takes the smallest that the dtype tells from 1. Source: Zhang
+    and Sennrich 2019, torch.nn.RMSNorm.
+    """
+
+    eps: Positive = 1e-6
+    weight: Initializer | None = use("initializer", "ones")
+    bias: ClassVar[None] = None  # type: ignore[misc]
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        axis = len(x.shape) - 1
+        square = ops.mean_over(x**2, axis=axis, keep=True)
+        scale = named(ops.rsqrt(square + self.eps), "scale")
+        return _affine(ops.normalize(x, 0, scale, axis=axis), given)
+
+
+@entry("layer")
+@dataclass(frozen=True)
 class BatchNorm(Norm):
     """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
 
