@@ -45,6 +45,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "hard_tanh": nn.Hardtanh,
     "hard_sigmoid": HardSigmoid,
+    "hard_swish": nn.Hardswish,
     "softsign": nn.Softsign,
     "softmax": lambda axis: nn.Softmax(dim=of_batch(axis)),
     "log_softmax": lambda axis: nn.LogSoftmax(dim=of_batch(axis)),

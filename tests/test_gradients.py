@@ -69,6 +69,7 @@ SPECS = {
     "softplus": spec("linear(6) softplus linear(3) softplus"),
     "hard_tanh": spec("linear(6) hard_tanh linear(3)"),
     "hard_sigmoid": spec("linear(6) hard_sigmoid linear(3) hard_sigmoid"),
+    "hard_swish": spec("linear(6) hard_swish linear(3) hard_swish"),
     "softsign": spec("linear(6) softsign linear(3)"),
     "log_softmax": spec(
         "linear(6) log_softmax linear(3) log_softmax", optimizer="sgd(lr=0.001)"

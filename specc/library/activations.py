@@ -106,6 +106,13 @@ def hard_sigmoid(x: Value) -> Value:
     return _between(x, -3, 3, x / 6 + 0.5, 0)
 
 
+@entry("activation", operands=1, reach=lambda: (-0.375, math.inf))
+def hard_swish(x: Value) -> Value:
+    """x (x + 3) / 6, but x from 3 on and 0 up to -3. Source: torch.nn.Hardswish."""
+    near = ops.where(ops.greater_equal(x, 3), x, x * (x + 3) / 6)
+    return ops.where(ops.apply("less_equal", x, -3), 0, near)
+
+
 @entry("activation", operands=1, reach=lambda: (-1, 1))
 def softsign(x: Value) -> Value:
     """x / (1 + |x|). Source: torch.nn.Softsign."""
