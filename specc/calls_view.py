@@ -40,8 +40,7 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
     given = "rows" if modes and rows[0] != "x" else "x"
 
     def by_input(prefix: str) -> str:
-        if modes:
-            known[derived.forward.inputs[0].name] = given
+        known[derived.forward.inputs[0].name] = given if modes else rows[0]
         made = call(view[f"{prefix}input_gradient"], **d_last)
         if derived.standardize_backward is not None:
             made = f"standardize_backward(self._b, {made})"

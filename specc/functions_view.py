@@ -280,4 +280,5 @@ def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str
     if any(text.startswith("s.") for text in [*texts, *results]):
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array
-    return found | {t: array for t in texts if not t.startswith(("s.", "buffers."))}
+    given = [t.removesuffix("[:-1]") for t in texts]  # x without its row of ones
+    return found | {t: array for t in given if not t.startswith(("s.", "buffers."))}

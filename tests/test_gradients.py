@@ -490,6 +490,14 @@ SPECS = {
         shape="real[8, 90]",
         optimizer="adam(lr=0.01)",
     ),
+    "input_read_again": spec(
+        "standardize concat { identity } { softplus } { linear(2) sigmoid } linear(3)"
+    ),
+    "input_read_again_by_rows": spec(
+        "mish concat(axis=2) { elu } { linear(2) } linear(1)",
+        shape="real[4, 2, 3]",
+        target="real[4, 2, 1]",
+    ),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }
 CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}
