@@ -198,7 +198,9 @@ def _across(node: Node, x: Value, formula: Callable[[Value], Value]) -> Value:
     features = node.input_shape[axis]
     behind = math.prod(node.input_shape[axis + 1 :])
     rows = ops.reshape(x, rows_of(x.shape) * _width(x) // behind, behind)
-    columns = named(ops.swap(rows, features), COLUMNS[0])
+    columns = ops.swap(rows, features)
+    if columns is not x:  # a copy of what has a name would be a second one
+        columns = named(columns, COLUMNS[0])
     y = ops.swap(named(formula(columns), COLUMNS[1]), behind)
     return ops.reshape(y, rows_of(x.shape), _width(x))
 

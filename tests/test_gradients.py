@@ -456,6 +456,11 @@ SPECS = {
     "channels_of_one_number": spec(
         "batch_norm flatten batch_norm linear(3)", shape="real[4, 1]"
     ),
+    "axes_of_one_number": spec(
+        "softmax(axis=1) batch_norm concat(axis=-2) { linear(1) } { identity } flatten"
+        " linear(3)",
+        shape="real[3, 1, 1]",
+    ),
     "channels_bare": spec(
         "linear(4) batch_norm(weight=none, bias=none) relu flatten linear(3)",
         shape="real[3, 5]",
