@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from specc.derive import Derived, parameters_of
-from specc.ir import Program, Value, batched, rows_of
+from specc.ir import Program, Value, batched
 
 LINE = 16
 """To how many numbers a row is padded: the widest vector of float32."""

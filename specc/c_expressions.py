@@ -104,7 +104,10 @@ class Expressions:
             if value.attribute("axis") == 0:
                 count = rows_text(value.args[0])
                 count = count if count == "n" else f"({count})"
-                return f"{self._feature_sum(value, made, sums)} / (real){count}", PRODUCT
+                return (
+                    f"{self._feature_sum(value, made, sums)} / (real){count}",
+                    PRODUCT,
+                )
             width = _width(value.args[0])
             return f"{self._row_sum(value, made, sums)} / {width}", PRODUCT
         if value.op == "mul" and any(arg.op == "greater" for arg in value.args):

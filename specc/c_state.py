@@ -16,8 +16,8 @@ from specc.c_memory import Memory
 from specc.c_names import member
 from specc.derive import Derived
 from specc.headings import said
-from specc.lower import identifier
 from specc.model import Clause, Model, rows_in
+from specc.network import identifier
 from specc.view import Code
 
 

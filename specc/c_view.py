@@ -11,15 +11,14 @@ import textwrap
 from types import SimpleNamespace
 from typing import Any
 
-from specc.batch_view import by
-from specc.c_arrays import Array
+from specc.c_binding import binding_view
 from specc.c_expressions import Printed
+from specc.c_flow import flow_view, predicted_name
 from specc.c_functions import (
     body,
     formula,
     norm_sum,
     nothing,
-    number,
     rate,
     reduction,
     scalars,
@@ -39,17 +38,15 @@ from specc.c_memory import (
 )
 from specc.c_names import member
 from specc.c_printing import Printer
-from specc.c_starts import c_starts, named_views
+from specc.c_starts import c_starts
 from specc.c_state import c_state_view
 from specc.derive import Derived
-from specc.functions_view import summaries_view
 from specc.headings import backward_heading, forward_heading, metric_says, said
-from specc.ir import Program, Value
+from specc.ir import Program
 from specc.library.schedules import REDUCTIONS
 from specc.lower import per_step
-from specc.model import Model, rows_in
-from specc.schedule_view import counted, plateau_view, schedule_view
-from specc.targets.numpy_text import NUMPY
+from specc.model import Model
+from specc.schedule_view import counted, plateau_view
 from specc.view import Code, derivation_of
 
 
@@ -62,9 +59,9 @@ def c_view(
     view = facts | names | _words(model, derived, kept, stem)
     view |= _memory(model, kept)
     view |= _functions(model, derived, kept)
-    view |= _flow(model, derived, kept)
+    view |= flow_view(model, derived, kept)
     view |= _training(model, facts)
-    view |= _binding(model, derived, kept)
+    view |= binding_view(model, derived, kept)
     view |= c_starts(model, kept.arrays, model.name)
     view |= c_state_view(model, derived, kept)
     view["draws_uniform"] = view["draws_uniform"] or kept.draws
@@ -326,67 +323,12 @@ def _rate_calls(model: Model, derived: Derived) -> dict[str, Any]:
 
 def _printer(derived: Derived, kept: Memory) -> Printer:
     """Print what metrics call the prediction as the array that has it."""
-    names = {"prediction": member(_predicted(derived, kept))}
+    names = {"prediction": member(predicted_name(derived, kept))}
     return Printer(
         kept.arrays,
         lambda name: names.get(name, member(name)),
         "m->panel" if kept.panel else "NULL",
     )
-
-
-def _predicted(derived: Derived, kept: Memory) -> str:
-    if kept.output is None:
-        return derived.loss.inputs[0].name
-    return kept.output.outputs[0][1].slot
-
-
-def _flow(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
-    """Give what the templates need to know of how samples go in and come out."""
-    x = (derived.standardize or derived.forward).inputs[0]
-    label = derived.loss.inputs[1]
-    last, positions = derived.loss.inputs[0].name, kept.positions
-    samples = kept.arrays.samples
-    figures = figures_of(model, derived)
-    means = ["loss"] * (not derived.sums) + [m.figure for m in derived.metrics]
-
-    def rows(n: str) -> Code:
-        return Code(n if positions == 1 else f"{n} * {positions}")
-
-    of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
-    if label.dtype == "int":
-        take_y = _labels(label, of_last)
-    else:
-        take_y = _copied(label.name, "y", samples[label.name], of_last)
-    return {
-        "figure_members": [Code(f"double {name};") for name in figures],
-        "figures": [Code(name) for name in means],
-        "times_n": Code("" if derived.sums else " * n"),
-        "times_part": Code("" if derived.sums else " * part"),
-        "over_n": Code("" if derived.sums else " / (double)n"),
-        "kind_of_loss": Code("loss" if derived.sums else "mean loss"),
-        "total_loss": derived.sums,
-        "summarized": bool(derived.summaries),
-        "summary_lines": [
-            Code(f"means->{each.figure} = {_of_means(each.program)};")
-            for each in derived.summaries
-        ],
-        "metrics_read_output": kept.output is not None and bool(derived.metrics),
-        "rows_of_n": rows("n"),
-        "rows_of_part": rows("part"),
-        "rows_of_int_n": rows("(int)n"),
-        "times_positions": Code("" if positions == 1 else f" * {positions}"),
-        "output_width": Code(str(model.output_shape[-1])),
-        "predicted": Code(member(_predicted(derived, kept))),
-        "predicted_at": Code(_times("s", samples[last].pitch)),
-        "input_width": Code(str(model.row_shape[-1])),
-        "input_at": Code(_times("s", samples[x.name].pitch)),
-        "d_input": Code(member(f"d_{x.name}")),
-        "rows_of_prediction": Code(by("part", of_last)),
-        "rows_of_input": Code(by("part", of_x)),
-        "times_rows": Code(by("", of_x)),
-        "take_x": _copied(x.name, "x", samples[x.name], of_x),
-        "take_y": take_y,
-    }
 
 
 def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
@@ -415,101 +357,6 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
         "c_reference": Code(f"run->reference {delta}".strip()),
         "watch_if": Code("x_val && " if _watches_validation(model) else ""),
     }
-
-
-def _binding(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
-    """Give what the Python module needs."""
-    figures = figures_of(model, derived)
-    return {
-        **schedule_view(model, derived, NUMPY),
-        **summaries_view(model, derived, NUMPY),
-        "shown_count": Code(str(1 + len(model.metrics))),
-        "in_c": True,
-        "has_state": bool(kept.state) or kept.counts_updates,
-        "descends": True,
-        "padded": Code(str(kept.arrays.size)),
-        "chunk": Code(str(_chunk(model))),
-        "vectors": Code(str(1 + len(kept.state))),
-        "state_views": [
-            Code(f'"{name}": {_vector(i, kept)}')
-            for i, name in enumerate(kept.state, 1)
-        ]
-        + [Code('"updates": memory[-8:].view(np.int64)')] * kept.counts_updates,
-        "run_vectors": Code(str(2 * (1 + len(kept.state)) + kept.restores)),
-        "before_views": [
-            Code(f'"{name}": vectors[{2 * i}:{2 * i + 2}]')
-            for i, name in enumerate(kept.state, 1)
-        ]
-        + [Code('"updates": counts')] * kept.counts_updates,
-        "samples_held": Code(str(kept.samples)),
-        "named": named_views(model, kept.arrays),
-        "figure_names": Code(
-            ", ".join(f'"{name}"' for name in figures) + "," * (len(figures) == 1)
-        ),
-        "input_quoted": Code(f'"{model.input.name}"'),
-    }
-
-
-def figures_of(model: Model, derived: Derived) -> list[str]:
-    """Name every figure: what is shown first, then what that is made of."""
-    shown = ["loss", *(metric.use.entry.name for metric in model.metrics)]
-    return [*shown, *(each.figure for each in derived.metrics if each.says)]
-
-
-def _of_means(program: Program) -> str:
-    ((_, result),) = program.outputs
-    return number(
-        result, {value.name: f"means->{value.name}" for value in program.inputs}
-    )
-
-
-def _vector(i: int, kept: Memory) -> str:
-    """Look at vector i of the model's memory, behind the parameters and the buffers."""
-    if not kept.buffered:
-        return f"numbers[{i} * PADDED : {i + 1} * PADDED]"
-    start, end = (f"{kept.buffered} + {j} * PADDED" for j in (i, i + 1))
-    return f"numbers[{start} : {end}]"
-
-
-def _times(index: str, size: int) -> str:
-    return index if size == 1 else f"{index} * {size}"
-
-
-def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
-    """Copy one sample, number k of those given, to row s of the workspace."""
-    width, pitch = array.width, array.pitch
-    to = f"m->{member(name)}"
-    where = "if (y) " if given == "y" else ""
-    if positions == 1 or width == pitch:
-        count = width * positions
-        if count == 1:
-            return [Code(f"{where}{to}[{_times('s', pitch)}] = {given}[k];")]
-        at, of = _times("s", pitch * positions), _times("k", count)
-        size = _times(f"sizeof *{given}", count)
-        return [Code(f"{where}memcpy({to} + {at}, {given} + {of}, {size});")]
-    at = f"(s * {positions} + q) * {pitch}"
-    of = f"(k * {positions} + (size_t)q) * {width}"
-    return [
-        Code(f"for (int q = 0; {'y && ' if where else ''}q < {positions}; q++)"),
-        Code(f"  memcpy({to} + {at}, {given} + {of}, {width} * sizeof *{given});"),
-    ]
-
-
-def _labels(label: Value, positions: int) -> list[Code]:
-    to = f"m->{member(label.name)}"
-    if positions == 1:
-        return [Code(f"if (y) {to}[s] = y[k];")]
-    copy = (
-        f"memcpy({to} + s * {positions}, y + k * {positions}, {positions} * sizeof *y);"
-    )
-    return [Code(f"if (y) {copy}")]
-
-
-def _chunk(model: Model) -> int:
-    """Give how many updates take a tenth of a second or so, at ten thousand million a second."""
-    weights = sum(math.prod(p.shape) for p in model.parameters.values())
-    operations = 6 * weights * model.train.batch_size * math.prod(model.row_shape[:-1])
-    return max(1, 2**30 // operations)
 
 
 def _monitored(monitor: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc.derive import Derived
 from specc.diagnostics import Diagnostic, error, quoted
 from specc.ir import Program, Value, of_arrays
-from specc.lower import identifier
 from specc.model import Model
+from specc.network import identifier
 from specc.ops import OPS
 from specc.passes.simplify import simplify
 from specc.source import Span

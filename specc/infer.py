@@ -15,7 +15,8 @@ from specc.bind import Bound
 from specc.diagnostics import error
 from specc.library import losses, metrics
 from specc.library.entry import ShapeError
-from specc.library.layers import Activation, Join, Standardize, View
+from specc.library.layers import Activation, Join, View
+from specc.library.norms import Standardize
 from specc.model import Feature, Node
 from specc.naming import Placed
 from specc.source import Span

@@ -26,7 +26,7 @@ from specc.diagnostics import (
 from specc.infer import check_clause, infer
 from specc.library.entry import VOCABULARY, use
 from specc.library.initializers import NEEDS_WEIGHT
-from specc.library.layers import Norm
+from specc.library.norms import Norm
 from specc.library.settings import EarlyStopping, Train
 from specc.lower import rate_after
 from specc.model import Clause, Feature, Model, Node

@@ -1,43 +1,42 @@
 """Model -> Programs: what the spec says, as Values.
 
-A sample's leading axes join the batch, so every Program sees matrices: samples are rows, the
-last axis is the other one. A loss that swallows the last activation (`losses.FUSED`) is given
-the logits, and that activation becomes a Program of its own, `output`.
+The layers are `network`'s; loss, metrics, schedule and optimizer are here. A loss that swallows the
+last activation (`losses.FUSED`) is given the logits, and that activation becomes a Program of its
+own, `output`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from specc import ops
 from specc.derivation import mathematics
 from specc.ir import (
-    Origin,
     Program,
-    Shape,
     Value,
     argument,
     constant,
-    in_order,
     named,
     rewrite,
-    role,
-    rows_of,
     verify,
 )
 from specc.library.entry import Use
-from specc.library.layers import Join, Layer, Standardize, View
 from specc.library.losses import FUSED, reduced
 from specc.library.schedules import REDUCTIONS
 from specc.library.settings import Train
 from specc.measures import Made, Measure, measured
-from specc.model import BLOCKS, COLUMNS, Model, Node
+from specc.model import Model, Node
+from specc.network import (
+    differs,
+    identifier,
+    measuring,
+    network,
+    origin_of,
+    standardizing,
+    tracking,
+)
 from specc.passes.simplify import simplify
-
-SYMBOLS = {"weight": "W", "bias": "b"}
-"""What formulas call a parameter."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ def lower(model: Model) -> Lowered:
     """Lower a checked model; every Program is verified."""
     fused = _is_fused(model)
     nodes = model.nodes[:-1] if fused else model.nodes
-    forward = _forward(model, nodes, training=True)
-    evaluation = _forward(model, nodes, training=False)
+    forward = network(model, nodes, training=True)
+    evaluation = network(model, nodes, training=False)
     last = argument(forward.outputs[0][0], forward.outputs[0][1].shape)
     target = _target(model)
     loss = reduced(
@@ -104,9 +103,9 @@ def lower(model: Model) -> Lowered:
     return Lowered(
         forward=verify(forward, "lower"),
         evaluation=verify(evaluation, "lower") if differs(model) else None,
-        track=_track(model, forward),
-        standardize=_standardize(model),
-        measure=_measure(model),
+        track=tracking(model, forward),
+        standardize=standardizing(model),
+        measure=measuring(model),
         output=_output(model.nodes[-1], last) if fused else None,
         loss=verify(
             Program(model.loss.use.entry.function, (last, target), (("loss", loss),)),
@@ -136,204 +135,6 @@ def gives_logits(model: Model) -> bool:
     return not _is_fused(model) and model.loss.use.entry.name == "binary_cross_entropy"
 
 
-def identifier(name: str) -> str:
-    """Make one Python name of a layer's or a parameter's dotted one."""
-    return name.replace(".", "_")
-
-
-def _forward(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
-    source = _source(model)
-    first = model.first_views
-    if model.standardize is not None:
-        first = 1 + model.nodes.index(model.standardize)
-    values: list[Value] = []
-    inputs: list[Value] = [source]
-    drawn: list[Value] = []
-    for i, node in enumerate(nodes):
-        given = [values[i] if i >= 0 else source for i in node.inputs]
-        own = _given(node)
-        inputs += own.values()
-        if i < first:
-            x = source
-        elif isinstance(node.layer, View):
-            x = _reshaped(given[0], model.rows(node.output_shape))
-        elif isinstance(node.layer, Join):
-            x = _joined(node.layer, given, node, model)
-        elif training:
-            mask = _mask(node, given[0])
-            drawn += mask.values()
-            x = _across(node, given[0], lambda x: node.layer.train(x, own | mask))
-        else:
-            x = _across(node, given[0], lambda x: node.layer.lower(x, own))
-        if x not in given:
-            x = _named(x, node, given)
-        values.append(x)
-    last = identifier(nodes[-1].name)
-    if x.name != last and x is not source:  # of a layer that only training has
-        x = replace(x, name=last)
-    program = Program("forward", (), ((x.name, x),))
-    read = set(program.values)
-    used = [v for v in (*inputs, *drawn) if v in read or role(v) == "parameter"]
-    name = "forward" if training else "evaluation_forward"
-    return replace(
-        program, name=name, inputs=(source, *(v for v in used if v is not source))
-    )
-
-
-def _source(model: Model) -> Value:
-    """Give what the network takes: samples, perhaps standardized."""
-    node, shape = model.standardize, model.rows(model.row_shape)
-    name = model.input.name if node is None else identifier(node.name)
-    return argument(name, shape)
-
-
-def _across(node: Node, x: Value, formula: Callable[[Value], Value]) -> Value:
-    """Write a formula that finds features along the last axis, for those along another.
-
-    Rows before that axis join the batch, axes behind it are moved in front of it.
-    """
-    if not node.looks_across:
-        return formula(x)
-    axis = node.layer.along % len(node.input_shape)
-    features = node.input_shape[axis]
-    behind = math.prod(node.input_shape[axis + 1 :])
-    rows = ops.reshape(x, rows_of(x.shape) * _width(x) // behind, behind)
-    columns = ops.swap(rows, features)
-    if columns is not x:  # a copy of what has a name would be a second one
-        columns = named(columns, COLUMNS[0])
-    y = ops.swap(named(formula(columns), COLUMNS[1]), behind)
-    return ops.reshape(y, rows_of(x.shape), _width(x))
-
-
-def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Value:
-    """Join values along the axis that they are joined along."""
-    if not node.looks_across:
-        return layer.join(given)
-    axis = layer.along % len(node.output_shape)
-    blocks = math.prod(node.output_shape[:axis])
-    whole = [
-        ops.reshape(x, blocks, rows_of(x.shape) * _width(x) // blocks) for x in given
-    ]
-    joined = named(layer.join(whole), BLOCKS)
-    return _reshaped(joined, model.rows(node.output_shape))
-
-
-def _reshaped(x: Value, shape: tuple[str, int]) -> Value:
-    return ops.reshape(x, rows_of(shape), shape[1])
-
-
-def _width(x: Value) -> int:
-    width = x.shape[-1]
-    assert isinstance(width, int)
-    return width
-
-
-def _given(node: Node) -> dict[str, Value]:
-    """Make arguments of what a layer has, by its short names."""
-    shapes = {short: ("parameter", p.shape) for short, p in node.parameters.items()}
-    shapes |= {short: ("buffer", b.shape) for short, b in node.buffers.items()}
-    return {
-        short: _argument(node, short, kind, shape)
-        for short, (kind, shape) in shapes.items()
-    }
-
-
-def _mask(node: Node, x: Value) -> dict[str, Value]:
-    """Make an argument of the mask of a layer that drops some of its input."""
-    if not node.layer.dropped:
-        return {}
-    return {"mask": _argument(node, "mask", "mask", x.shape)}
-
-
-def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
-    symbol = SYMBOLS.get(short, short) if kind == "parameter" else ""
-    return Value(
-        "input",
-        attrs=(("role", kind), *([("symbol", symbol)] if symbol else [])),
-        shape=shape,
-        name=identifier(f"{node.name}.{short}"),
-        origins=(_origin(node),),
-    )
-
-
-def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
-    """Name what a layer gives, and the parts that it named: `silu1_sigmoid`."""
-    name, origins = identifier(node.name), (_origin(node),)
-    known = set(in_order(given))
-    new: dict[Value, Value] = {}
-    for part in in_order([value]):
-        if part in known or part.op in ("input", "const"):
-            new[part] = part
-            continue
-        called = f"{name}_{part.name}" if part.name else ""
-        args = tuple(new[arg] for arg in part.args)
-        new[part] = replace(part, args=args, name=called, origins=origins)
-    return replace(new[value], name=name)
-
-
-def differs(model: Model) -> bool:
-    """Tell whether training has a network other than prediction has."""
-    return any(
-        node.layer.dropped or type(node.layer).train is not Layer.train
-        for node in model.nodes
-    )
-
-
-def _track(model: Model, forward: Program) -> Program | None:
-    """Move the buffers that layers keep of training, from what `forward` names."""
-    parts = {value.name: value for value in forward.values}
-    batch = argument("batch")
-    inputs: dict[str, Value] = {}
-    outputs: list[tuple[str, Value]] = []
-    for node in model.nodes:
-        given = _given(node)
-        for short in node.kept:
-            part = parts.get(identifier(f"{node.name}.{short}"))
-            if part is not None and part.op != "input":
-                given[short] = argument(part.name, part.shape)
-        rows = node.numbers_of_feature
-        seen = batch if rows == 1 else batch * rows
-        for short, value in node.layer.tracked(given, seen).items():
-            name = given[short].name
-            made = f"{name} = {mathematics(value)}"
-            made = made.replace(f"{identifier(node.name)}_", "")
-            owned = replace(value, origins=(_origin(node),), derivation=made)
-            outputs.append((name, owned))
-    if not outputs:
-        return None
-    program = Program("track", (), tuple(outputs))
-    inputs = {v.name: v for v in program.values if v.op == "input"}
-    return verify(replace(program, inputs=tuple(inputs.values())), "lower")
-
-
-def _standardize(model: Model) -> Program | None:
-    node = model.standardize
-    if node is None:
-        return None
-    x = argument(model.input.name, model.rows(model.row_shape))
-    given = _given(node)
-    value = replace(node.layer.lower(x, given), name=identifier(node.name))
-    program = Program("standardize", (x, *given.values()), ((value.name, value),))
-    return verify(program, "lower")
-
-
-def _measure(model: Model) -> Program | None:
-    node = model.standardize
-    if node is None or not isinstance(node.layer, Standardize):
-        return None
-    shape = model.rows(model.row_shape)
-    x, origin = argument(model.input.name, shape), argument("origin", shape[1:])
-    made = node.layer.measured(x, origin)
-    outputs = tuple(
-        (identifier(f"{node.name}.{short}"), value) for short, value in made.items()
-    )
-    return verify(Program("measure", (x, origin), outputs), "lower")
-
-
-def _origin(node: Node) -> Origin:
-    return Origin(identifier(node.name), str(node.use), node.line)
-
-
 def _target(model: Model) -> Value:
     if model.target.dtype == "int":
         rows, _ = model.rows((*model.target.shape, 1))
@@ -345,7 +146,7 @@ def _output(node: Node, logits: Value) -> Program:
     prediction = replace(
         node.layer.lower(logits, {}),
         name=identifier(node.name),
-        origins=(_origin(node),),
+        origins=(origin_of(node),),
     )
     outputs = ((prediction.name, prediction),)
     return verify(Program("output", (logits,), outputs), "lower")

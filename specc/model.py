@@ -13,17 +13,10 @@ from typing import Literal
 
 from specc.ir import BATCH, argument, in_order, times
 from specc.library.entry import Use
-from specc.library.layers import (
-    Buffer,
-    Join,
-    Layer,
-    Parameter,
-    Standardize,
-    View,
-)
+from specc.library.layers import Buffer, Join, Layer, Parameter, View
+from specc.library.norms import Standardize
 from specc.library.settings import EarlyStopping, Train
 from specc.source import Source, Span
-
 
 COLUMNS = ("columns", "of_columns")
 """What is kept of a layer that looks along another axis than the last: its input with that axis

@@ -13,8 +13,8 @@ from typing import Any
 from specc.derive import Derived
 from specc.headings import said
 from specc.ir import BATCH
-from specc.lower import identifier
 from specc.model import Clause, Model, Node, rows_in
+from specc.network import identifier
 from specc.placing import Names, sentence
 from specc.targets.text import Target
 from specc.view import Code, comment, derivation_of, function

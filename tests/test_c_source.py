@@ -30,7 +30,7 @@ import pytest
 
 from specc.compiler import compile_source
 from specc.library import VOCABULARY
-from specc.lower import differs
+from specc.network import differs
 from tests.definitions import DEFINITIONS
 from tests.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.modules import checked as analysed

@@ -335,7 +335,9 @@ SPECS = {
         loss="cross_entropy",
         target="int[]",
     ),
-    "rms_norm": spec("rms_norm linear(6) rms_norm(eps=0.1, weight=none) relu linear(3)"),
+    "rms_norm": spec(
+        "rms_norm linear(6) rms_norm(eps=0.1, weight=none) relu linear(3)"
+    ),
     "batch_norm": spec("linear(6, bias=none) batch_norm relu linear(3)"),
     "batch_norm_first": spec("batch_norm linear(5) tanh linear(3) batch_norm"),
     "batch_norm_bare": spec(
@@ -380,14 +382,16 @@ SPECS = {
         " linear(130) layer_norm tanh linear(3)"
     ),
     "wide_dropout": spec("linear(160) relu dropout(0.25) linear(130) tanh linear(3)"),
-    "flatten": spec("linear(5) relu flatten linear(3)", shape="real[4, 6]"),
+    "flatten_rows": spec("linear(5) relu flatten linear(3)", shape="real[4, 6]"),
     "flatten_first_and_last": spec(
         "flatten linear(6) tanh reshape([3, 2]) linear(2) sigmoid flatten",
         shape="real[2, 3]",
         target="real[6]",
         loss="binary_cross_entropy",
     ),
-    "reshape": spec("linear(12) relu reshape([4, 3]) linear(2) tanh flatten linear(3)"),
+    "reshape_rows": spec(
+        "linear(12) relu reshape([4, 3]) linear(2) tanh flatten linear(3)"
+    ),
     "reshape_last": spec("linear(6) tanh reshape([3, 2])", target="real[3, 2]"),
     "reshape_classes": spec(
         "linear(4) relu reshape([2, 8]) linear(3) softmax",

@@ -8,6 +8,7 @@ from specc.library import (  # noqa: F401  (importing registers the words)
     layers,
     losses,
     metrics,
+    norms,
     optimizers,
     schedules,
     settings,

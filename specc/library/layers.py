@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from specc import ops
-from specc.ir import Value, named
+from specc.ir import Value
 from specc.library.entry import (
     ArgumentError,
     Count,
-    Fraction,
     Interval,
     Of,
-    Positive,
     ShapeError,
     Use,
     entry,
     use,
-    written,
 )
 from specc.library.initializers import Fans
 from specc.slope import activated
@@ -92,6 +89,16 @@ class Layer:
         return {}
 
 
+def with_features(shape: Shape, what: str) -> Shape:
+    """Give a shape, which must have an axis for features."""
+    if not shape:
+        raise ShapeError(
+            f"{what} needs at least one axis, found a single number per sample",
+            "declare the input as `real[1]`",
+        )
+    return shape
+
+
 @entry("layer")
 @dataclass(frozen=True)
 class Linear(Layer):
@@ -102,7 +109,7 @@ class Linear(Layer):
     bias: Annotated[Use, Of("initializer")] | None = use("initializer", "zeros")
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (*_with_features(shape, "linear")[:-1], self.units)
+        return (*with_features(shape, "linear")[:-1], self.units)
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         fans = Fans(fan_in=shape[-1], fan_out=self.units)
@@ -116,125 +123,6 @@ class Linear(Layer):
         if "bias" not in given:
             return ops.mm(x, ops.transpose(given["weight"]))
         return ops.linear(x, given["weight"], given["bias"])
-
-
-class Norm(Layer):
-    """What normalizing layers share: a weight and a bias for each feature, or none."""
-
-    weight: Use | None
-    bias: Use | None
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return _with_features(shape, "a norm")
-
-    def parameters(self, shape: Shape) -> dict[str, Parameter]:
-        own = (("weight", self.weight), ("bias", self.bias))
-        return {
-            name: Parameter((shape[self.along],), initializer, None)
-            for name, initializer in own
-            if initializer is not None
-        }
-
-
-def _with_features(shape: Shape, what: str) -> Shape:
-    if not shape:
-        raise ShapeError(
-            f"{what} needs at least one axis, found a single number per sample",
-            "declare the input as `real[1]`",
-        )
-    return shape
-
-
-def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
-    """normalized weight + bias, of which either may be left out."""
-    y = named(normalized, "normalized")
-    if "weight" in given:
-        y = y * given["weight"]
-    return y + given["bias"] if "bias" in given else y
-
-
-@entry("layer")
-@dataclass(frozen=True)
-class LayerNorm(Norm):
-    """(x - mean) / sqrt(variance + eps) weight + bias, over the last axis of each sample.
-
-    The variance is the biased one. Source: Ba, Kiros and Hinton 2016, torch.nn.LayerNorm.
-    """
-
-    eps: Positive = 1e-5
-    weight: Initializer | None = use("initializer", "ones")
-    bias: Initializer | None = use("initializer", "zeros")
-
-    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        axis = len(x.shape) - 1
-        mean = named(ops.mean_over(x, axis=axis, keep=True), "mean")
-        variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=True)
-        scale = named(ops.rsqrt(variance + self.eps), "scale")
-        return _affine(ops.normalize(x, mean, scale, axis=axis), given)
-
-
-@entry("layer")
-@dataclass(frozen=True)
-class RmsNorm(Norm):
-    """x / sqrt(mean(x^2) + eps) weight, over the last axis of each sample.
-
-    Frameworks disagree on eps: torch takes the smallest that the dtype tells from 1. Source: Zhang
-    and Sennrich 2019, torch.nn.RMSNorm.
-    """
-
-    eps: Positive = 1e-6
-    weight: Initializer | None = use("initializer", "ones")
-    bias: ClassVar[None] = None  # type: ignore[misc]
-
-    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        axis = len(x.shape) - 1
-        square = ops.mean_over(x**2, axis=axis, keep=True)
-        scale = named(ops.rsqrt(square + self.eps), "scale")
-        return _affine(ops.normalize(x, 0, scale, axis=axis), given)
-
-
-@entry("layer")
-@dataclass(frozen=True)
-class BatchNorm(Norm):
-    """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
-
-    Features are along the first axis of a sample: channels, where there are more. Prediction
-    takes the running mean and the running, unbiased variance, which training moves by
-    `momentum`; a batch of one number a feature does not move them. Source: Ioffe and Szegedy
-    2015, torch.nn.BatchNorm1d.
-    """
-
-    momentum: Fraction = 0.1
-    eps: Positive = 1e-5
-    weight: Initializer | None = use("initializer", "ones")
-    bias: Initializer | None = use("initializer", "zeros")
-
-    along: ClassVar[int] = 0  # type: ignore[misc]
-    tracks: ClassVar[bool] = True  # type: ignore[misc]
-
-    def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        return {
-            "running_mean": Buffer(shape[:1], 0.0),
-            "running_var": Buffer(shape[:1], 1.0),
-        }
-
-    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        scale = named(ops.rsqrt(given["running_var"] + self.eps), "scale")
-        return _affine((x - given["running_mean"]) * scale, given)
-
-    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
-        mean = named(ops.mean_over(x, axis=0, keep=False), "mean")
-        variance = ops.mean_over((x - mean) ** 2, axis=0, keep=False)
-        variance = named(variance, "variance")
-        scale = named(ops.rsqrt(variance + self.eps), "scale")
-        return _affine(ops.normalize(x, mean, scale, axis=0), given)
-
-    def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
-        stays, moves = written(1 - self.momentum), self.momentum
-        unbiased = moves * rows / (rows - 1)
-        mean = given["running_mean"] * stays + given["mean"] * moves
-        variance = given["running_var"] * stays + given["variance"] * unbiased
-        return {"running_mean": mean, "running_var": variance}
 
 
 @entry("layer")
@@ -256,33 +144,6 @@ class Dropout(Layer):
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
         return x * given["mask"] if "mask" in given else x
-
-
-@entry("layer")
-@dataclass(frozen=True)
-class Standardize(Layer):
-    """(x - mean) / std by feature, of the training samples alone, which `fit` measures.
-
-    A constant feature is divided by 1. Source: sklearn.preprocessing.StandardScaler.
-    """
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return _with_features(shape, "standardize")
-
-    def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        return {"mean": Buffer(shape[-1:], 0.0), "std": Buffer(shape[-1:], 1.0)}
-
-    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        return (x - given["mean"]) / given["std"]
-
-    def measured(self, x: Value, origin: Value) -> dict[str, Value]:
-        """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
-        shifted = named(x - origin, "shifted")
-        shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
-        variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
-        variance = named(variance, "variance")
-        std = ops.where(ops.greater(variance, 0), ops.sqrt(variance), 1)
-        return {"mean": origin + shift, "std": std}
 
 
 @dataclass(frozen=True)
