@@ -29,8 +29,10 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
         "block_of_x": Code(by("BLOCK", of_x if apart else 1)),
         "block_of_last": Code(by("BLOCK", of_last if apart else 1)),
         "count_of_x": Code(f"len(x) // {of_x}" if apart and of_x > 1 else "len(x)"),
-        "rows_of_sample": Code(str(of_x)),
-        "rows_of_one_last": Code(str(of_last)),
+        "block_name": Code("block" if of_x == of_last else "x_rows"),
+        "block_of_rows": Code(_block(of_x if apart else 1)),
+        "block_of_labels": Code(_block(of_last)),
+        "labels_of_block": Code("y[block]" if of_x == of_last else "y[y_rows]"),
         "rows_apart": of_x != of_last,
         "length_of_last": Code("len(x)" if of_x == of_last else "len(y)"),
         "count_of_rows": Code(f"len(x) * {positions}" if positions > 1 else "len(x)"),
@@ -41,6 +43,13 @@ def batch_view(model: Model, derived: Derived) -> dict[str, Any]:
         "descends": derived.descends,
         "loss_name": Code(derived.loss.name),
     }
+
+
+def _block(rows: int) -> str:
+    """Give the slice of the rows of a block of samples."""
+    if rows == 1:
+        return "slice(start, start + BLOCK)"
+    return f"slice(start * {rows}, (start + BLOCK) * {rows})"
 
 
 def by(text: str, rows: int) -> str:

@@ -53,7 +53,7 @@ def calls_view(model: Model, derived: Derived, view: dict[str, Any]) -> dict[str
         "as_rows": [Code(line) for line in _as_rows(*rows)],
         "predicted": Code(predicted + axes),
         "forward_alone": Code(alone),
-        "forward_block": Code(alone.replace("x)", "x[block])")),
+        "forward_block": Code(alone.replace("x)", f"x[{view['block_name'].text}])")),
         "forward_call": Code(call(view["forward"])),
         "forward_drawn": Code(
             call(view["forward"], s="self._drawn(x)" if derived.masks else "Saved()")

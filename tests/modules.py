@@ -29,9 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}
 EXAMPLES = list(EXAMPLE_FILES)
 """The names of the examples, without `.spec`."""
-STATELESS = [
-    name for name in EXAMPLES if name not in ("wine", "breast_cancer", "progression")
-]
+STATEFUL = ("breast_cancer", "mixer", "progression", "wine")
+STATELESS = [name for name in EXAMPLES if name not in STATEFUL]
 """Those without state of layers, which `test_state` is about."""
 TARGETS = ("torch", "numpy", "c")
 """The targets that have to agree."""
