@@ -163,7 +163,7 @@ in float64. The other targets, float32 and torch agree. An asterisk marks where 
 the value or the slope: a target may have the limit there. Of NaN all of them make NaN.
 
 The tests that write this page compare every target with torch, in float64 and float32, at these
-points and at 1, 3 and 20.5 on both sides of 0; and the losses, `softmax` and `log_softmax` likewise.
+points and at 1, 3 and 20.5 on both sides of 0; losses, `softmax` and `log_softmax` likewise.
 
 """
 SHOWN = (-math.inf, -1e4, -80.0, 0.0, 80.0, 1e4, math.inf)
