@@ -35,6 +35,7 @@ from tests.definitions import DEFINITIONS
 from tests.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.modules import checked as analysed
 from tests.test_fit import GROWING, TRACES, VARIANTS, ruled
+from tests.test_gradients import CASES
 
 DRIVER = ROOT / "tests" / "c" / "driver.c"
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
@@ -266,6 +267,8 @@ SPECS = {
     ).replace("input x", "input linux"),
 }
 TABLE = {**{name: example(name) for name in EXAMPLES}, **SPECS}
+ROWS = ("views_in_concat", "softmax_middle_axis", "reshape_classes")
+TABLE |= {name: CASES[name] for name in ("rms_norm", "hard_swish", *ROWS)}
 
 
 checked = functools.cache(analysed)

@@ -889,9 +889,11 @@ def test_another_run_is_not_taken_for_this_one(tmp_path: Path, target: str) -> N
 KILLED = """
 import importlib.util, sys, time, torch
 from tests.adapter import Adapted
+from tests.modules import build_quickly
 found = importlib.util.spec_from_file_location("emitted", sys.argv[1])
 module = importlib.util.module_from_spec(found)
 found.loader.exec_module(module)
+build_quickly(module)
 if sys.argv[4] != "torch":
     module = Adapted(module)
 data = torch.load(sys.argv[2])

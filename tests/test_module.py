@@ -220,7 +220,9 @@ def test_predictions_do_not_depend_on_the_batch(
     monkeypatch.setattr(module, "BLOCK", 7)
     torch.testing.assert_close(model.predict(x), whole, rtol=1e-12, atol=1e-14)
     assert model.evaluate(x, y) == pytest.approx(figures, rel=1e-12)
-    assert sizes == [7, 7, 7, 2] * 2
+    spec = checked(example(name))
+    rows = math.prod(spec.row_shape[:-1])
+    assert sizes == [7 * rows, 7 * rows, 7 * rows, 2 * rows] * 2
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
