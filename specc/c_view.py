@@ -1,7 +1,7 @@
 """A model and its Programs -> everything that the templates of C print, by name.
 
-The facts of the spec come from `module_view`, memory from `c_memory`, how samples go in and out from
-`c_flow`, what the Python module needs from `c_binding`. Every leaf that a template prints is Code.
+The facts of the spec come from `module_view`, memory from `c_memory`, how samples go in and out
+from `c_flow`, what the Python module needs from `c_binding`. Every leaf that is printed is Code.
 """
 
 from __future__ import annotations
