@@ -139,9 +139,13 @@ class Model:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape in which the network takes a sample: that of the views it begins with."""
+        """The shape in which the network takes a sample: that of the views it begins with.
+
+        A single number is a row of one.
+        """
         views = self.first_views
-        return self.nodes[views - 1].output_shape if views else self.input.shape
+        shape = self.nodes[views - 1].output_shape if views else self.input.shape
+        return shape or (1,)
 
     @property
     def first_views(self) -> int:

@@ -81,7 +81,7 @@ def _draw_lines(model: Model, derived: Derived, target: Target) -> list[Code]:
         if target.workspace:
             lines.append(Code(f"drop(s.{name}{turned}, seed, {stream}, {rate})"))
         else:
-            shape = f"({_rows(model, node)}, {node.input_shape[-1]})"
+            shape = f"({_rows(model, node)}, {model.rows(node.input_shape)[1]})"
             made = f"mask(seed, {stream}, {shape}, {rate}).astype(x.dtype)"
             lines.append(Code(f"s.{name} = {made}"))
     return lines

@@ -507,6 +507,11 @@ SPECS = {
         shape="real[4, 2, 3]",
         target="real[4, 2, 1]",
     ),
+    "single_numbers": spec(
+        "dropout(0.2) residual { tanh } flatten linear(4) relu reshape([2, 2]) batch_norm"
+        " flatten linear(3)",
+        shape="real[]",
+    ),
     "names_like_inputs": spec("x = linear(3)").replace("input x", "input point"),
 }
 CASES = {**{name: example(name) for name in EXAMPLES}, **SPECS}

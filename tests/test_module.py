@@ -200,6 +200,17 @@ def test_a_step_of_sgd_is_that_of_torch(target: str) -> None:
         torch.testing.assert_close(p, before[name] - 0.3 * gradients[name])
 
 
+def test_samples_may_be_single_numbers(target: str) -> None:
+    text = PLAIN.replace("real[2]", "real[]").replace("linear(3)", "flatten linear(3)")
+    module = module_of(text, target=target)
+    model = module.Model()
+    x, y = torch.linspace(-1, 1, 9), torch.linspace(-1, 1, 9)[:, None]
+    model.fit(x, y, epochs=2)
+    assert model.predict(x).shape == (9, 1)
+    with pytest.raises(ValueError, match="sample 4 holds a number that is not finite"):
+        model.fit(x / x * x, y, epochs=2)
+
+
 # Prediction.
 
 

@@ -265,6 +265,11 @@ class Flatten(View):
         return (math.prod(shape),)
 
 
+def _counted(shape: Shape) -> str:
+    count = math.prod(shape)
+    return f"{list(shape)}, {count} number{'s' if count != 1 else ''}"
+
+
 @entry("layer")
 @dataclass(frozen=True)
 class Reshape(View):
@@ -282,7 +287,7 @@ class Reshape(View):
     def output_shape(self, shape: Shape) -> Shape:
         if math.prod(shape) != math.prod(self.shape):
             raise ShapeError(
-                f"reshape to {list(self.shape)}, {math.prod(self.shape)} numbers, of a"
-                f" sample of shape {list(shape)}, {math.prod(shape)} numbers"
+                f"reshape to {_counted(self.shape)}, of a sample of shape"
+                f" {_counted(shape)}"
             )
         return self.shape
