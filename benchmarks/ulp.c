@@ -48,7 +48,7 @@ static const struct {
     int odd; /* f(-0) is -0 */
 } FUNCTIONS[] = {
     {"exp", exp, 0}, {"log", log, 0}, {"log1p", log1p, 1}, {"tanh", tanh, 1}, {"sigmoid", sigmoid, 0},
-    {"expm1", expm1, 1}, {"erf", erf, 1}};
+    {"expm1", expm1, 1}, {"erf", erf, 1}, {"sin", sin, 1}, {"cos", cos, 0}};
 
 enum { MOST = 64 };
 static struct {

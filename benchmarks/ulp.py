@@ -26,7 +26,8 @@ BOUND = 2.0
 SPEC = """model functions
 input x: real[2]
 target y: real[2]
-layers { linear(2) sigmoid linear(2) tanh softmax gelu elu linear(2) }
+def activation wave(x) = x + sin(x)
+layers { linear(2) sigmoid linear(2) tanh softmax gelu elu wave linear(2) }
 loss binary_cross_entropy
 optimizer sgd(lr=0.1)
 """
@@ -43,7 +44,7 @@ FUSED = {"": "-ffp-contract=off", ", fused": "-ffp-contract=fast"}
 def functions(source: str) -> list[str]:
     """Name the functions of float32 vectors that a source has."""
     found = re.findall(r"INLINE vec v(\w+)\(vec x\)", source)
-    known = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf")
+    known = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos")
     return [name for name in known if name in found]
 
 

@@ -52,8 +52,10 @@ def _uses(called: set[str]) -> dict[str, bool]:
         **{f"v{op}": op in found for op in BY_LIBM},
     }
     made = {name for name, there in elementary.items() if there}
-    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p", "vexpm1", "verf"}:
+    if made & {"vsigmoid", "vtanh", "vlog", "vlog1p", "vexpm1", "verf", "vsin", "vcos"}:
         found.add("pick")
+    if made & {"vsin", "vcos"}:
+        found |= {"keep", "total"}
     elementary["each_float"] = any(elementary[f"v{op}"] for op in BY_LIBM)
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh", "vexpm1"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
