@@ -11,17 +11,15 @@ Ratios above 1 say how many times as fast as torch.optim the emitted update is.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import inspect
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from emitting import emitted
 from timing import interleaved, machine, pin
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 SPEC = Path(__file__).resolve().parent / "paper.spec"
 FLOOR = 3.0
 LR = 1e-3
@@ -34,7 +32,6 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adagrad(lr=0.001)": ("Adagrad", {}),
 }
 STEPS = 20
-FOLDER: tempfile.TemporaryDirectory[str]
 
 
 def main() -> int:
@@ -74,7 +71,7 @@ def subjects(
     """Give torch.optim and each target a call that does one update; they agree."""
     import torch
 
-    nets = {target: emitted(written, target).Model() for target in TARGETS}
+    nets = {target: network(written, target).Model() for target in TARGETS}
     starts = {n: torch.tensor(p) for n, p in nets["numpy"].parameters.items()}
     draw = torch.Generator().manual_seed(0)
     gradients = {n: torch.randn(p.shape, generator=draw) for n, p in starts.items()}
@@ -113,27 +110,11 @@ def update_of(net: Any, target: str) -> Callable[[], Any]:
     return lambda: module.update(theta, gradient, LR, count(), **state)
 
 
-def emitted(written: str, target: str) -> Any:
-    """Compile the paper's network with another optimizer and import the module."""
-    from specc.compiler import compile_source
-    from specc.source import Source
-
+def network(written: str, target: str) -> Any:
+    """Emit the paper's network with another optimizer."""
     text = SPEC.read_text().replace("sgd(lr=0.001)", written)
-    result = compile_source(Source("paper.spec", text), {}, target, stem="paper")
-    assert result.text is not None
-    folder = Path(tempfile.mkdtemp(dir=FOLDER.name))
-    for ending, part in {".py": result.text, **result.beside}.items():
-        (folder / f"paper{ending}").write_text(part)
-    name = f"paper_{target}_{folder.name}"
-    found = importlib.util.spec_from_file_location(name, folder / "paper.py")
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module
-    found.loader.exec_module(module)
-    return module
+    return emitted(text, "paper", target)
 
 
 if __name__ == "__main__":
-    FOLDER = tempfile.TemporaryDirectory()
-    with FOLDER:
-        sys.exit(main())
+    sys.exit(main())
