@@ -141,7 +141,7 @@ def build_quickly(module: ModuleType) -> None:
     The examples are built as users build them.
     """
     if hasattr(module, "FLAGS") and module.SPEC not in map(example, EXAMPLES):
-        quick = {"-O3": "-O1"}
+        quick = {"-O3": "-O0"}
         module.FLAGS = tuple(quick.get(flag, flag) for flag in module.FLAGS)
 
 

@@ -515,7 +515,7 @@ def test_the_net_of_the_paper_compiles_in_a_second(
 # What the driver sees.
 
 
-@BY_NAME
+@pytest.mark.parametrize("name", list(TABLE)[::2])
 def test_every_width_gives_the_same(name: str, folder: Callable[[str], Path]) -> None:
     """And nothing but libm is asked for, and nothing is kept."""
     text, number = TABLE[name], list(TABLE).index(name)

@@ -125,7 +125,7 @@ ALONG = {
 """What looks along a row: one number of it far out, and the others near."""
 
 
-@pytest.mark.parametrize("at", filter(math.isfinite, POINTS))  # others: NaN by W x
+@pytest.mark.parametrize("at", [*filter(math.isfinite, POINTS)])  # others: NaN by W x
 @pytest.mark.parametrize("word", [*ALONG, "cross_entropy", "softmax_cross_entropy"])
 def test_a_row_far_out_is_torch_s(word: str, at: float, target: str) -> None:
     classes = word.endswith("cross_entropy")
