@@ -1,7 +1,7 @@
 """Every operation in one row: the type of its result, its derivative, what it is made of.
 
 A derivative is one line of mathematics under one contract: `dy` is dL/dy, `y` the result, then the
-arguments; it gives dL/d(each argument), None for an argument that has no derivative. Three things
+arguments; it gives dL/d(each argument), None for an argument that moves nothing. Three things
 no row says: broadcasting (the sweep sums over it, once for all), what to save (exactly what a line
 mentions), the target (a composite's `expansion` names the primitive operations it is made of; it is
 expanded after differentiation).
@@ -173,15 +173,18 @@ OPS: dict[str, Op] = {
     "cos": Op(shapes.same, lambda dy, y, x: (-dy * apply("sin", x),)),
     "erf": Op(shapes.same, lambda dy, y, x: (dy * (_ERF_SLOPE * exp(-(x**2))),)),
     "abs": Op(shapes.same, lambda dy, y, x: (dy * apply("sign", x),)),
-    "sign": Op(shapes.same),
-    "floor": Op(shapes.same),
+    "sign": Op(shapes.same, lambda dy, y, x: (None,)),
+    "floor": Op(shapes.same, lambda dy, y, x: (None,)),
     "minimum": Op(
         shapes.broadcast, lambda dy, y, a, b: (_nearer(dy, a, b), _nearer(dy, b, a))
     ),
     "maximum": Op(
         shapes.broadcast, lambda dy, y, a, b: (_nearer(dy, b, a), _nearer(dy, a, b))
     ),
-    "where": Op(lambda condition, a, b: shapes.broadcast(condition, a, b)),
+    "where": Op(
+        lambda condition, a, b: shapes.broadcast(condition, a, b),
+        lambda dy, y, c, a, b: (None, where(c, dy, 0), where(c, 0, dy)),
+    ),
     # Activations; each derivative is written in the result, which backward has at hand.
     "relu": Op(shapes.same, lambda dy, y, x: (dy * greater(y, 0),)),
     "tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),
@@ -238,7 +241,12 @@ OPS: dict[str, Op] = {
         shapes.reduced,
         lambda dy, y, x, axis, keep: (apply("spread", dy, x, axis=axis, keep=keep),),
     ),
-    "mean_over": Op(shapes.reduced),
+    "mean_over": Op(
+        shapes.reduced,
+        lambda dy, y, x, axis, keep: (
+            apply("spread", dy * (count(y) / count(x)), x, axis=axis, keep=keep),
+        ),
+    ),
     # (x - mean) scale, where both are those of x along an axis: x moves them too. The mean may
     # be 0, for what is scaled alone.
     "normalize": Op(

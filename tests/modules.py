@@ -22,8 +22,8 @@ from typing import Any
 from specc.compiler import analyse, compile_source
 from specc.diagnostics import Diagnostic
 from specc.model import Model
+from specc.proof.adapter import Adapted
 from specc.source import Source
-from tests.adapter import Adapted
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}

@@ -9,9 +9,9 @@ import torch
 
 from specc.derive import derive
 from specc.lower import lower
+from specc.proof.reference import Reference, parameters, samples
 from specc.targets.torch_text import TORCH
 from tests.modules import checked, module_of_spec
-from tests.reference import Reference, parameters, samples
 
 TEXT = """
 model net

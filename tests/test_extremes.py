@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from specc.library import VOCABULARY
+from specc.proof.reference import ACTIVATIONS
 from tests.conftest import Goldens
 from tests.modules import ROOT, module_of_spec
-from tests.reference import ACTIVATIONS
 
 POINTS = (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 20.5, -20.5, 80.0, -80.0, 1e4, -1e4)
 POINTS += (math.inf, -math.inf, math.nan)

@@ -12,16 +12,15 @@ from torch import nn
 
 from specc.library import VOCABULARY
 from specc.model import Model
-from tests.modules import EXAMPLES, checked, compiled, example, load, module_of_spec
-from tests.reference import (
+from specc.proof.reference import (
     ACTIVATIONS,
-    DEFINED,
     Reference,
     distance,
-    drift,
     parameters,
     samples,
 )
+from tests.drift import drift
+from tests.modules import EXAMPLES, checked, compiled, example, load, module_of_spec
 
 BATCHES = (1, 2, 7, 32)
 BOUND = 1e-10
@@ -638,7 +637,7 @@ def check_module_form(name: str, training: bool) -> None:
     module = net.as_module().train(training)
     x.requires_grad_()
     prediction = module(x)
-    reference.compared(prediction, y).backward()
+    reference.of_predictions(prediction, y).backward()
     found = {name: p.grad for name, p in module.named_parameters()}
     found[model.input.name] = x.grad
     assert distance(found, truth.gradients) <= BOUND
@@ -678,10 +677,11 @@ def test_a_wide_spec_uses_the_kernels_for_large_products() -> None:
 def test_every_activation_and_loss_is_among_the_cases() -> None:
     """A new word of the language fails here until a case, and the reference, has it."""
     models = [checked(text) for text in CASES.values()]
-    words = {node.use.entry.name for model in models for node in model.nodes}
+    entries = {node.use.entry for model in models for node in model.nodes}
+    words = {entry.name for entry in entries if not entry.defined}
     losses = {model.loss.use.entry.name for model in models}
     known = VOCABULARY["activation"].keys() | VOCABULARY["layer"].keys()
-    assert known == words - DEFINED.keys()
+    assert known == words
     assert VOCABULARY["loss"].keys() == losses
     assert VOCABULARY["activation"].keys() == ACTIVATIONS.keys()
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import specc
-from tests.adapter import Adapted, AdaptedModel
+from specc.proof.adapter import Adapted, AdaptedModel
 from tests.modules import (
     EXAMPLES,
     STATELESS,

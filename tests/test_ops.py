@@ -29,10 +29,11 @@ from specc.ir import (
 )
 from specc.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
 from specc.passes.expand import expand
+from specc.proof.interpreter import LINES, concrete, evaluate
+from specc.proof.mechanical import ELEMENTARY
 from specc.shapes import TypeMismatch
 from specc.slope import slope_of
 from specc.targets.torch_text import TORCH
-from tests.interpreter import LINES, concrete, evaluate
 
 N = 3
 """The batch of every case."""
@@ -145,15 +146,18 @@ CASES: dict[str, list[Case]] = {
     "cos": single(),
     "erf": single(),
     "abs": single(),
-    "sign": single(),
-    "floor": single(),
+    "sign": single(fixed=(0,)),
+    "floor": single(fixed=(0,)),
     "relu": single(),
     "tanh": single(),
     "sigmoid": single(),
     "softplus": single(),
     "minimum": pairs(),
     "maximum": pairs(),
-    "where": [case(ROWS, ROWS, ROWS, truth=0), case(ROWS, (), ROWS, truth=0)],
+    "where": [
+        case(ROWS, ROWS, ROWS, truth=0, fixed=(0,)),
+        case(ROWS, (), ROWS, truth=0, fixed=(0,)),
+    ],
     "pointwise": [case(ROWS, **SILU), case(COLUMNS, **SILU)],
     "softmax": along(ROWS),
     "log_softmax": along(ROWS),
@@ -252,10 +256,10 @@ CASES: dict[str, list[Case]] = {
 }
 
 WITHOUT_DERIVATIVE = set(
-    "sign floor where greater less greater_equal less_equal equal"
+    "greater less greater_equal less_equal equal"
     " not_equal addcmul addcdiv argmax place spread share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
-    " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum mean_over"
+    " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum"
     " normalize_backward both double part".split()
 )
 """Steps and comparisons, what only derivatives are written with, and what `fuse` makes."""
@@ -265,10 +269,6 @@ WITH_ITS_OWN = {"normalize"}
 
 NEVER_EMITTED = set("place logsumexp".split())
 """Primitives that a hand-written derivative or a torch call hides from every target."""
-
-PRIMITIVE = frozenset(
-    {"input", "const", *(op for op, row in OPS.items() if row.expansion is None)}
-)
 
 
 def program(op: str, case: Case) -> Program:
@@ -287,10 +287,10 @@ def check(op: str) -> None:
         assert np.isfinite(y).all()
         row = OPS[op]
         if row.expansion is not None:
-            expanded = nameless(verify(expand(forward, PRIMITIVE), "expand"))
+            expanded = nameless(verify(expand(forward, ELEMENTARY), "expand"))
             result = replace(expanded.output("y"), name="y")
             expanded = replace(expanded, outputs=(("y", result),))
-            assert PRIMITIVE.issuperset(value.op for value in expanded.values)
+            assert ELEMENTARY.issuperset(value.op for value in expanded.values)
             made = evaluate(expanded, arrays, N)["y"]
             close(made, y, 1e-12, f"{op}: the expansion")
         if row.derivative is None or op in WITH_ITS_OWN:
@@ -432,7 +432,7 @@ def test_relu_backward_is_closed_at_0() -> None:
     """The fused form has the same slope at 0 as the row it stands for."""
     forward = program("relu_backward", case((3,), (3,)))
     arrays = {"a0": np.ones(3), "a1": np.array([0.0, -0.0, 1e-300])}
-    for form in (forward, expand(forward, PRIMITIVE)):
+    for form in (forward, expand(forward, ELEMENTARY)):
         assert evaluate(form, arrays)["y"].tolist() == [0.0, 0.0, 1.0]
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from specc.proof.reference import samples
+from tests.drift import drift
 from tests.modules import checked, module_of_spec
-from tests.reference import drift, samples
 
 TEXT = """
 model net

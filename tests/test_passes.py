@@ -35,10 +35,10 @@ from specc.passes.layout import layout
 from specc.passes.share import share
 from specc.passes.simplify import simplify
 from specc.printing import _chained
+from specc.proof.interpreter import concrete, evaluate
 from specc.shapes import TypeMismatch
 from specc.targets.numpy_text import NUMPY
 from specc.targets.torch_text import TORCH
-from tests.interpreter import concrete, evaluate
 from tests.modules import checked
 from tests.test_gradients import CASES as SPECS
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from specc.proof.reference import samples
 from tests.modules import checked, module_of_spec
-from tests.reference import samples
 from tests.specs import codes
 from tests.specs import spec as statements
 

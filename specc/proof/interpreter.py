@@ -27,7 +27,7 @@ def evaluate(
         if value.op == "input":
             made = np.asarray(arrays[value.name])
         elif value.op == "const":
-            made = np.float64(value.attribute("value"))
+            made = np.asarray(value.attribute("value"), dtype=np.float64)
         else:
             operands = [found[arg] for arg in value.args]
             made = np.asarray(LINES[value.op](*operands, **dict(value.attrs)))
@@ -50,37 +50,46 @@ def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
 
 
 def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-x))
 
 
 def log_softmax(x: Array, axis: int) -> Array:
+    """The logarithm of the softmax, as it is defined."""
     return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
 
 
 def one_hot(x: Array, i: Array, axis: int) -> Array:
+    """1 where a place along an axis is the one that i names, else 0."""
     places = np.arange(x.shape[axis]).reshape([-1 if a == axis else 1 for a in (0, 1)])
     return (places == i).astype(np.float64)
 
 
 def spread(dy: Array, x: Array, axis: int | None, keep: bool) -> Array:
-    lost = axis is not None and not keep
-    return np.broadcast_to(np.expand_dims(dy, axis) if lost else dy, x.shape).copy()
+    """dy, which reduced an axis of x, for each number of x."""
+    if axis is not None and not keep:
+        dy = np.expand_dims(dy, axis)
+    return np.broadcast_to(dy, x.shape).copy()
 
 
 def logistic(z: Array, t: Array) -> Array:
+    """The cross entropy of the probabilities sigmoid(z)."""
     p = sigmoid(z)
     return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
 
 
 def dense(x: Array, w: Array, b: Array, activation: str) -> Array:
+    """A linear layer and its activation."""
     return LINES[activation](np.einsum("ni,oi->no", x, w) + b)
 
 
 def accumulate_mm(c: Array, a: Array, b: Array, beta: Array, alpha: Array) -> Array:
+    """beta c + alpha a b."""
     return beta * c + alpha * np.einsum("ij,jk->ik", a, b)
 
 
 def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -> Array:
+    """A function of the spec, evaluated operation by operation."""
     leaves = dict(zip(names, args, strict=True))
     if names == ("p", "t"):
         leaves["residual"] = leaves["p"] - leaves["t"]
@@ -95,6 +104,7 @@ def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -
 
 
 def normalize_backward(dy: Array, y: Array, scale: Array, axis: int) -> Array:
+    """What comes back through (x - mean) scale, both of which x moves."""
     n = dy.shape[axis]
     sums = [part.sum(axis=axis, keepdims=True) for part in (dy, dy * y)]
     return scale / n * (n * dy - sums[0] - y * sums[1])

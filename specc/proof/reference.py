@@ -9,22 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from specc.library.entry import Use
 from specc.model import Model, Node
+from specc.proof.formulas import function_of
 from specc.streams import uniform
-from tests.modules import checked
 
 
 class HardSigmoid(nn.Module):
     """relu6(x + 3) / 6: torch's own derivative has a sixth in float32 in every dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu6(x + 3) / 6
+        return F.relu6(x + 3) / 6
 
 
 def of_batch(axis: int) -> int:
@@ -35,7 +35,7 @@ def of_batch(axis: int) -> int:
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": lambda slope: nn.LeakyReLU(slope),
-    "elu": nn.ELU,
+    "elu": lambda alpha: nn.ELU(alpha),
     "selu": nn.SELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
@@ -54,19 +54,15 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 """What torch calls each activation; it takes the arguments of the spec by name."""
 
 
-class Wave(nn.Module):
-    """What specs of the tests define as `wave`."""
+class Defined(nn.Module):
+    """An activation that the spec defines."""
 
-    def __init__(self, k: float) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.k = k
+        self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + (self.k * x).sin() ** 2
-
-
-DEFINED: dict[str, Callable[..., nn.Module]] = {"wave": Wave}
-"""The definitions of the specs that the tests differentiate."""
+        return self.function(x)
 
 
 @dataclass(frozen=True)
@@ -85,14 +81,21 @@ class Reference(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
-        self.layers = nn.ModuleList(_layer(node) for node in model.nodes)
+        self.layers = nn.ModuleList(_layer(node, model) for node in model.nodes)
         self.double()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Predict a batch."""
+        return self.last_two(x)[1]
+
+    def last_two(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what the last layer takes, and what it gives."""
         made: list[Tensor] = []
+        given = [x]
         for node, layer in zip(self.model.nodes, self.layers, strict=True):
-            made.append(layer(*(made[i] if i >= 0 else x for i in node.inputs)))
-        return made[-1]
+            given = [made[i] if i >= 0 else x for i in node.inputs]
+            made.append(layer(*given))
+        return given[-1], made[-1]
 
     def named(self) -> dict[str, nn.Parameter]:
         """Every parameter under the name that the spec gives it."""
@@ -130,29 +133,55 @@ class Reference(nn.Module):
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Give the spec's loss of a batch."""
-        return self.compared(self(x), y)
+        return self.compared(self.last_two(x), y)
 
-    def compared(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Give the spec's loss of predictions."""
+    def compared(self, last: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        """Give the spec's loss of what `last_two` gave."""
         use = self.model.loss.use
-        last = self.model.nodes[-1].use.entry.name
+        loss = self._mean_loss(use, *last, y)
+        match use["reduction"]:
+            case "sum":
+                return loss * y.numel()
+            case "batch_mean":
+                return loss * math.prod(self.model.target.shape)
+        return loss
+
+    def of_predictions(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Give the spec's loss of predictions alone, be they probabilities."""
+        match self.model.nodes[-1].use.entry.name:
+            case "sigmoid":
+                return self.compared((torch.logit(prediction), prediction), y)
+            case "softmax":
+                return self.compared((prediction.log(), prediction), y)
+        return self.compared((prediction, prediction), y)
+
+    def _mean_loss(
+        self, use: Use, logits: Tensor, prediction: Tensor, y: Tensor
+    ) -> Tensor:
+        """Give the loss as a mean over all elements; `logits` went into the last layer."""
+        if use.entry.defined:
+            bound = {k: v for k, v in use.arguments if k != "reduction"}
+            function = function_of(self.model, "loss", use.entry.name, bound)
+            return (function(prediction, y) + torch.zeros_like(prediction)).mean()
+        node = self.model.nodes[-1]
+        last = "" if node.looks_across else node.use.entry.name
         match use.entry.name:
             case "mse":
-                loss: Tensor = nn.MSELoss()(prediction, y)
-                return loss / 2 if use["half"] else loss
+                return F.mse_loss(prediction, y) / (2 if use["half"] else 1)
             case "mae":
-                return nn.L1Loss()(prediction, y)
+                return F.l1_loss(prediction, y)
             case "huber":
-                return nn.HuberLoss(delta=use["delta"])(prediction, y)
-            case "binary_cross_entropy" if last == "sigmoid":
-                return nn.BCELoss()(prediction, y)
+                return F.huber_loss(prediction, y, delta=use["delta"])
             case "binary_cross_entropy":
-                return nn.BCEWithLogitsLoss()(prediction, y)
+                z = logits if last == "sigmoid" else prediction
+                return F.binary_cross_entropy_with_logits(z.reshape(y.shape), y)
             case "cross_entropy":
-                classes = prediction.reshape(-1, prediction.shape[-1])
-                if last == "softmax" and self.model.nodes[-1].use["axis"] == -1:
-                    return nn.NLLLoss()(classes.log(), y.reshape(-1))
-                return nn.CrossEntropyLoss()(classes, y.reshape(-1))
+                z = logits if last == "softmax" else prediction
+                return F.cross_entropy(
+                    z.reshape(-1, z.shape[-1]),
+                    y.reshape(-1),
+                    label_smoothing=use["label_smoothing"],
+                )
         raise AssertionError(f"the reference has no loss `{use.entry.name}`")
 
     def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
@@ -160,13 +189,13 @@ class Reference(nn.Module):
         self.train(training)
         self.zero_grad()
         x = x.clone().requires_grad_()
-        prediction = self(x)
-        loss = self.compared(prediction, y)
-        loss.backward()
+        last = self.last_two(x)
+        loss = self.compared(last, y)
+        torch.autograd.backward(loss)
         found = {name: p.grad for name, p in self.named().items()}
         found[self.model.input.name] = x.grad
         gradients = {name: g.clone() for name, g in found.items() if g is not None}
-        return Truth(prediction.detach(), float(loss.detach()), gradients)
+        return Truth(last[1].detach(), float(loss.detach()), gradients)
 
 
 class Dropout(nn.Module):
@@ -183,6 +212,9 @@ class Dropout(nn.Module):
 
 class Standardize(nn.Module):
     """(x - mean) / std, by the last axis."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -240,13 +272,17 @@ LAYERS: dict[str, Callable[[Use, tuple[int, ...], tuple[int, ...]], nn.Module]] 
 """What torch calls each layer; it takes the shapes of a sample before and after it."""
 
 
-def _layer(node: Node) -> nn.Module:
+def _layer(node: Node, model: Model) -> nn.Module:
     use = node.use
+    arguments = dict(use.arguments)
+    if use.entry.defined:
+        name = use.entry.name
+        return Defined(function_of(model, "activation", name, arguments))
     if use.entry.name not in LAYERS:
-        return (ACTIVATIONS | DEFINED)[use.entry.name](**dict(use.arguments))
+        return ACTIVATIONS[use.entry.name](**arguments)
     layer = LAYERS[use.entry.name](use, node.input_shape, node.output_shape)
     for short in ("weight", "bias"):
-        if dict(use.arguments).get(short, use) is None:
+        if arguments.get(short, use) is None:
             setattr(layer, short, None)
     return layer
 
@@ -294,33 +330,3 @@ def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> flo
         assert bool(torch.isfinite(g).all()), f"{name} is not finite"
         worst = max(worst, float(((g - a).abs() / a.abs().clamp_min(floor)).max()))
     return worst
-
-
-def drift(
-    module: ModuleType,
-    text: str,
-    make: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
-    steps: int,
-) -> list[float]:
-    """How far a module's parameters are from torch's after each step, under a falling rate."""
-    model = checked(text)
-    state = parameters(model)
-    net = module.Model(dtype=torch.float64)
-    net.load_state_dict(state)
-    reference = Reference(model)
-    reference.load(state)
-    optimizer = make(list(reference.parameters()))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + 0.1 * t))
-    found = []
-    for t in range(steps):
-        x, y = samples(model, 1 + t % 5, seed=t)
-        net.train_step(x, y, module.learning_rate(t))
-        optimizer.zero_grad()
-        reference.loss(x, y).backward()
-        optimizer.step()
-        schedule.step()
-        named = reference.named().values()
-        pairs = list(zip(net.parameters.values(), named, strict=True))
-        assert all(b.abs().max() < 10 for _, b in pairs), "the reference diverges"
-        found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
-    return found

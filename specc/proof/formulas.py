@@ -1,0 +1,125 @@
+"""The definitions of a spec (`def`) as functions of torch tensors, which autograd differentiates.
+
+Takes the syntax tree, gives functions in float64. Invariant: nothing here knows the compiler's own
+expressions, `ops` or `slope`; kinks are those of torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc import syntax
+from specc.model import Model
+from specc.parser import parse
+
+Number = Tensor | float | bool
+"""What an expression is: a number that nothing is differentiated by, or a tensor."""
+
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "exp": torch.exp,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "expm1": torch.expm1,
+    "sqrt": torch.sqrt,
+    "abs": torch.abs,
+    "sign": torch.sign,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+    "relu": torch.relu,
+    "erf": torch.erf,
+    "min": torch.minimum,
+    "max": torch.maximum,
+    "floor": torch.floor,
+    "where": lambda condition, a, b: torch.where(condition != 0, a, b),
+}
+"""What torch calls each function of the language."""
+
+OPERATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "+": torch.add,
+    "-": torch.sub,
+    "*": torch.mul,
+    "/": torch.div,
+    "^": torch.pow,
+    "<": torch.lt,
+    "<=": torch.le,
+    ">": torch.gt,
+    ">=": torch.ge,
+    "==": torch.eq,
+    "!=": torch.ne,
+}
+
+
+def definitions(model: Model) -> dict[tuple[str, str], syntax.Definition]:
+    """Give the definitions of a model's spec by kind and name."""
+    tree, _ = parse(model.source)
+    return {
+        (each.kind, each.name.text): each
+        for each in tree.statements
+        if isinstance(each, syntax.Definition)
+    }
+
+
+def function_of(
+    model: Model, kind: str, name: str, arguments: Mapping[str, Any]
+) -> Callable[..., Tensor]:
+    """Give a definition as a function of its operands, with its `arguments` bound.
+
+    Raises KeyError where the spec has no such definition.
+    """
+    definition = definitions(model)[kind, name]
+    constants = dict(model.constants)
+    names = {n: v for n, v in constants.items() if isinstance(v, int | float)}
+    names |= {"pi": math.pi, "true": True, "false": False}
+    parameters = [p.name.text for p in definition.parameters]
+
+    def function(*operands: Number) -> Tensor:
+        given = dict(zip(parameters, operands, strict=False))
+        leaves = {**names, **arguments, **given}
+        return tensor_of(written(definition.value, leaves))
+
+    return function
+
+
+def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
+    """Evaluate an expression in float64; what compares gives 1 or 0."""
+    match expr:
+        case syntax.Number(text):
+            return tensor_of(float(text.replace("_", "")))
+        case syntax.Word(name):
+            return tensor_of(names[name])
+        case syntax.Negative(operand):
+            return -written(operand, names)
+        case syntax.Binary(sign, left, right):
+            made = OPERATORS[sign](written(left, names), written(right, names))
+            return tensor_of(made)
+        case syntax.Entry(name, arguments):
+            values = [written(argument.value, names) for argument in arguments]
+            return FUNCTIONS[name.text](*values)
+    raise AssertionError(expr)
+
+
+def tensor_of(value: Number) -> Tensor:
+    """Give a tensor of float64."""
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
+def numbers_in(expr: syntax.Expr) -> set[float]:
+    """Give every number that an expression is written with: where it may have a kink."""
+    match expr:
+        case syntax.Number(text):
+            return {float(text.replace("_", ""))}
+        case syntax.Negative(operand):
+            return {-number for number in numbers_in(operand)}
+        case syntax.Binary(_, left, right):
+            return numbers_in(left) | numbers_in(right)
+        case syntax.Entry(_, arguments):
+            return {n for each in arguments for n in numbers_in(each.value)}
+    return set()

@@ -1,0 +1,112 @@
+"""The derivative of what a network is made of: no hand-derived formula of a composite is read.
+
+Takes a checked Model, its parameters and a batch, gives loss and gradients. Every operation that
+has an expansion is written out before it is differentiated, where the compiler does it after, and
+the result is evaluated operation by operation. A formula such as softmax(z) - one_hot(t) is so
+measured against what softmax and the logarithm are. Everything is float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specc.differentiate import differentiate, saved
+from specc.ir import Program, Value, constant, rewrite, role, verify
+from specc.lower import Lowered, lower
+from specc.model import Model
+from specc.network import identifier
+from specc.ops import OPS
+from specc.passes.expand import expand
+from specc.proof.interpreter import evaluate
+
+ELEMENTARY = frozenset({"input", "const"}).union(
+    name for name, op in OPS.items() if op.expansion is None
+)
+"""The operations that are made of no others."""
+
+Numbers = NDArray[Any]
+
+
+def mechanical(
+    model: Model,
+    state: Mapping[str, Numbers],
+    x: Numbers,
+    y: Numbers,
+    masks: Mapping[str, Numbers] | None = None,
+) -> tuple[float, dict[str, Numbers]]:
+    """Give the loss of a batch, and its gradients by the names that an emitted module has.
+
+    `x` is (n, *input) and `y` (n, *target); `state` has parameters and buffers by their full
+    names. With `masks`, of each layer that drops what is kept (0 or 1 / (1 - rate)), it is the
+    network in training.
+    """
+    lowered = lower(model)
+    program, source = _whole(model, lowered, training=masks is not None)
+    given = {"x": x, "y": y}
+    arrays = {identifier(name): value for name, value in state.items()}
+    arrays |= {identifier(f"{name}.mask"): m for name, m in (masks or {}).items()}
+    for value in program.inputs:
+        numbers = given.get(value.name, arrays.get(value.name))
+        assert numbers is not None, f"nothing is given for {value.name}"
+        if role(value) not in ("parameter", "buffer"):
+            arrays[value.name] = numbers.reshape(-1, int(value.shape[-1]))
+    parameters = [v for v in program.inputs if role(v) == "parameter"]
+    wanted = (*parameters, source)
+    backward = differentiate(program, wanted, "backward", seed=constant(1))
+    batch = len(x) * model.positions
+    kept = evaluate(saved(program, backward), arrays, batch)
+    loss = kept[program.outputs[0][0]]
+    found = evaluate(backward, arrays | kept, batch)
+    zero = {f"d_{v.name}": np.zeros_like(arrays[v.name]) for v in wanted}
+    found = zero | found
+    gradients = {
+        name: found[f"d_{identifier(name)}"].reshape(p.shape)
+        for name, p in model.parameters.items()
+    }
+    gradients[model.input.name] = found["d_x"].reshape(x.shape)
+    return float(loss), gradients
+
+
+def _whole(model: Model, lowered: Lowered, training: bool) -> tuple[Program, Value]:
+    """Join samples, network and loss in one Program of elementary operations; give its input."""
+    network = lowered.forward
+    if not training and lowered.evaluation is not None:
+        network = lowered.evaluation
+    last, target = lowered.loss.inputs
+    source = network.inputs[0]
+    x = replace(source, name="x")
+    taken: dict[Value, Value] = {source: x}
+    parts = [network]
+    if lowered.standardize is not None:
+        parts.insert(0, lowered.standardize)
+        taken[lowered.standardize.inputs[0]] = x
+    for program in parts:
+        taken[source] = _over(program, taken).outputs[0][1]
+    inside = {last: taken[source], target: replace(target, name="y")}
+    program = _over(lowered.loss, inside)
+    program = _numbered(expand(program, ELEMENTARY))
+    inputs = tuple(v for v in program.values if v.op == "input")
+    return verify(replace(program, name="whole", inputs=inputs), "mechanical"), x
+
+
+def _numbered(program: Program) -> Program:
+    """Give every operation a name of its own, under which its value is kept."""
+    new: dict[Value, Value] = {}
+    for value in program.values:
+        args = tuple(new[arg] for arg in value.args)
+        named = value.op not in ("input", "const")
+        name = f"{len(new)}" if named else value.name
+        new[value] = replace(value, args=args, name=name) if named else value
+    results = (new[value] for _, value in program.outputs)
+    return replace(program, outputs=tuple((v.name, v) for v in results))
+
+
+def _over(program: Program, taken: Mapping[Value, Value]) -> Program:
+    """Put other Values in the place of arguments."""
+    names = {value.name: new for value, new in taken.items()}
+    return rewrite(program, lambda v: names.get(v.name, v) if v.op == "input" else v)
