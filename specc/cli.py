@@ -212,6 +212,45 @@ def train(
     return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
 
 
+@commands.command()
+@click.argument("file")
+@override_option
+@click.option(
+    "--target",
+    type=TargetName(TARGETS),
+    default=TARGETS[0],
+    show_default=True,
+    help="What the module computes with.",
+)
+@click.option(
+    "--module",
+    metavar="PATH",
+    help="Examine this module, not what the spec compiles to.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2, max=100_000),
+    default=32,
+    show_default=True,
+    help="Samples of a batch.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(
+    file: str,
+    overrides: dict[str, str],
+    target: str,
+    module: str | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Compare a spec's module with autograd, differences and torch.optim."""
+    from specc.verify import verify_command
+
+    return verify_command(file, overrides, target, module, samples, seed, as_json)
+
+
 @commands.command("list")
 @click.argument("names", nargs=-1, metavar="[KIND|WORD]...")
 @click.option(

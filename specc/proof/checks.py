@@ -1,0 +1,64 @@
+"""Every check of an emitted module, in the order in which `specc verify` tells them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from specc.proof import gradients, runs
+from specc.proof.finding import Finding
+from specc.proof.subject import Subject
+
+
+@dataclass(frozen=True)
+class Check:
+    """One way in which a module is examined."""
+
+    name: str
+    run: Callable[[Subject], Iterator[Finding]]
+    says: str
+    """What is compared with what."""
+
+
+CHECKS = (
+    Check("autograd", gradients.autograd, "autograd on the same network of torch.nn"),
+    Check("differences", gradients.differences, "differences of the emitted loss"),
+    Check("expansions", gradients.expansions, "the derivative of what it is made of"),
+    Check("kinks", gradients.kinks, "autograd, where derivatives jump"),
+    Check("start", runs.start, "the initializers' definitions"),
+    Check("rates", runs.rates, "the schedule's closed form"),
+    Check("updates", runs.updates, "steps of torch.optim"),
+    Check("fit", runs.fits, "torch's loop with the spec's early stopping"),
+    Check("resume", runs.resumed, "one run and the same in two parts"),
+    Check("batches", runs.batches, "torch.nn and the metrics' definitions"),
+    Check("files", runs.files, "save, load and what a state lacks"),
+    Check("inputs", runs.inputs, "what is no sample is refused"),
+    Check("module form", runs.module_form, "as_module() and autograd"),
+)
+THREE_WAYS = ("autograd", "differences", "expansions")
+"""Those that tell of every parameter's gradient."""
+
+
+def examined(
+    subject: Subject, told: Callable[[str], None] = lambda name: None
+) -> list[Finding]:
+    """Run every check; one that fails to run is a finding too.
+
+    `told` is given the name of each check before it runs.
+    """
+    found: list[Finding] = []
+    for check in CHECKS:
+        told(check.name)
+        found += _findings(check, subject)
+    return found
+
+
+def _findings(check: Check, subject: Subject) -> list[Finding]:
+    made: list[Finding] = []
+    try:
+        made.extend(check.run(subject))
+    except Exception as error:
+        where = f"{type(error).__name__}: {error}".splitlines()[0]
+        made.append(Finding(check.name, "it fails", math.inf, 0.0, where))
+    return made

@@ -1,0 +1,112 @@
+"""What a check of `specc verify` found: how far apart two ways to the same number are, and where.
+
+A finding has an error and the bound that it has to keep; NaN keeps none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was compared."""
+
+    check: str
+    """Which check: `autograd`, `fit`."""
+    what: str
+    """What was compared: the name of a parameter, `prediction`."""
+    error: float
+    bound: float
+    where: str = ""
+    """The worst place, and what is there on either side."""
+    said: str = ""
+    """What a person has to know of how it was compared."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether both ways agree."""
+        return self.error <= self.bound
+
+
+def compared(
+    check: str,
+    found: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    bound: float,
+    said: str = "",
+    known: bool = True,
+) -> list[Finding]:
+    """Compare arrays by name: each number relative to itself, or to a thousandth of the largest.
+
+    Relative errors of numbers that are 0 by structure say nothing; these do. Where not all of
+    `expected` is `known`, any finite number stands for NaN: autograd gives that where a branch
+    that is not taken is infinite.
+    """
+    missing = [name for name in expected if name not in found]
+    made = [
+        Finding(check, name, float("inf"), bound, "it is missing") for name in missing
+    ]
+    largest = max((_largest(a) for a in expected.values()), default=0.0)
+    floor = max(1e-3 * largest, 1e-300)
+    for name, a in expected.items():
+        if name in missing:
+            continue
+        made.append(_one(check, name, found[name], a, floor, bound, said, known))
+    return made
+
+
+def _one(
+    check: str,
+    name: str,
+    g: Tensor,
+    a: Tensor,
+    floor: float,
+    bound: float,
+    said: str,
+    known: bool,
+) -> Finding:
+    if g.shape != a.shape:
+        where = f"shape {tuple(g.shape)}, expected {tuple(a.shape)}"
+        return Finding(check, name, float("inf"), bound, where, said)
+    g, a = g.detach().double(), a.detach().double()
+    errors = (g - a).abs() / a.abs().clamp_min(floor)
+    errors = torch.where(g == a, 0.0, errors)
+    if not known:
+        errors = torch.where(a.isnan() & g.isfinite(), 0.0, errors)
+    errors = torch.where(errors.isnan(), float("inf"), errors)
+    if errors.numel() == 0:
+        return Finding(check, name, 0.0, bound, "", said)
+    worst = int(errors.argmax())
+    at = f"at {place_in(worst, errors.shape)}: " if errors.shape else ""
+    where = (
+        f"{at}{float(g.flatten()[worst]):.6g}, expected {float(a.flatten()[worst]):.6g}"
+    )
+    return Finding(check, name, float(errors.flatten()[worst]), bound, where, said)
+
+
+def place_in(index: int, shape: Sequence[int]) -> list[int]:
+    """Give the index of a number of a flat array by the axes of its shape."""
+    place: list[int] = []
+    for size in reversed(shape):
+        index, position = divmod(index, size)
+        place.insert(0, position)
+    return place
+
+
+def _largest(a: Tensor) -> float:
+    real = a.detach().double()
+    real = real[real.isfinite()]
+    return float(real.abs().max()) if real.numel() else 0.0
+
+
+def number(
+    check: str, what: str, found: float, expected: float, bound: float, said: str = ""
+) -> Finding:
+    """Compare two numbers."""
+    a, b = (torch.tensor(value, dtype=torch.float64) for value in (found, expected))
+    return compared(check, {what: a}, {what: b}, bound, said)[0]

@@ -1,0 +1,244 @@
+"""The checks of one batch: prediction, loss and gradients, three independent ways and at kinks.
+
+Each takes a Subject and gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc import syntax
+from specc.proof.differences import slope
+from specc.proof.finding import Finding, compared, number, place_in
+from specc.proof.formulas import definitions, numbers_in
+from specc.proof.mechanical import mechanical
+from specc.proof.reference import Dropout, Reference
+from specc.proof.subject import Subject
+
+EXACT = 1e-9
+"""How far two exact derivatives may be apart, of which roundings of stacked norms need 5e-10."""
+MEASURED = 1e-6
+"""How far a derivative may be from the difference of the loss."""
+PLACES = 24
+"""How many numbers of a parameter are moved one by one."""
+DIRECTIONS = 6
+"""Along how many random directions a larger one is moved besides."""
+SHORT = 7
+KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
+"""Where activations of the library have kinks."""
+
+
+def autograd(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd on the same network of torch.nn, in prediction and in training."""
+    state = subject.state()
+    for count, training in itertools.product(_sizes(subject), subject.modes):
+        if training and not _moves(subject, count):
+            continue
+        x, y = subject.drawn(count)
+        net, reference = subject.net(state), subject.reference(state)
+        yield from _against(subject, net, reference, x, y, training, "autograd")
+
+
+def _against(
+    subject: Subject,
+    net: Any,
+    reference: Reference,
+    x: Tensor,
+    y: Tensor,
+    training: bool,
+    check: str,
+    known: bool = True,
+) -> Iterator[Finding]:
+    asked = {"training": True} if training else {}
+    said = f"batch of {len(x)}{', in training' if training else ''}"
+    reference.draw(net.seed, 0, len(x))
+    truth = reference.truth(x, y, training)
+    if known and not math.isfinite(truth.loss):
+        why = "the loss is not finite on drawn samples: nothing can be compared"
+        yield Finding(check, "loss", math.nan, EXACT, why, said)
+        return
+    loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+    yield number(check, "loss", loss, truth.loss, EXACT, said)
+    yield number(check, "loss", net.loss(x, y, **asked), truth.loss, EXACT, said)
+    if not training:
+        predictions = {"prediction": truth.prediction}
+        for predicted in (net.forward(x), net.predict(x)):
+            found = {"prediction": predicted}
+            yield from compared(check, found, predictions, EXACT, said)
+    yield from compared(check, gradients, truth.gradients, EXACT, said, known)
+    extra = gradients.keys() - truth.gradients.keys()
+    for name in sorted(extra):
+        yield Finding(check, name, math.inf, EXACT, "torch has no such gradient", said)
+
+
+def _sizes(subject: Subject) -> tuple[int, ...]:
+    """Give the batches: whole, short, of one, and whole again, from buffers used before."""
+    return (subject.samples, SHORT, 1, subject.samples)
+
+
+def _moves(subject: Subject, count: int) -> bool:
+    """Whether torch trains on so many samples: batch_norm needs two numbers of a feature."""
+    return count > 1 or subject.model.moves_on_one
+
+
+def differences(subject: Subject) -> Iterator[Finding]:
+    """Compare with differences of the emitted loss, which no derivative has a part in."""
+    for training in subject.modes:
+        yield from _differences(subject, training)
+
+
+def _differences(subject: Subject, training: bool) -> Iterator[Finding]:
+    net = subject.net(subject.state())
+    x, y = (part.clone() for part in subject.drawn(min(subject.samples, 8)))
+    asked = {"training": True} if training else {}
+    _, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+    moved = {**net.parameters, subject.model.input.name: x}
+    scale = max(float(g.abs().max()) for g in gradients.values())
+    draw = torch.Generator().manual_seed(subject.seed)
+
+    def loss() -> float:
+        return float(net.loss(x, y, **asked))
+
+    for name, numbers in moved.items():
+        yield _one_by_one(loss, name, numbers, gradients[name], scale, draw)
+
+
+def _one_by_one(
+    loss: Callable[[], float],
+    name: str,
+    numbers: Tensor,
+    gradient: Tensor,
+    scale: float,
+    draw: torch.Generator,
+) -> Finding:
+    """Move some numbers of an array one by one, and all of them along random directions."""
+    floor = max(1e-3 * scale, 1e-12)
+    places = torch.randperm(numbers.numel(), generator=draw)[:PLACES].tolist()
+    worst = Finding("differences", name, 0.0, MEASURED)
+    skipped = 0
+    directions: list[tuple[Tensor, str]] = []
+    for place in places:
+        direction = torch.zeros(numbers.numel(), dtype=torch.float64)
+        direction[place] = 1.0
+        at = f"at {place_in(place, numbers.shape)}"
+        directions.append((direction.reshape(numbers.shape), at))
+    for _ in range(DIRECTIONS if numbers.numel() > PLACES else 0):
+        signs = torch.randint(0, 2, numbers.shape, generator=draw).double() * 2 - 1
+        length = math.sqrt(numbers.numel())
+        directions.append((signs / length, "along a random direction"))
+    for direction, at in directions:
+        expected = slope(loss, numbers, direction, floor)
+        if expected is None:
+            skipped += 1
+            continue
+        found = float((gradient * direction).sum())
+        error = abs(found - expected) / max(abs(expected), floor)
+        if not error <= worst.error:
+            where = f"{at}: {found:.6g}, expected {expected:.6g}"
+            worst = Finding("differences", name, error, MEASURED, where)
+    said = f"{skipped} of {len(directions)} at a kink, left out" if skipped else ""
+    if directions and skipped == len(directions):
+        return Finding(
+            "differences", name, 0.0, MEASURED, said="all of it at kinks, left out"
+        )
+    return Finding(worst.check, worst.what, worst.error, worst.bound, worst.where, said)
+
+
+def expansions(subject: Subject) -> Iterator[Finding]:
+    """Compare with the derivative of what every composite is made of."""
+    state = subject.state()
+    arrays = {name: value.numpy() for name, value in state.items()}
+    for training in subject.modes:
+        net, reference = subject.net(state), subject.reference(state)
+        x, y = subject.drawn(min(subject.samples, 8))
+        masks = None
+        if training:
+            reference.draw(net.seed, 0, len(x))
+            masks = {
+                node.name: (layer.mask / (1 - layer.rate)).numpy()
+                for node, layer in zip(
+                    subject.model.nodes, reference.layers, strict=True
+                )
+                if isinstance(layer, Dropout)
+            }
+        asked = {"training": True} if training else {}
+        loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+        made, by_name = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
+        said = "in training" if training else ""
+        yield number("expansions", "loss", loss, made, EXACT, said)
+        expected = {name: torch.from_numpy(g) for name, g in by_name.items()}
+        yield from compared("expansions", gradients, expected, EXACT, said)
+
+
+def kinks(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd where derivatives jump: there torch's choice is the definition.
+
+    One layer at a time gives nothing but its bias, which is where activations have kinks; then
+    targets lie where losses do.
+    """
+    model = subject.model
+    places = sorted({*KINKS, *_own_numbers(subject)})
+    for name in [name for name in model.parameters if name.endswith(".bias")]:
+        state = subject.state()
+        weight = f"{name.removesuffix('.bias')}.weight"
+        if weight in state:
+            state[weight].zero_()
+        size = state[name].numel()
+        for first in range(0, len(places), max(size, 1)):
+            chosen = torch.arange(first, first + size) % len(places)
+            state[name].copy_(torch.tensor(places, dtype=torch.float64)[chosen])
+            x, y = subject.drawn(2)
+            net, reference = subject.net(state), subject.reference(state)
+            yield from _against(
+                subject, net, reference, x, y, False, "kinks", known=False
+            )
+    if model.target.dtype == "real" and model.loss.use.entry.name != (
+        "binary_cross_entropy"
+    ):
+        yield from _at_targets(subject, places)
+
+
+def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
+    """Let targets be predictions, or a distance from them at which the loss has a kink.
+
+    The last layer with a bias gives nothing else, so that both sides predict the same to the bit;
+    where an activation after it rounds, they may not, and there is no such place to be had.
+    """
+    model = subject.model
+    state = subject.state()
+    biases = [name for name in model.parameters if name.endswith(".bias")]
+    if biases:
+        weight = f"{biases[-1].removesuffix('.bias')}.weight"
+        state.get(weight, torch.zeros(1)).zero_()
+    x, _ = subject.drawn(3)
+    net, reference = subject.net(state), subject.reference(state)
+    prediction = reference.truth(x, subject.drawn(3)[1]).prediction
+    if not torch.equal(prediction, net.forward(x)):
+        return
+    delta = float(dict(model.loss.use.arguments).get("delta", 1.0))
+    apart = sorted({*places, delta, -delta, *(-p for p in places)})
+    distances = torch.tensor([0.37, *apart], dtype=torch.float64)
+    for first in range(0, len(distances), prediction.numel()):
+        chosen = torch.arange(first, first + prediction.numel()) % len(distances)
+        y = prediction - distances[chosen].reshape(prediction.shape)
+        yield from _against(subject, net, reference, x, y, False, "kinks", known=False)
+
+
+def _own_numbers(subject: Subject) -> set[float]:
+    """Give the numbers that the spec's own functions are written with."""
+    found: set[float] = set()
+    for definition in definitions(subject.model).values():
+        found |= numbers_in(definition.value)
+        for parameter in definition.parameters:
+            if isinstance(parameter.default, syntax.Expr):
+                found |= numbers_in(parameter.default)
+    for node in subject.model.nodes:
+        if node.use.entry.defined:
+            found |= {float(v) for _, v in node.use.arguments}
+    return {n for n in found | {-n for n in found} if math.isfinite(n)}

@@ -1,0 +1,445 @@
+"""The checks of what happens over time: starts, rates, updates, whole fits, files, refusals.
+
+Each takes a Subject and gives findings. Everything is float64. Two runs that should be one drift
+apart by roundings, which some networks amplify: how far is measured with the reference itself, from
+a start that is a rounding off, and what a module may be off is a multiple of that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.proof.figures import metric
+from specc.proof.finding import Finding, compared, number, place_in
+from specc.proof.gradients import SHORT
+from specc.proof.reference import Reference
+from specc.proof.starts import starts
+from specc.proof.subject import Subject
+from specc.proof.training import Fit, fit, optimizer_of, rate, step
+
+EXACT = 1e-12
+STEPS = 20
+DRIFT = 1e-9
+"""How far apart two runs may be where nothing amplifies roundings."""
+AMPLIFIED = 1000
+"""How many times as far as the reference from itself, a rounding off."""
+CHAOS = 1e-5
+"""Where the reference is as far from itself, nothing can be compared any more."""
+RATES = 300
+"""Of how many epochs or updates the rate is compared."""
+
+
+def start(subject: Subject) -> Iterator[Finding]:
+    """Compare what a seed gives with the initializers' definitions."""
+    for seed in (0, 1):
+        net = subject.net(seed=seed)
+        drawn = starts(subject.model, seed)
+        expected = {name: torch.from_numpy(value) for name, value in drawn.items()}
+        found = dict(net.parameters)
+        yield from compared("start", found, expected, EXACT, f"seed {seed}")
+    for name, buffer in subject.model.buffers.items():
+        first = torch.full(buffer.shape, buffer.start, dtype=torch.float64)
+        found = {name: net.state_dict()[name]}
+        yield from compared("start", found, {name: first}, EXACT)
+
+
+def rates(subject: Subject) -> Iterator[Finding]:
+    """Compare the schedule with its closed form, epoch by epoch or update by update."""
+    model, module = subject.model, subject.module
+    epochs = model.train.epochs
+    if model.schedule.use["per"] == "step":
+        for count in (1, model.train.batch_size + 1, 3 * model.train.batch_size):
+            whole, rest = divmod(count, model.train.batch_size)
+            updates = whole + (rest > 0 and not model.train.drop_last)
+            total = epochs * updates
+            several = range(0, min(epochs, max(1, RATES // max(updates, 1))))
+            found = [r for e in several for r in module.learning_rates(e, count)]
+            expected = [rate(model, t, total) for t in range(len(found))]
+            said = f"{len(found)} updates, {updates} an epoch"
+            yield _list("rates", "rate", found, expected, said)
+            if len(found) != len(several) * updates:
+                where = f"{len(found)} rates for {len(several) * updates} updates"
+                yield Finding("rates", "count", math.inf, EXACT, where)
+        return
+    times = range(min(epochs + 2, RATES))
+    found = [module.learning_rate(t) for t in times]
+    said = f"t = 0 to {len(found) - 1}"
+    yield _list("rates", "rate", found, [rate(model, t, epochs) for t in times], said)
+
+
+def _list(
+    check: str, what: str, found: list[float], expected: list[float], said: str
+) -> Finding:
+    a, b = (torch.tensor(values, dtype=torch.float64) for values in (found, expected))
+    return compared(check, {what: a}, {what: b}, 1e-10, said)[0]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The reference, and itself from a start that is a rounding off."""
+
+    exact: Reference
+    other: Reference
+
+    @property
+    def apart(self) -> float:
+        """How far both are from each other, relative to their numbers."""
+        return _apart(_state(self.exact), _state(self.other))
+
+
+def _apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
+    worst = 0.0
+    for name, value in a.items():
+        if value.numel():
+            difference = (value - b[name]).abs() / value.abs().clamp_min(1.0)
+            worst = max(worst, float(difference.max().nan_to_num(math.inf)))
+    return worst
+
+
+def _state(reference: Reference) -> dict[str, Tensor]:
+    whole = reference.named() | reference.buffers_by_name()
+    return {name: value.detach() for name, value in whole.items()}
+
+
+def _off(state: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """Move every number by about a rounding."""
+    draw = torch.Generator().manual_seed(seed)
+    return {
+        name: value
+        * (1 + 4e-16 * torch.randn(value.shape, generator=draw, dtype=torch.float64))
+        for name, value in state.items()
+    }
+
+
+def updates(subject: Subject) -> Iterator[Finding]:
+    """Compare twenty steps with torch.optim, in batches of every size from one on."""
+    model = subject.model
+    for factor in (1.0, 0.1, 0.01, 1e-3, 1e-4):
+        found = list(_updates(subject, factor))
+        if found:
+            yield from found
+            return
+    why = "the reference itself diverges at a ten-thousandth of the rate"
+    yield Finding("updates", model.optimizer.use.entry.name, math.nan, DRIFT, why)
+
+
+def _updates(subject: Subject, factor: float) -> Iterator[Finding]:
+    """Give nothing where the reference does not stay near itself at so much of the rate."""
+    model = subject.model
+    state = subject.state()
+    twin = Twin(subject.reference(state), subject.reference(_off(state, subject.seed)))
+    optimizers = [
+        optimizer_of(model, list(each.parameters()))
+        for each in (twin.exact, twin.other)
+    ]
+    net = subject.net(state)
+    least = 1 if model.moves_on_one else 2
+    made: list[Finding] = []
+    said = f"{STEPS} steps" + (f" at {factor:g} of the rate" if factor != 1 else "")
+    total = model.train.epochs
+    for t in range(STEPS):
+        count = least + (5 * t) % min(subject.samples, 9)
+        x, y = subject.drawn(count, seed=t)
+        lr = factor * rate(model, t, max(total, STEPS))
+        losses = []
+        for each, optimizer in zip((twin.exact, twin.other), optimizers, strict=True):
+            each.draw(net.seed, t, count)
+            losses.append(float(step(each, optimizer, x, y, lr)[0]))
+        largest = max(float(v.abs().max()) for v in _state(twin.exact).values())
+        if twin.apart > CHAOS or not largest < 1e6:
+            return
+        bound = DRIFT + AMPLIFIED * twin.apart
+        loss = float(net.train_step(x, y, lr))
+        scale = AMPLIFIED * abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-300)
+        made.append(number("updates", "loss", loss, losses[0], bound + scale, said))
+        expected = _state(twin.exact)
+        whole = net.state_dict()
+        made += [
+            _near("updates", name, whole[name], expected[name], bound, said)
+            for name in expected
+        ]
+    yield from made
+
+
+def _near(
+    check: str, name: str, found: Tensor, expected: Tensor, bound: float, said: str
+) -> Finding:
+    """Compare arrays relative to their numbers, or to 1."""
+    if found.shape != expected.shape:
+        where = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+        return Finding(check, name, math.inf, bound, where, said)
+    errors = (found - expected).abs() / expected.abs().clamp_min(1.0)
+    errors = errors.nan_to_num(math.inf)
+    worst = int(errors.argmax())
+    pair = [float(v.flatten()[worst]) for v in (found, expected)]
+    place = place_in(worst, errors.shape)
+    where = f"at {place}: {pair[0]:.6g}, expected {pair[1]:.6g}"
+    return Finding(check, name, float(errors.flatten()[worst]), bound, where, said)
+
+
+def fits(subject: Subject) -> Iterator[Finding]:
+    """Compare `fit`: its history, when it stops, which parameters it keeps.
+
+    The targets of validation are what the network itself predicts after a few epochs, so that
+    their loss falls first, then rises, and early stopping has something to find.
+    """
+    model = subject.model
+    batch = model.train.batch_size
+    size = batch + max(1, batch // 3) if batch > 1 else 5
+    if model.train.drop_last:
+        size = 2 * batch + max(1, batch // 3)
+    if size % batch == 1 and not model.moves_on_one:
+        size += 1
+    x, y = subject.drawn(size)
+    x_val, _ = subject.drawn(11, seed=1)
+    stopping = model.early_stopping
+    longest = stopping.patience + stopping.start + 6 if stopping else 6
+    epochs = max(2, min(model.train.epochs, longest, 150))
+    for turn in (3, 1):
+        y_val = _turning(subject, x, y, x_val, turn)
+        yield from _one_fit(subject, (x, y), (x_val, y_val), epochs)
+        if stopping is None:
+            return
+
+
+def _turning(
+    subject: Subject, x: Tensor, y: Tensor, x_val: Tensor, turn: int
+) -> Tensor:
+    """Give targets that the network predicts best after `turn` epochs."""
+    model = subject.model
+    reference = _started(subject)
+    _, targets = subject.drawn(len(x_val), seed=2)
+    fit(reference, 0, (x, y), (x_val, targets), turn)
+    reference.eval()
+    with torch.no_grad():
+        prediction: Tensor = reference(x_val)
+    if model.target.dtype == "int":
+        return prediction.argmax(dim=-1)
+    if model.loss.use.entry.name == "binary_cross_entropy":
+        last = model.nodes[-1].use.entry.name
+        return prediction if last == "sigmoid" else prediction.sigmoid()
+    return prediction
+
+
+def _started(subject: Subject) -> Reference:
+    state = {
+        name: torch.from_numpy(value)
+        for name, value in starts(subject.model, 0).items()
+    }
+    state |= {
+        name: torch.full(buffer.shape, buffer.start, dtype=torch.float64)
+        for name, buffer in subject.model.buffers.items()
+    }
+    return subject.reference(state)
+
+
+def _one_fit(
+    subject: Subject,
+    training: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
+    epochs: int,
+) -> Iterator[Finding]:
+    exact = _started(subject)
+    other = subject.reference(_off(_state(exact), subject.seed))
+    net = subject.net()
+    expected = fit(exact, 0, training, validation, epochs)
+    shaken = fit(other, 0, training, validation, epochs)
+    history = net.fit(*training, *validation, epochs=epochs)
+    length, bounds = _comparable(expected, shaken)
+    said = f"{len(expected.history)} epochs"
+    if expected.best_epoch >= 0:
+        said += f", best {expected.best_epoch}"
+    if expected.stopped_by == "early_stopping":
+        said += ", stopped early"
+    if length < len(expected.history):
+        said += f"; roundings grow, compared for {length}"
+    for logs, found, bound in zip(expected.history, history, bounds, strict=False):
+        for name, value in logs.items():
+            scale = max(abs(value), 1e-3)
+            error = abs(found.get(name, math.nan) - value) / scale
+            at = f"epoch {logs['epoch']}: {found.get(name)}, expected {value:.9g}"
+            yield Finding("fit", name, 0.0 if error == 0 else error, bound, at, said)
+    if length < len(expected.history):
+        return
+    facts = {
+        "epochs": (len(history), len(expected.history)),
+        "best_epoch": (history.best_epoch, expected.best_epoch),
+        "stopped_by": (history.stopped_by, expected.stopped_by),
+        "stopped_epoch": (history.stopped_epoch, len(expected.history) - 1),
+    }
+    for name, (seen, wanted) in facts.items():
+        error = 0.0 if seen == wanted else math.inf
+        yield Finding("fit", name, error, 0.0, f"{seen}, expected {wanted}", said)
+    if expected.stopped_by == "non_finite":
+        return
+    bound = DRIFT + AMPLIFIED * _apart(expected.state, shaken.state)
+    kept = net.state_dict()
+    for name, wanted_numbers in expected.state.items():
+        yield _near("fit", name, kept[name], wanted_numbers, bound, said)
+
+
+def _comparable(expected: Fit, shaken: Fit) -> tuple[int, list[float]]:
+    """Give how many epochs roundings leave alone, and how far each may be off."""
+    bounds: list[float] = []
+    for a, b in zip(expected.history, shaken.history, strict=False):
+        apart = max(abs(a[name] - b[name]) / max(abs(a[name]), 1e-3) for name in a)
+        if not apart <= CHAOS:
+            return len(bounds), bounds
+        bounds.append(DRIFT + AMPLIFIED * apart)
+    same = len(expected.history) == len(shaken.history)
+    alike = same and expected.best_epoch == shaken.best_epoch
+    return (len(bounds) if alike else len(bounds) - 1), bounds
+
+
+def resumed(subject: Subject) -> Iterator[Finding]:
+    """A run that goes on from a checkpoint is the uninterrupted one, bit for bit."""
+    model = subject.model
+    size = max(model.train.batch_size + 2, 5)
+    training, validation = subject.drawn(size), subject.drawn(6, seed=1)
+    epochs = 4
+    whole = subject.net()
+    history = whole.fit(*training, *validation, epochs=epochs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.safetensors"
+        subject.net().fit(*training, *validation, epochs=2, checkpoint=path)
+        net = subject.net()
+        again = net.fit(
+            *training, *validation, epochs=epochs, checkpoint=path, resume=True
+        )
+    same = all(
+        torch.equal(value, net.state_dict()[name])
+        for name, value in whole.state_dict().items()
+    )
+    said = f"2 of {epochs} epochs, then the others"
+    yield _fact("resume", "parameters", same, "not those of one run", said)
+    alike = len(history) == len(again) and all(
+        a[key] == b[key] or (a[key] != a[key] and b[key] != b[key])
+        for a, b in zip(history, again, strict=True)
+        for key in a
+        if key != "seconds"
+    )
+    yield _fact("resume", "history", alike, "not that of one run", said)
+    best = history.best_epoch == again.best_epoch
+    yield _fact("resume", "best_epoch", best, "not that of one run", said)
+
+
+def _fact(check: str, what: str, holds: bool, where: str, said: str = "") -> Finding:
+    return Finding(check, what, 0.0 if holds else math.inf, 0.0, where, said)
+
+
+def files(subject: Subject) -> Iterator[Finding]:
+    """Save, load, and what a state may lack."""
+    state = subject.state()
+    net, other = subject.net(state), subject.net(seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.safetensors"
+        net.save(path)
+        other.load(path)
+    loaded = other.state_dict()
+    same = loaded.keys() == state.keys() and all(
+        torch.equal(loaded[name], value) for name, value in state.items()
+    )
+    yield _fact("files", "save and load", same, "what is loaded is not what was saved")
+    x, _ = subject.drawn(3)
+    alike = torch.equal(net.forward(x), other.forward(x))
+    yield _fact("files", "predictions", alike, "a loaded model predicts otherwise")
+    first = next(iter(state))
+    broken = {
+        "missing": {k: v for k, v in state.items() if k != first},
+        "extra": state | {"stray": torch.zeros(1, dtype=torch.float64)},
+        "ill-shaped": state | {first: torch.zeros(17, 3, 1, dtype=torch.float64)},
+    }
+    for what, wrong in broken.items():
+        refused = _refuses(functools.partial(other.load_state_dict, wrong))
+        kept = torch.equal(other.forward(x), net.forward(x))
+        where = (
+            "it was taken" if not refused else "it was refused and changed something"
+        )
+        yield _fact("files", f"{what} state", refused and kept, where)
+
+
+def _refuses(call: Callable[[], Any]) -> bool:
+    with contextlib.suppress(ValueError):
+        call()
+        return False
+    return True
+
+
+def inputs(subject: Subject) -> Iterator[Finding]:
+    """Samples that are none are refused, each by a ValueError."""
+    model = subject.model
+    net = subject.net()
+    x, y = subject.drawn(4)
+    real = model.target.dtype == "real"
+    cases: dict[str, Callable[[], Any]] = {
+        "no samples": lambda: net.loss(x[:0], y[:0]),
+        "more x than y": lambda: net.loss(x, y[:3]),
+        "another shape": lambda: net.predict(torch.zeros(4, 1, *x.shape[1:]).double()),
+        "another dtype": lambda: net.predict(x.to(torch.int64)),
+        "NaN in x": lambda: net.fit(x * math.nan, y, x, y, epochs=1),
+        "no epochs": lambda: net.fit(x, y, x, y, epochs=0),
+    }
+    if real:
+        cases["infinity in y"] = lambda: net.fit(x, y + math.inf, x, y, epochs=1)
+    else:
+        classes = model.output_shape[-1]
+        cases["a class too many"] = lambda: net.loss(x, y * 0 + classes)
+        cases["a class below 0"] = lambda: net.loss(x, y * 0 - 1)
+    for what, call in cases.items():
+        yield _fact("inputs", what, _refuses(call), "it was taken")
+
+
+def batches(subject: Subject) -> Iterator[Finding]:
+    """Predictions and figures of many samples, block by block, are those of all at once."""
+    model = subject.model
+    block = int(getattr(subject.module, "BLOCK", 1024))
+    numbers = sum(math.prod(p.shape) for p in model.parameters.values())
+    count = block + 3 if numbers * block < 2e8 else subject.samples
+    state = subject.state()
+    net, reference = subject.net(state), subject.reference(state)
+    x, y = subject.drawn(count)
+    reference.eval()
+    with torch.no_grad():
+        last = reference.last_two(x)
+        loss = float(reference.compared(last, y))
+    said = f"{count:,} samples"
+    predicted = {"prediction": net.predict(x)}
+    yield from compared("batches", predicted, {"prediction": last[1]}, 1e-9, said)
+    found = net.evaluate(x, y)
+    yield number("batches", "loss", found["loss"], loss, 1e-9, said)
+    for clause in model.metrics:
+        name = clause.use.entry.name
+        expected = metric(model, clause.use, last[1], y)
+        yield number("batches", name, found[name], expected, 1e-7, said)
+
+
+def module_form(subject: Subject) -> Iterator[Finding]:
+    """Compare the nn.Module over the emitted passes with the reference, on the torch target."""
+    if subject.target != "torch":
+        return
+    state = subject.state()
+    for training in subject.modes:
+        net, reference = subject.net(state), subject.reference(state)
+        x, y = subject.drawn(SHORT)
+        reference.draw(net.seed, 0, len(x))
+        truth = reference.truth(x, y, training)
+        form = net.as_module().train(training)
+        x = x.clone().requires_grad_()
+        prediction = form(x)
+        torch.autograd.backward(reference.of_predictions(prediction, y))
+        named = dict(form.named_parameters())
+        found = {name: named[name].grad for name in subject.model.parameters}
+        found[subject.model.input.name] = x.grad
+        whole = {n: g for n, g in found.items() if g is not None}
+        said = "in training" if training else ""
+        yield from compared("module form", whole, truth.gradients, 1e-7, said)

@@ -1,0 +1,79 @@
+"""An emitted module under examination, and the samples that it is examined with.
+
+Takes a checked Model and the imported module, gives models of it in float64 that take and give
+tensors whatever the target is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.model import Model
+from specc.network import differs
+from specc.proof.adapter import Adapted
+from specc.proof.reference import Reference, parameters, samples
+from specc.proof.training import Samples
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module, what it was made from, and with how many samples it is examined."""
+
+    model: Model
+    module: Any
+    """Of which `Model` takes tensors."""
+    target: str
+    samples: int
+    seed: int
+
+    @property
+    def modes(self) -> tuple[bool, ...]:
+        """Give in which the network may be, for the argument `training`."""
+        return (False, True) if differs(self.model) else (False,)
+
+    def net(self, state: Mapping[str, Tensor] | None = None, seed: int = 0) -> Any:
+        """Make a model in float64."""
+        net = self.module.Model(seed=seed, dtype=torch.float64)
+        if state is not None:
+            net.load_state_dict(dict(state))
+        return net
+
+    def reference(self, state: Mapping[str, Tensor]) -> Reference:
+        """Make the reference with these numbers."""
+        made = Reference(self.model)
+        made.load(state)
+        return made
+
+    def drawn(self, count: int, seed: int = 0) -> Samples:
+        """Draw samples at which the loss is a number."""
+        x, y = samples(self.model, count, self.seed + seed)
+        return (x, y.abs()) if self._positive else (x, y)
+
+    @property
+    def _positive(self) -> bool:
+        """Whether a loss of the spec's own is for positive numbers alone."""
+        if not self.model.loss.use.entry.defined:
+            return False
+        x, y = samples(self.model, 5, self.seed)
+        reference = self.reference(parameters(self.model, self.seed))
+        with torch.no_grad():
+            return not math.isfinite(float(reference.loss(x, y)))
+
+    def state(self) -> dict[str, Tensor]:
+        """Draw parameters and buffers: none of them 0, so that nothing hides."""
+        return parameters(self.model, self.seed)
+
+
+def subject(
+    model: Model, module: ModuleType, target: str, count: int, seed: int
+) -> Subject:
+    """Take an imported module of any target."""
+    met = module if target == "torch" else Adapted(module)
+    return Subject(model, met, target, count, seed)

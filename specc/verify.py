@@ -1,0 +1,243 @@
+"""The command `specc verify`: demand of a spec's own module that it is right.
+
+Takes a spec, and perhaps a module that was made from it; compiles, imports and examines it in
+float64. Invariant: what is compared with shares no formula with `ops.py`, and whatever disagrees,
+or cannot be compared, is told and makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from specc import output
+from specc.model import Model
+from specc.source import read
+from specc.terminal import message, show
+
+if TYPE_CHECKING:
+    from specc.proof.finding import Finding
+
+FINE, FINDINGS, USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and of what."""
+
+    model: Model
+    target: str
+    samples: int
+    seed: int
+    findings: Sequence[Finding]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing disagrees."""
+        return all(finding.ok for finding in self.findings)
+
+    def worst(self, check: str, what: str | None = None) -> Finding | None:
+        """Give the finding of a check, perhaps of one thing, that is farthest beyond its bound."""
+        of = [
+            f
+            for f in self.findings
+            if f.check == check and (what is None or f.what == what)
+        ]
+        return max(of, key=_badness, default=None)
+
+
+def _badness(finding: Finding) -> tuple[bool, float]:
+    """Order findings: those that disagree last, NaN as the worst of all."""
+    error = math.inf if math.isnan(finding.error) else finding.error
+    return not finding.ok, error
+
+
+def verify_command(
+    path: str,
+    overrides: Mapping[str, str],
+    target: str,
+    module_path: str | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Verify the spec at `path` and give the exit code."""
+    from specc.compiler import compile_source
+    from specc.place import recorded_command, stem_of
+
+    source = read(path)
+    command = recorded_command(path, overrides, target)
+    stem = stem_of(path, None)
+    result = compile_source(source, overrides, target, "code", command, stem)
+    show(result.diagnostics, "full", sys.stderr)
+    if result.model is None or result.text is None:
+        message(f"{source.name} does not compile", "error")
+        return FINDINGS
+    stem = stem or result.model.name
+    with tempfile.TemporaryDirectory(prefix="specc_verify_") as folder:
+        place = Path(folder) / f"{stem}.py"
+        output.replace_whole(place, result.text.encode())
+        for ending, text in result.beside.items():
+            output.replace_whole(place.with_name(f"{stem}{ending}"), text.encode())
+        if module_path is not None:
+            place = Path(module_path)
+        module = _imported(place)
+        if module is None:
+            return FINDINGS
+        report = verify(result.model, module, target, samples, seed)
+    _tell(report, module_path or source.name, as_json)
+    return FINE if report.ok else FINDINGS
+
+
+def verify(
+    model: Model, module: ModuleType, target: str, samples: int = 32, seed: int = 0
+) -> Report:
+    """Examine an imported module of a checked Model, on one thread and in float64.
+
+    `samples` is the size of a batch, `seed` draws parameters and samples.
+    """
+    import torch
+
+    from specc.proof.checks import examined
+    from specc.proof.subject import subject
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = examined(subject(model, module, target, samples, seed))
+    finally:
+        torch.set_num_threads(before)
+    return Report(model, target, samples, seed, found)
+
+
+def _imported(place: Path) -> ModuleType | None:
+    from specc.emitted import imported
+
+    if not place.is_file():
+        raise FileNotFoundError(2, "No such file or directory", str(place))
+    try:
+        return imported(place)
+    except Exception as error:
+        message(f"{place} cannot be imported: {type(error).__name__}: {error}", "error")
+        return None
+
+
+def _tell(report: Report, name: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(record(report), indent=2))
+        return
+    from specc.report import console
+
+    out = console(sys.stdout)
+    size = f"{report.samples} sample{'s' * (report.samples > 1)}"
+    out.print(f"{name}: target {report.target}, float64, {size}, seed {report.seed}\n")
+    out.print(_gradients(report))
+    out.print()
+    out.print(_checks(report))
+    out.print()
+    out.print(_verdict(report))
+
+
+def _gradients(report: Report) -> Any:
+    """Lay out the relative error of each gradient, three ways."""
+    from specc.proof.checks import THREE_WAYS
+
+    table = _table("the gradient of the loss by", *THREE_WAYS)
+    names = [*report.model.parameters, report.model.input.name]
+    for name in names:
+        cells = [_error(report.worst(check, name)) for check in THREE_WAYS]
+        said = " (the input)" if name == report.model.input.name else ""
+        table.add_row(f"{name}{said}", *cells)
+    return table
+
+
+def _checks(report: Report) -> Any:
+    """Lay out the largest error of each check, and what it was compared with."""
+    from specc.proof.checks import CHECKS
+
+    table = _table("check", "worst", "bound")
+    table.add_column("compared with")
+    for check in CHECKS:
+        worst = report.worst(check.name)
+        if worst is None:
+            continue
+        said = {
+            f.said: None for f in report.findings if f.check == check.name and f.said
+        }
+        notes = [note for note in said if "kink" in note or "round" in note]
+        more = (
+            notes or list(said)[:1]
+            if check.name in ("fit", "updates", "rates")
+            else notes
+        )
+        what = f"{check.says}{': ' if more else ''}{'; '.join(more[:2])}"
+        bound = f"{worst.bound:.0e}" if worst.bound else "0"
+        table.add_row(check.name, _error(worst), bound, what)
+    return table
+
+
+def _table(first: str, *columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _error(finding: Finding | None) -> str:
+    if finding is None:
+        return "-"
+    shown = f"{finding.error:.1e}" if finding.error else "0"
+    return shown if finding.ok else f"{shown} !"
+
+
+def _verdict(report: Report) -> str:
+    bad = [finding for finding in report.findings if not finding.ok]
+    count = f"{len(report.findings):,} comparisons"
+    if not bad:
+        return f"{count}, none disagrees"
+    shown: dict[tuple[str, str], Finding] = {}
+    for finding in sorted(bad, key=_badness, reverse=True):
+        shown.setdefault((finding.check, finding.what), finding)
+    lines = [f"{count}, {len(bad):,} disagree:"]
+    for finding in shown.values():
+        said = f" ({finding.said})" if finding.said else ""
+        lines.append(f"  {finding.check}, {finding.what}: {finding.where}{said}")
+    return "\n".join(lines)
+
+
+def record(report: Report) -> dict[str, Any]:
+    """Give a report as what `--json` prints: the worst of each check and thing."""
+    pairs = dict.fromkeys((f.check, f.what) for f in report.findings)
+    found = [report.worst(*pair) for pair in pairs]
+    return {
+        "spec": report.model.source.name,
+        "model": report.model.name,
+        "target": report.target,
+        "samples": report.samples,
+        "seed": report.seed,
+        "ok": report.ok,
+        "comparisons": len(report.findings),
+        "findings": [
+            {
+                "check": f.check,
+                "of": f.what,
+                "error": f.error if math.isfinite(f.error) else None,
+                "bound": f.bound,
+                "ok": f.ok,
+                "where": f.where,
+                "said": f.said,
+            }
+            for f in found
+            if f is not None
+        ],
+    }
