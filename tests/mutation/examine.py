@@ -1,0 +1,134 @@
+"""Which checks of `specc verify` find a fault: each in a process of its own, which may hang or die.
+
+`python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from specc.model import Model
+from specc.proof.checks import CHECKS
+from tests.mutation.faults import Fault, faults
+
+PATIENCE = 60.0
+"""Seconds after which a module hangs: the slowest sound one takes three."""
+
+
+def killers(
+    model: Model,
+    target: str,
+    files: Mapping[str, str],
+    everything: bool = False,
+    checks: Sequence[str] = tuple(check.name for check in CHECKS),
+) -> list[str]:
+    """Name the checks that find fault with a module's files (ending -> text).
+
+    Without `everything` it is the first alone. What cannot be imported is found by `import`, what
+    does not end by `hangs`, what kills its process by `dies`.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            found = _examined(model, target, files, everything, checks)
+            os.write(writing, json.dumps(found).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    ready, _, _ = select.select([reading], [], [], PATIENCE)
+    answer = os.read(reading, 65536) if ready else b""
+    os.close(reading)
+    if not ready:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if answer:
+        return list(json.loads(answer))
+    return ["dies"] if ready else ["hangs"]
+
+
+def _examined(
+    model: Model,
+    target: str,
+    files: Mapping[str, str],
+    everything: bool,
+    checks: Sequence[str],
+) -> list[str]:
+    import torch
+
+    from specc.emitted import imported
+    from specc.proof.subject import subject
+
+    torch.set_num_threads(1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    found: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="specc_fault_") as folder:
+        place = Path(folder) / "net.py"
+        for ending, text in files.items():
+            place.with_name(f"net{ending}").write_text(text, encoding="utf-8")
+        try:
+            module = imported(place)
+        except Exception:
+            return ["import"]
+        examined = subject(model, module, target, 16, 0)
+        for check in CHECKS:
+            if check.name not in checks:
+                continue
+            try:
+                bad = any(not finding.ok for finding in check.run(examined))
+            except Exception:
+                bad = True
+            if bad:
+                found.append(check.name)
+                if not everything:
+                    break
+    return found
+
+
+def _told(example: str, target: str, fault: Fault, found: list[str]) -> dict[str, Any]:
+    return {
+        "example": example,
+        "target": target,
+        "kind": fault.kind,
+        "function": fault.function,
+        "old": fault.old,
+        "new": fault.new,
+        "killed_by": found,
+    }
+
+
+def main() -> None:
+    """Examine every fault of some examples' modules."""
+    from tests.modules import checked, compiled, example
+
+    target, *names = sys.argv[1:]
+    everything = "--all" in names
+    import torch  # once, for every child
+
+    torch.set_num_threads(1)
+    for name in names:
+        if name.startswith("-"):
+            continue
+        text = example(name)
+        model = checked(text)
+        start = time.time()
+        for fault in faults(compiled(text, target=target)):
+            found = killers(model, target, {".py": fault.text}, everything)
+            print(json.dumps(_told(name, target, fault, found)), flush=True)
+        print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
