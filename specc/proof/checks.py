@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,12 +27,18 @@ CHECKS = (
     Check("differences", gradients.differences, "differences of the emitted loss"),
     Check("expansions", gradients.expansions, "the derivative of what it is made of"),
     Check("kinks", gradients.kinks, "autograd, where derivatives jump"),
+    Check("extremes", gradients.extremes, "autograd, where numbers are large"),
     Check("start", runs.start, "the initializers' definitions"),
     Check("rates", runs.rates, "the schedule's closed form"),
     Check("updates", runs.updates, "steps of torch.optim"),
     Check("fit", runs.fits, "torch's loop with the spec's early stopping"),
+    Check("ties", runs.ties, "the rule of early stopping, where nothing changes"),
+    Check("not finite", runs.explosions, "the last good parameters of torch's loop"),
+    Check("callback", runs.callbacks, "what a callback is told, and does"),
     Check("resume", runs.resumed, "one run and the same in two parts"),
     Check("batches", runs.batches, "torch.nn and the metrics' definitions"),
+    Check("thresholds", runs.thresholds, "metrics of predictions at the threshold"),
+    Check("copies", runs.copies, "what is given belongs to the caller"),
     Check("files", runs.files, "save, load and what a state lacks"),
     Check("inputs", runs.inputs, "what is no sample is refused"),
     Check("module form", runs.module_form, "as_module() and autograd"),
@@ -50,14 +57,20 @@ def examined(
     found: list[Finding] = []
     for check in CHECKS:
         told(check.name)
-        found += _findings(check, subject)
+        found += findings(check, subject)
     return found
 
 
-def _findings(check: Check, subject: Subject) -> list[Finding]:
+def findings(check: Check, subject: Subject) -> list[Finding]:
+    """Run one check; an exception or a warning, such as one of torch's, is a finding."""
     made: list[Finding] = []
     try:
-        made.extend(check.run(subject))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # NumPy's, of the overflow that is asked for
+            warnings.simplefilter("error", UserWarning)
+            made.extend(check.run(subject))
     except Exception as error:
         where = f"{type(error).__name__}: {error}".splitlines()[0]
         made.append(Finding(check.name, "it fails", math.inf, 0.0, where))

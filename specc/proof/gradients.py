@@ -176,6 +176,32 @@ def expansions(subject: Subject) -> Iterator[Finding]:
         yield from compared("expansions", gradients, expected, EXACT, said)
 
 
+def extremes(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd where samples, or the last layer's numbers, are large.
+
+    Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably.
+    """
+    state = subject.state()
+    last = [name for name in state if name.startswith(f"{_last_layer(subject)}.")]
+    for factor in (30.0, 1e3):
+        for names in ((), tuple(last)):
+            moved = {n: v * factor if n in names else v for n, v in state.items()}
+            x, y = subject.drawn(SHORT)
+            x = x if names else x * factor
+            net, reference = subject.net(moved), subject.reference(moved)
+            loss = reference.truth(x, y).loss
+            if math.isfinite(loss):
+                yield from _against(
+                    subject, net, reference, x, y, False, "extremes", known=False
+                )
+
+
+def _last_layer(subject: Subject) -> str:
+    """Name the last layer with parameters."""
+    names = list(subject.model.parameters)
+    return names[-1].rpartition(".")[0] if names else ""
+
+
 def kinks(subject: Subject) -> Iterator[Finding]:
     """Compare with autograd where derivatives jump: there torch's choice is the definition.
 

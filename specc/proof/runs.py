@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,16 @@ from specc.proof.gradients import SHORT
 from specc.proof.reference import Reference
 from specc.proof.starts import starts
 from specc.proof.subject import Subject
-from specc.proof.training import Fit, fit, optimizer_of, rate, step
+from specc.proof.training import (
+    Fit,
+    Watch,
+    fit,
+    larger_is_better,
+    optimizer_of,
+    rate,
+    step,
+)
+from specc.streams import permutation
 
 EXACT = 1e-12
 STEPS = 20
@@ -179,7 +190,7 @@ def _near(
         where = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
         return Finding(check, name, math.inf, bound, where, said)
     errors = (found - expected).abs() / expected.abs().clamp_min(1.0)
-    errors = errors.nan_to_num(math.inf)
+    errors = torch.where(found == expected, 0.0, errors).nan_to_num(math.inf)
     worst = int(errors.argmax())
     pair = [float(v.flatten()[worst]) for v in (found, expected)]
     place = place_in(worst, errors.shape)
@@ -201,28 +212,70 @@ def fits(subject: Subject) -> Iterator[Finding]:
     if size % batch == 1 and not model.moves_on_one:
         size += 1
     x, y = subject.drawn(size)
+    if model.standardize is not None:
+        x[..., 0] = 1.5  # which has no deviation to divide by
     x_val, _ = subject.drawn(11, seed=1)
     stopping = model.early_stopping
     longest = stopping.patience + stopping.start + 6 if stopping else 6
     epochs = max(2, min(model.train.epochs, longest, 150))
-    for turn in (3, 1):
-        y_val = _turning(subject, x, y, x_val, turn)
+    for y_val in _goals(subject, x, y, x_val, epochs):
         yield from _one_fit(subject, (x, y), (x_val, y_val), epochs)
-        if stopping is None:
-            return
 
 
-def _turning(
-    subject: Subject, x: Tensor, y: Tensor, x_val: Tensor, turn: int
-) -> Tensor:
-    """Give targets that the network predicts best after `turn` epochs."""
+def _goals(
+    subject: Subject, x: Tensor, y: Tensor, x_val: Tensor, epochs: int
+) -> Iterator[Tensor]:
+    """Give targets of validation that the network meets best after a few epochs.
+
+    Then those of which the figure that is monitored gets better again after it has not, as often
+    as any of many that are tried: a counter that is never set back is seen there alone.
+    """
     model = subject.model
-    reference = _started(subject)
     _, targets = subject.drawn(len(x_val), seed=2)
-    fit(reference, 0, (x, y), (x_val, targets), turn)
-    reference.eval()
+    predicted = fit(_started(subject), 0, (x, y), (x_val, targets), epochs).predicted
+    if not predicted:
+        yield targets
+        return
+    yield _as_targets(subject, predicted[min(3, len(predicted) - 1)])
+    stopping = model.early_stopping
+    if stopping is None or not stopping.monitor.startswith("val_"):
+        return
+    reference = _started(subject)
+    draw = torch.Generator().manual_seed(subject.seed)
+    best: tuple[int, Tensor] = (-1, targets)
+    for _ in range(TRIALS):
+        i, j = torch.randint(len(predicted), (2,), generator=draw).tolist()
+        chosen = torch.rand(predicted[0].shape, generator=draw) < 0.5
+        goal = _as_targets(subject, torch.where(chosen, predicted[i], predicted[j]))
+        watch = Watch(
+            larger_is_better(stopping.monitor, stopping.mode), stopping.min_delta
+        )
+        for epoch, prediction in enumerate(predicted):
+            if epoch >= stopping.start and watch.waited < stopping.patience:
+                watch.see(_monitored(reference, stopping.monitor, prediction, goal))
+        if watch.resets > best[0]:
+            best = (watch.resets, goal)
+    yield best[1]
+
+
+TRIALS = 60
+
+
+def _monitored(
+    reference: Reference, monitor: str, prediction: Tensor, y: Tensor
+) -> float:
+    name = monitor.removeprefix("val_")
     with torch.no_grad():
-        prediction: Tensor = reference(x_val)
+        if name == "loss":
+            return float(reference.of_predictions(prediction, y))
+    clauses = reference.model.metrics
+    use = next(c.use for c in clauses if c.use.entry.name == name)
+    return metric(reference.model, use, prediction, y)
+
+
+def _as_targets(subject: Subject, prediction: Tensor) -> Tensor:
+    """Make targets of predictions."""
+    model = subject.model
     if model.target.dtype == "int":
         return prediction.argmax(dim=-1)
     if model.loss.use.entry.name == "binary_cross_entropy":
@@ -254,7 +307,13 @@ def _one_fit(
     net = subject.net()
     expected = fit(exact, 0, training, validation, epochs)
     shaken = fit(other, 0, training, validation, epochs)
+    begun = time.perf_counter()
     history = net.fit(*training, *validation, epochs=epochs)
+    elapsed = time.perf_counter() - begun
+    spent = [history.seconds, *(logs["seconds"] for logs in history)]
+    within = all(0 <= seconds <= elapsed for seconds in spent)
+    where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
+    yield _fact("fit", "seconds", within, where)
     length, bounds = _comparable(expected, shaken)
     said = f"{len(expected.history)} epochs"
     if expected.best_epoch >= 0:
@@ -313,8 +372,14 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         path = Path(folder) / "run.safetensors"
         subject.net().fit(*training, *validation, epochs=2, checkpoint=path)
         net = subject.net()
+        seen: list[int] = []
         again = net.fit(
-            *training, *validation, epochs=epochs, checkpoint=path, resume=True
+            *training,
+            *validation,
+            epochs=epochs,
+            checkpoint=path,
+            resume=True,
+            callback=lambda epoch, logs: seen.append(epoch),
         )
     same = all(
         torch.equal(value, net.state_dict()[name])
@@ -329,6 +394,12 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         if key != "seconds"
     )
     yield _fact("resume", "history", alike, "not that of one run", said)
+    rest = list(range(2, len(history)))
+    where = f"epochs {seen} were run, expected {rest}"
+    yield _fact("resume", "epochs", seen == rest, where, said)
+    if history.stopped_by == "epochs":
+        where = f"{len(history)} epochs, expected {epochs}"
+        yield _fact("resume", "count", len(history) == epochs, where)
     best = history.best_epoch == again.best_epoch
     yield _fact("resume", "best_epoch", best, "not that of one run", said)
 
@@ -368,6 +439,212 @@ def files(subject: Subject) -> Iterator[Finding]:
         yield _fact("files", f"{what} state", refused and kept, where)
 
 
+def copies(subject: Subject) -> Iterator[Finding]:
+    """What a caller is given stays as it is, and what he does with it changes nothing."""
+    state = subject.state()
+    net = subject.net({name: value.clone() for name, value in state.items()})
+    x, y = subject.drawn(3)
+    other, targets = subject.drawn(3, seed=1)
+    loss, gradients = net.loss_and_gradients(x, y)
+    given = {
+        "prediction": net.forward(x),
+        "predictions": net.predict(x),
+        "state": next(iter(net.state_dict().values())),
+        "gradient": next(iter(gradients.values())),
+    }
+    before = {what: value.clone() for what, value in given.items()}
+    net.forward(other)
+    net.loss_and_gradients(other, targets)
+    for what, value in given.items():
+        same = torch.equal(value, before[what])
+        yield _fact("copies", what, same, "a later call changes it")
+    for value in net.state_dict().values():
+        value.fill_(7.0)
+    same = torch.equal(net.forward(x), before["prediction"])
+    yield _fact("copies", "state_dict", same, "changing it changes the model")
+    size = sum(math.prod(p.shape) for p in subject.model.parameters.values())
+    for what in ("flat_parameters", "flat_gradients"):
+        numel = getattr(net, what).numel()
+        fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
+        yield _fact("copies", what, fits, f"{numel} numbers, expected {size}")
+    yield from _anew(subject, state)
+
+
+def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state that is loaded, and a fit, begin with nothing left of updates before."""
+    size = 2 * subject.model.train.batch_size + 2
+    samples = subject.drawn(size)
+    used, fresh = subject.net(state), subject.net(state)
+    for _ in range(2):
+        used.train_step(*subject.drawn(4), 0.01)
+    used.load_state_dict(dict(state))
+    for net in (used, fresh):
+        net.train_step(*subject.drawn(4), 0.01)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield _fact("copies", "load_state_dict", same, "updates before it leave something")
+    used, fresh = subject.net(state), subject.net(state)
+    used.train_step(*subject.drawn(4), 0.0)
+    before = used.state_dict()
+    fresh.load_state_dict(before)
+    for net in (used, fresh):
+        net.fit(*samples, *samples, epochs=1)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield _fact("copies", "fit", same, "updates before it leave something")
+
+
+def callbacks(subject: Subject) -> Iterator[Finding]:
+    """A callback is told each epoch and its figures, and ends training by returning True."""
+    size = 2 * subject.model.train.batch_size + 2
+    training, validation = subject.drawn(size), subject.drawn(5, seed=1)
+    seen: list[tuple[Any, Any]] = []
+
+    def callback(epoch: int, logs: dict[str, float]) -> bool:
+        seen.append((epoch, dict(logs)))
+        return epoch == 1
+
+    history = subject.net().fit(*training, *validation, epochs=4, callback=callback)
+    epochs = [epoch for epoch, _ in seen]
+    expected = list(range(min(2, len(history))))
+    where = f"called for {epochs}, expected {expected}"
+    yield _fact("callback", "epochs", epochs == expected, where)
+    told = all(
+        logs == dict(found) for (_, logs), found in zip(seen, history, strict=False)
+    )
+    yield _fact("callback", "figures", told, "not those of the history")
+    if len(history) == 2 and history.stopped_by != "early_stopping":
+        ended = history.stopped_by == "callback"
+        yield _fact("callback", "stopped_by", ended, history.stopped_by)
+
+
+def ties(subject: Subject) -> Iterator[Finding]:
+    """Where nothing is learnt any more, the first epoch stays the best, and patience ends it.
+
+    The last layer's numbers are so large that a loss of probabilities is 0, and other targets are
+    what the network predicts; whatever moves all the same is judged by the rule, not by ties.
+    """
+    model, stopping = subject.model, subject.model.early_stopping
+    if stopping is None:
+        return
+    state = subject.state()
+    names = [name for name in model.parameters if name.endswith(".bias")]
+    if names:
+        weight = f"{names[-1].removesuffix('.bias')}.weight"
+        state.get(weight, torch.zeros(1)).zero_()
+        if model.loss.use.entry.name in ("cross_entropy", "binary_cross_entropy"):
+            state[names[-1]].copy_(torch.full_like(state[names[-1]], -2e3))
+            state[names[-1]][..., 0] = 2e3
+    net = subject.net(state)
+    x, _ = subject.drawn(model.train.batch_size + 2)
+    y = net.forward(x)
+    if model.target.dtype == "int":
+        y = y.argmax(dim=-1)
+    elif model.loss.use.entry.name == "binary_cross_entropy":
+        y = (y > 0.5).double()
+    epochs = min(stopping.patience + stopping.start + 3, 150)
+    history = net.fit(x, y, x, y, epochs=epochs)
+    larger = larger_is_better(stopping.monitor, stopping.mode)
+    watch, best, level, last = (
+        Watch(larger, stopping.min_delta),
+        -1,
+        math.inf,
+        epochs - 1,
+    )
+    for epoch, logs in enumerate(history):
+        if epoch < stopping.start:
+            continue
+        value = logs[stopping.monitor] * (-1 if larger else 1)
+        if math.isfinite(value) and value < level:
+            level, best = value, epoch
+        watch.see(logs[stopping.monitor])
+        if watch.waited >= stopping.patience:
+            last = epoch
+            break
+    where = f"best {history.best_epoch}, expected {best}"
+    yield _fact("ties", "best_epoch", history.best_epoch == best, where)
+    where = f"stopped at {history.stopped_epoch}, expected {last}"
+    yield _fact("ties", "stopped_epoch", history.stopped_epoch == last, where)
+
+
+def explosions(subject: Subject) -> Iterator[Finding]:
+    """Where the loss stops being finite, training ends with the last good parameters."""
+    model = subject.model
+    batch = model.train.batch_size
+    size = 3 * batch if batch > 1 else 4
+    real = model.target.dtype == "real"
+    scales = (1e60, 1e120, 1e160)
+    if not real and model.standardize is not None:
+        return  # nothing is large once it is standardized
+    for scale, last in itertools.product(scales, (True, False)):
+        x, y = subject.drawn(size)
+        order = torch.arange(size)
+        if model.train.shuffle:
+            order = torch.from_numpy(permutation(0, "shuffle/0", size))
+        place = int(order[-1 if last else size // 2])
+        (y if real else x)[place] *= scale
+        validation = subject.drawn(5, seed=1)
+        expected = fit(_started(subject), 0, (x, y), validation, 4)
+        if expected.stopped_by != "non_finite":
+            continue
+        net = subject.net()
+        history = net.fit(x, y, *validation, epochs=4)
+        said = f"a target of {scale:g}"
+        facts = {
+            "epochs": (len(history), len(expected.history)),
+            "stopped_by": (history.stopped_by, "non_finite"),
+            "best_epoch": (history.best_epoch, expected.best_epoch),
+        }
+        for what, (seen, wanted) in facts.items():
+            where = f"{seen}, expected {wanted}"
+            yield _fact("not finite", what, seen == wanted, where, said)
+        kept = "the best" if expected.best_epoch >= 0 else "the last good"
+        at = f"epoch {len(expected.history)}, update {expected.bad_update}"
+        whole = history.note.endswith(f"{at}; {kept} parameters are kept")
+        begins = history.note.startswith(("the loss", "the mean loss", "a parameter"))
+        where = f"{history.note!r}, expected {at}, {kept}"
+        yield _fact("not finite", "note", whole and begins, where, said)
+        found = net.state_dict()
+        for name, value in expected.state.items():
+            yield _near("not finite", name, found[name], value, 1e-5, said)
+
+
+def thresholds(subject: Subject) -> Iterator[Finding]:
+    """A prediction or a target that is the threshold is not above it."""
+    model = subject.model
+    names = [name for name in model.parameters if name.endswith(".bias")]
+    for clause in model.metrics:
+        limit = dict(clause.use.arguments).get("threshold")
+        if limit is None or not names or model.target.dtype == "int":
+            continue
+        state = subject.state()
+        weight = f"{names[-1].removesuffix('.bias')}.weight"
+        state.get(weight, torch.zeros(1)).zero_()
+        for start in _inverses(float(limit)):
+            state[names[-1]].fill_(start)
+            net = subject.net(state)
+            x, y = subject.drawn(4)
+            y[:] = torch.tensor(
+                [limit, limit + 0.1, limit - 0.1, limit], dtype=torch.float64
+            ).reshape(-1, *[1] * (y.dim() - 1))
+            prediction = net.forward(x)
+            reference = subject.reference(state).eval()
+            with torch.no_grad():
+                expected = reference(x)
+            if not torch.equal(prediction, expected):
+                continue
+            found = net.evaluate(x, y)[clause.use.entry.name]
+            wanted = metric(model, clause.use, expected, y)
+            yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
+
+
+def _inverses(limit: float) -> Iterator[float]:
+    """Give what a last activation may make `limit` of, and the numbers beside it."""
+    starts = [limit]
+    if 0 < limit < 1:
+        starts += [math.atanh(limit), math.log(limit / (1 - limit))]
+    for start in starts:
+        yield from (start, math.nextafter(start, 9.0), math.nextafter(start, -9.0))
+
+
 def _refuses(call: Callable[[], Any]) -> bool:
     with contextlib.suppress(ValueError):
         call()
@@ -388,15 +665,25 @@ def inputs(subject: Subject) -> Iterator[Finding]:
         "another dtype": lambda: net.predict(x.to(torch.int64)),
         "NaN in x": lambda: net.fit(x * math.nan, y, x, y, epochs=1),
         "no epochs": lambda: net.fit(x, y, x, y, epochs=0),
+        "NaN in x_val": lambda: net.fit(x, y, x * math.nan, y, epochs=1),
+        "x_val alone": lambda: net.fit(x, y, x, epochs=1),
     }
     if real:
         cases["infinity in y"] = lambda: net.fit(x, y + math.inf, x, y, epochs=1)
+        cases["NaN in y_val"] = lambda: net.fit(x, y, x, y * math.nan, epochs=1)
     else:
         classes = model.output_shape[-1]
         cases["a class too many"] = lambda: net.loss(x, y * 0 + classes)
         cases["a class below 0"] = lambda: net.loss(x, y * 0 - 1)
+        cases["a class too many to learn"] = lambda: net.train_step(
+            x, y * 0 + classes, 0.1
+        )
     for what, call in cases.items():
         yield _fact("inputs", what, _refuses(call), "it was taken")
+    size = 2 * model.train.batch_size
+    x, y = subject.drawn(size)
+    history = net.fit(x, y, x, y, epochs=1)
+    yield _fact("inputs", "one epoch", len(history) == 1, f"{len(history)} epochs")
 
 
 def batches(subject: Subject) -> Iterator[Finding]:
@@ -435,11 +722,41 @@ def module_form(subject: Subject) -> Iterator[Finding]:
         truth = reference.truth(x, y, training)
         form = net.as_module().train(training)
         x = x.clone().requires_grad_()
-        prediction = form(x)
-        torch.autograd.backward(reference.of_predictions(prediction, y))
-        named = dict(form.named_parameters())
-        found = {name: named[name].grad for name in subject.model.parameters}
-        found[subject.model.input.name] = x.grad
-        whole = {n: g for n, g in found.items() if g is not None}
         said = "in training" if training else ""
-        yield from compared("module form", whole, truth.gradients, 1e-7, said)
+        torch.autograd.backward(reference.of_predictions(form(x), y))
+        expected = truth.gradients
+        yield from _of_module(subject, form, x, expected, said)
+        cotangent = subject.drawn(SHORT, seed=3)[0].flatten()[:1] + torch.linspace(
+            -1, 2, truth.prediction.numel(), dtype=torch.float64
+        )
+        cotangent = cotangent.reshape(truth.prediction.shape)
+        form.zero_grad()
+        x.grad = None
+        torch.autograd.backward(form.eval()(x), cotangent)
+        expected = _pulled_back(reference.eval(), x.detach(), cotangent)
+        yield from _of_module(subject, form, x, expected, "of any cotangent")
+
+
+def _of_module(
+    subject: Subject,
+    form: torch.nn.Module,
+    x: Tensor,
+    expected: Mapping[str, Tensor],
+    said: str,
+) -> list[Finding]:
+    named = dict(form.named_parameters())
+    found = {name: named[name].grad for name in subject.model.parameters}
+    found[subject.model.input.name] = x.grad
+    whole = {n: g for n, g in found.items() if g is not None}
+    return compared("module form", whole, expected, 1e-7, said)
+
+
+def _pulled_back(
+    reference: Reference, x: Tensor, cotangent: Tensor
+) -> dict[str, Tensor]:
+    reference.zero_grad()
+    x = x.clone().requires_grad_()
+    torch.autograd.backward(reference(x), cotangent)
+    found = {name: p.grad for name, p in reference.named().items()}
+    found[reference.model.input.name] = x.grad
+    return {name: g.clone() for name, g in found.items() if g is not None}

@@ -94,11 +94,14 @@ class Watch:
     min_delta: float
     waited: int = 0
     level: float = math.inf
+    resets: int = 0
+    """How often it was better after it had not been."""
 
     def see(self, value: float) -> None:
         """Take the figure of one epoch more."""
         value = -value if self.larger else value
         if math.isfinite(value) and value < self.level - self.min_delta:
+            self.resets += self.waited > 0
             self.level, self.waited = value, 0
         else:
             self.waited += 1
@@ -111,6 +114,10 @@ class Fit:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = -1
     stopped_by: str = "epochs"
+    bad_update: int = -1
+    """The update of the last epoch at which a number was not finite any more."""
+    predicted: list[Tensor] = field(default_factory=list)
+    """What was predicted for the samples of validation after each epoch."""
     state: dict[str, Tensor] = field(default_factory=dict)
     """Parameters and buffers at the end."""
 
@@ -174,15 +181,21 @@ def fit(
     per_step = model.schedule.use["per"] == "step"
     total = model.train.epochs * (len(batches(0)) if per_step else 1)
     kept: dict[str, Tensor] | None = None
+    good = _state(reference)
     for epoch in range(epochs):
-        lasts, targets, lr = [], [], 0.0
+        lasts, targets, lr, bad = [], [], 0.0, -1
         for number, chosen in enumerate(batches(epoch)):
             t = updates if per_step else epoch
             now = rate(model, t, total, reductions)
             lr = now if number == 0 else lr
             reference.draw(seed, updates, len(chosen))
-            _, last = step(reference, optimizer, x[chosen], y[chosen], now)
+            before = _state(reference)
+            loss, last = step(reference, optimizer, x[chosen], y[chosen], now)
             updates += 1
+            if math.isfinite(loss) and bad < 0:
+                good = before
+            elif bad < 0:
+                bad = number
             lasts.append(last)
             targets.append(y[chosen])
         seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
@@ -191,6 +204,8 @@ def fit(
         finite = all(bool(torch.isfinite(v).all()) for v in _state(reference).values())
         if not (finite and math.isfinite(trained["loss"])):
             made.stopped_by = "non_finite"
+            made.bad_update = bad if bad >= 0 else len(lasts)
+            kept = good if kept is None else kept
             break
         logs |= {f"train_{name}": value for name, value in trained.items()}
         reference.eval()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.model import Model
-from specc.proof.checks import CHECKS
+from specc.proof.checks import CHECKS, findings
 from tests.mutation.faults import Fault, faults
 
 PATIENCE = 60.0
@@ -86,10 +86,7 @@ def _examined(
         for check in CHECKS:
             if check.name not in checks:
                 continue
-            try:
-                bad = any(not finding.ok for finding in check.run(examined))
-            except Exception:
-                bad = True
+            bad = any(not finding.ok for finding in findings(check, examined))
             if bad:
                 found.append(check.name)
                 if not everything:

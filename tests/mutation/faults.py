@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 OUTSIDE = re.compile(
-    r"main|write_tensors|read_tensors|checked|check_\w+|signed|Run\.(save|load|tensors)"
+    r"main|(write|read)_(tensors|arrays)|checked|check_\w+|signed"
+    r"|Run\.(save|load|tensors|arrays)"
     r"|Model\.(__getstate__|__setstate__|_over|_checked\w*|_workspace|save|load|as_module.*)"
     r"|History.*"
 )
@@ -53,7 +54,10 @@ METHODS = {
     "softmax": "log_softmax",
 }
 """An operation -> a wrong one that takes the same arguments."""
-COMMUTATIVE = frozenset("add mul multiply maximum minimum".split())
+COMMUTATIVE = frozenset("add mul multiply maximum minimum min max".split())
+SYMMETRIC = ast.Add | ast.Mult | ast.BitXor | ast.BitAnd | ast.BitOr
+STRICTNESS = frozenset("strict stable".split())
+"""Arguments by name that only matter where something else is wrong."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class _Module:
                     if written in old:
                         kind = "sign" if sign else "factor"
                         yield _Change(kind, *between, old.replace(written, other, 1))
-                if not isinstance(operator, ast.Add | ast.Mult):
+                if not isinstance(operator, SYMMETRIC):
                     yield from self._swapped("operands", left, right)
             case ast.UnaryOp(ast.USub(), operand):
                 start, _ = self._at(node)
@@ -157,7 +161,7 @@ class _Module:
                 start, end = self._at(node)
                 for other in _near(name, names.get(owner, [])):
                     yield _Change("name", start, end, f"{owner}.{other}")
-            case ast.AugAssign(target, operator, _):
+            case ast.AugAssign():
                 start, end = self._at(node.target)[1], self._at(node.value)[0]
                 yield _Change("accumulation", start, end, " = ")
             case ast.Expr(ast.Call()):
@@ -181,7 +185,7 @@ class _Module:
                 inner = self._at(func.value)[1]
                 kind = "transpose" if func.attr == "t" else "copy"
                 yield _Change(kind, inner, self._at(node)[1], "")
-        called = func.attr if isinstance(func, ast.Attribute) else ""
+        called = func.attr if isinstance(func, ast.Attribute) else ast.unparse(func)
         if len(arguments) >= 2 and called not in COMMUTATIVE:
             yield from self._swapped("operands", *arguments[:2])
 
@@ -192,9 +196,7 @@ class _Module:
         yield _Change(kind, first, last, new)
 
 
-def _functions(
-    node: ast.AST, inside: str
-) -> Iterator[tuple[str, ast.FunctionDef]]:
+def _functions(node: ast.AST, inside: str) -> Iterator[tuple[str, ast.FunctionDef]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef):
             yield f"{inside}{child.name}", child
@@ -211,6 +213,8 @@ def _walk(function: ast.FunctionDef) -> Iterator[ast.AST]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Raise | ast.JoinedStr):
             continue
         yield node
+        if isinstance(node, ast.keyword) and node.arg in STRICTNESS:
+            continue
         waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
