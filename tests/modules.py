@@ -66,7 +66,7 @@ def compiled(
 
 def load(text_of_module: str, target: str = "torch") -> Any:
     """Import the text of a module, once for each text; all of them take tensors."""
-    module = _loaded(text_of_module)
+    module = raw_module(text_of_module)
     return module if target == "torch" else Adapted(module)
 
 
@@ -119,7 +119,8 @@ _beside: dict[str, Mapping[str, str]] = {}
 
 
 @functools.cache
-def _loaded(text: str) -> ModuleType:
+def raw_module(text: str) -> ModuleType:
+    """Import the text of a module, which takes what its target takes."""
     name = "emitted_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     path = _folder() / name / f"{name}.py"
     path.parent.mkdir()

@@ -240,22 +240,44 @@ def _goals(
     stopping = model.early_stopping
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
+    yield _as_targets(subject, predicted[0])
+    if model.target.dtype == "real":
+        yield torch.full_like(targets, 1e200)  # a loss that may never be finite
+    yield _unsteady(subject, predicted)
+
+
+def _unsteady(subject: Subject, predicted: list[Tensor]) -> Tensor:
+    """Give targets at which the monitored figure is better again after it was not."""
+    stopping = subject.model.early_stopping
+    assert stopping is not None
     reference = _started(subject)
     draw = torch.Generator().manual_seed(subject.seed)
-    best: tuple[int, Tensor] = (-1, targets)
-    for _ in range(TRIALS):
-        i, j = torch.randint(len(predicted), (2,), generator=draw).tolist()
-        chosen = torch.rand(predicted[0].shape, generator=draw) < 0.5
-        goal = _as_targets(subject, torch.where(chosen, predicted[i], predicted[j]))
-        watch = Watch(
-            larger_is_better(stopping.monitor, stopping.mode), stopping.min_delta
-        )
+    larger = larger_is_better(stopping.monitor, stopping.mode)
+    best: tuple[int, Tensor] = (-1, predicted[0])
+    for trial in range(TRIALS):
+        goal = _as_targets(subject, _goal(predicted, trial, draw))
+        watch = Watch(larger, stopping.min_delta)
         for epoch, prediction in enumerate(predicted):
             if epoch >= stopping.start and watch.waited < stopping.patience:
                 watch.see(_monitored(reference, stopping.monitor, prediction, goal))
         if watch.resets > best[0]:
             best = (watch.resets, goal)
-    yield best[1]
+    return _as_targets(subject, best[1]) if best[0] < 0 else best[1]
+
+
+def _goal(predicted: list[Tensor], trial: int, draw: torch.Generator) -> Tensor:
+    """Give targets whose squared error goes up and down, or are of two epochs."""
+    if trial % 2:
+        i, j = torch.randint(len(predicted), (2,), generator=draw).tolist()
+        chosen = torch.rand(predicted[0].shape, generator=draw) < 0.5
+        return torch.where(chosen, predicted[i], predicted[j])
+    rows = torch.stack([p.flatten() for p in predicted[:6]])
+    wanted = torch.rand(len(rows), generator=draw, dtype=torch.float64)
+    wanted = wanted - torch.arange(len(rows)) / 3
+    scale = 10.0 ** -(trial % 5)
+    right = ((rows**2).sum(dim=1) - scale * wanted) / 2
+    solved: Tensor = torch.linalg.lstsq(rows, right[:, None], driver="gelsd").solution
+    return solved.reshape(predicted[0].shape)
 
 
 TRIALS = 60
@@ -324,10 +346,11 @@ def _one_fit(
         said += f"; roundings grow, compared for {length}"
     for logs, found, bound in zip(expected.history, history, bounds, strict=False):
         for name, value in logs.items():
-            scale = max(abs(value), 1e-3)
-            error = abs(found.get(name, math.nan) - value) / scale
-            at = f"epoch {logs['epoch']}: {found.get(name)}, expected {value:.9g}"
-            yield Finding("fit", name, 0.0 if error == 0 else error, bound, at, said)
+            seen = found.get(name, math.nan)
+            same = seen == value or (seen != seen and value != value)
+            error = 0.0 if same else abs(seen - value) / max(abs(value), 1e-3)
+            at = f"epoch {logs['epoch']}: {seen:.9g}, expected {value:.9g}"
+            yield Finding("fit", name, error, bound, at, said)
     if length < len(expected.history):
         return
     facts = {
@@ -336,9 +359,9 @@ def _one_fit(
         "stopped_by": (history.stopped_by, expected.stopped_by),
         "stopped_epoch": (history.stopped_epoch, len(expected.history) - 1),
     }
-    for name, (seen, wanted) in facts.items():
-        error = 0.0 if seen == wanted else math.inf
-        yield Finding("fit", name, error, 0.0, f"{seen}, expected {wanted}", said)
+    for name, (is_, wanted) in facts.items():
+        where = f"{is_}, expected {wanted}"
+        yield _fact("fit", name, is_ == wanted, where, said)
     if expected.stopped_by == "non_finite":
         return
     bound = DRIFT + AMPLIFIED * _apart(expected.state, shaken.state)
@@ -467,7 +490,24 @@ def copies(subject: Subject) -> Iterator[Finding]:
         numel = getattr(net, what).numel()
         fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
         yield _fact("copies", what, fits, f"{numel} numbers, expected {size}")
+    yield from _exchanged(subject, state)
     yield from _anew(subject, state)
+
+
+def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state may be views of the model itself, in another order."""
+    net = subject.net(state)
+    own = dict(net.parameters)
+    shapes: dict[tuple[int, ...], str] = {}
+    for name, value in own.items():
+        other = shapes.setdefault(tuple(value.shape), name)
+        if other != name:
+            views = {**net.state_dict(), name: own[other], other: own[name]}
+            net.load_state_dict(views)
+            same = torch.equal(own[name], state[other])
+            same = same and torch.equal(own[other], state[name])
+            yield _fact("copies", "exchange", same, f"{name} and {other} are lost")
+            return
 
 
 def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
@@ -571,7 +611,7 @@ def explosions(subject: Subject) -> Iterator[Finding]:
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
     real = model.target.dtype == "real"
-    scales = (1e60, 1e120, 1e160)
+    scales = (1e60, 1e120, 1e153, 1e160)
     if not real and model.standardize is not None:
         return  # nothing is large once it is standardized
     for scale, last in itertools.product(scales, (True, False)):
@@ -599,8 +639,8 @@ def explosions(subject: Subject) -> Iterator[Finding]:
         kept = "the best" if expected.best_epoch >= 0 else "the last good"
         at = f"epoch {len(expected.history)}, update {expected.bad_update}"
         whole = history.note.endswith(f"{at}; {kept} parameters are kept")
-        begins = history.note.startswith(("the loss", "the mean loss", "a parameter"))
-        where = f"{history.note!r}, expected {at}, {kept}"
+        begins = history.note.startswith(f"{expected.bad} is not finite")
+        where = f"{history.note!r}, expected {expected.bad}, {at}, {kept}"
         yield _fact("not finite", "note", whole and begins, where, said)
         found = net.state_dict()
         for name, value in expected.state.items():

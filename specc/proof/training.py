@@ -116,6 +116,8 @@ class Fit:
     stopped_by: str = "epochs"
     bad_update: int = -1
     """The update of the last epoch at which a number was not finite any more."""
+    bad: str = ""
+    """What that was."""
     predicted: list[Tensor] = field(default_factory=list)
     """What was predicted for the samples of validation after each epoch."""
     state: dict[str, Tensor] = field(default_factory=dict)
@@ -201,10 +203,12 @@ def fit(
         seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
         logs = {"epoch": epoch, "lr": lr}
         trained = figures(reference, seen, torch.cat(targets))
-        finite = all(bool(torch.isfinite(v).all()) for v in _state(reference).values())
+        finite = all(bool(torch.isfinite(p).all()) for p in _state(reference).values())
         if not (finite and math.isfinite(trained["loss"])):
             made.stopped_by = "non_finite"
             made.bad_update = bad if bad >= 0 else len(lasts)
+            made.bad = "the mean loss" if finite else "a parameter"
+            made.bad = "the loss" if bad >= 0 else made.bad
             kept = good if kept is None else kept
             break
         logs |= {f"train_{name}": value for name, value in trained.items()}

@@ -1,0 +1,192 @@
+"""What a spec drawn at random has to hold: alone, and beside another that means the same."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import black
+import torch
+from black.mode import TargetVersion
+from torch import Tensor
+
+from specc.compiler import compile_source
+from specc.proof.checks import CHECKS, findings
+from specc.proof.reference import distance, parameters
+from specc.proof.subject import Subject, subject
+from specc.source import Source
+from tests.modules import TARGETS, checked, compiled, raw_module
+from tests.random_specs import Body, Item, Spec
+
+ALONE = ("autograd", "expansions", "start", "rates", "updates", "fit", "batches")
+"""The checks of `specc verify` that a spec at random goes through."""
+
+MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=88)
+
+
+def problems(spec: Spec, chance: random.Random) -> Iterator[str]:
+    """Say what is wrong with a spec: compiled for a target by chance, and transformed by chance."""
+    target = chance.choices(TARGETS, weights=(5, 5, 1))[0]
+    text = spec.text
+    yield from of_text(text, target)
+    name, transform = chance.choice(list(RELATIONS.items()))
+    for found in transform(spec, target, chance):
+        yield f"{name}: {found}"
+
+
+def of_text(text: str, target: str) -> Iterator[str]:
+    """Say what is wrong with the module of a spec."""
+    made = compile_source(Source("net.spec", text), {}, target, stem="net")
+    errors = [d for d in made.diagnostics if d.severity == "error"]
+    if errors or made.text is None or made.model is None:
+        yield f"does not compile: {[f'{d.code} {d.message}' for d in errors]}"
+        return
+    again = compile_source(Source("net.spec", text), {}, target, stem="net")
+    if (made.text, dict(made.beside)) != (again.text, dict(again.beside)):
+        yield "compiles to other bytes a second time"
+    yield from _unclean(made.text)
+    examined = examined_as(text, target)
+    for check in CHECKS:
+        if check.name in ALONE:
+            for found in findings(check, examined):
+                if not found.ok:
+                    where = f"{found.where} ({found.said})"
+                    yield f"{target}, {check.name}, {found.what}: {where}"
+                    break
+
+
+def examined_as(text: str, target: str) -> Subject:
+    """Import the module of a spec for the checks."""
+    return subject(
+        checked(text), raw_module(compiled(text, target=target)), target, 9, 0
+    )
+
+
+def _unclean(module: str) -> Iterator[str]:
+    if not module.isascii():
+        yield "the module is not plain ASCII"
+    if black.format_str(module, mode=MODE) != module:
+        yield "black would change the module"
+    command = [sys.executable, "-m", "ruff", "check", "-q", "--no-cache", "-"]
+    command += ["--stdin-filename", "generated/torch/net.py"]
+    ran = subprocess.run(command, input=module, capture_output=True, text=True)
+    if ran.returncode:
+        yield f"ruff: {ran.stdout.strip()[:300]}"
+
+
+# Other specs that mean the same.
+
+
+def gradients(text: str, target: str, state: dict[str, Tensor] | None = None) -> Any:
+    """Give the loss and the gradients of a spec's module, by the order of its parameters."""
+    examined = examined_as(text, target)
+    state = parameters(examined.model) if state is None else state
+    net = examined.net(state)
+    x, y = examined.drawn(6)
+    loss, found = net.loss_and_gradients(x, y, input_gradient=True)
+    return loss, list(found.values()), state, (x, y)
+
+
+def same(a: str, b: str, target: str) -> Iterator[str]:
+    """Say where two specs with the same parameters, under other names, give other gradients."""
+    loss, found, state, _ = gradients(a, target)
+    names = [*checked(b).parameters, *checked(b).buffers]
+    renamed = dict(zip(names, state.values(), strict=True))
+    other, expected, _, _ = gradients(b, target, renamed)
+    if not abs(loss - other) <= 1e-12 * max(abs(loss), 1.0):
+        yield f"loss {loss!r} and {other!r}"
+    apart = distance(
+        {str(i): g for i, g in enumerate(found)},
+        {str(i): g for i, g in enumerate(expected)},
+    )
+    if not apart <= 1e-9:
+        yield f"gradients are {apart:.1e} apart"
+
+
+def unrolled(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:
+    """`repeat(n) { body }` is the body n times."""
+
+    def copied(body: Body) -> Body:
+        made: list[Item] = []
+        for item in body:
+            inner = tuple(copied(part) for part in item.bodies)
+            if item.word.startswith("repeat("):
+                made += inner[0] * int(item.word[7:-1])
+            else:
+                made.append(Item(item.word, inner, item.name))
+        return tuple(made)
+
+    other = spec.with_body(copied(spec.body))
+    if other.text != spec.text:
+        yield from same(spec.text, other.text, target)
+
+
+def renamed(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:
+    """Layers under other names compute the same."""
+    others = tuple(
+        (
+            Item(item.word, item.bodies, item.name or f"named{i}")
+            if not item.word.startswith("repeat(")
+            else item
+        )
+        for i, item in enumerate(spec.body)
+    )
+    yield from same(spec.text, spec.with_body(others).text, target)
+
+
+def padded(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:
+    """An `identity` anywhere but before `standardize` or a loss's own activation is nothing."""
+    least = 1 if spec.body[0].word == "standardize" else 0
+    at = chance.randint(least, len(spec.body) - 1)
+    body = (*spec.body[:at], Item("identity"), *spec.body[at:])
+    yield from same(spec.text, spec.with_body(body).text, target)
+
+
+def targets_agree(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:
+    """NumPy, which fuses nothing and keeps no buffers, has the gradients of torch."""
+    loss, found, _, _ = gradients(spec.text, "torch")
+    other, expected, _, _ = gradients(spec.text, "numpy")
+    if not abs(loss - other) <= 1e-12 * max(abs(loss), 1.0):
+        yield f"loss {loss!r} and {other!r}"
+    apart = distance(
+        {str(i): g for i, g in enumerate(found)},
+        {str(i): g for i, g in enumerate(expected)},
+    )
+    if not apart <= 1e-9:
+        yield f"gradients are {apart:.1e} apart"
+
+
+def split_batches(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:
+    """In prediction, a batch's gradient is the weighted mean, or the sum, of its parts'."""
+    examined = examined_as(spec.text, target)
+    net = examined.net(parameters(examined.model))
+    x, y = examined.drawn(9)
+    loss, whole = net.loss_and_gradients(x, y)
+    cut = chance.randint(1, 8)
+    parts = [(x[:cut], y[:cut]), (x[cut:], y[cut:])]
+    total = {name: torch.zeros_like(g) for name, g in whole.items()}
+    sums = examined.model.loss.use["reduction"] == "sum"
+    combined = 0.0
+    for a, b in parts:
+        weight = 1.0 if sums else len(a) / len(x)
+        part, found = net.loss_and_gradients(a, b)
+        combined += weight * part
+        for name, g in found.items():
+            total[name] += weight * g
+    if not abs(loss - combined) <= 1e-10 * max(abs(loss), 1.0):
+        yield f"loss {loss!r}, of parts {combined!r}"
+    apart = distance(total, whole)
+    if not apart <= 1e-9:
+        yield f"gradients are {apart:.1e} apart"
+
+
+RELATIONS: dict[str, Callable[[Spec, str, random.Random], Iterator[str]]] = {
+    "repeat and copies": unrolled,
+    "other names": renamed,
+    "an identity more": padded,
+    "fused and not": targets_agree,
+    "a batch and its parts": split_batches,
+}

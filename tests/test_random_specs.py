@@ -1,0 +1,154 @@
+"""Specs at random: a fixed two hundred of them, those that failed once, and as many as one likes.
+
+`python -m tests.test_random_specs 10000 0` tries 10,000 of them from seed 0. What fails is made as
+small as it can be and kept in `tests/regressions/`, which the tests here go through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from specc.library import VOCABULARY
+from tests.modules import TARGETS
+from tests.random_checks import of_text, problems
+from tests.random_specs import Spec, specs
+
+REGRESSIONS = Path(__file__).parent / "regressions"
+KEPT = sorted(REGRESSIONS.glob("*.spec"))
+CHUNK = 100
+"""Specs of one process: what it imports stays in memory."""
+FIXED = 20
+"""Specs of each test here, of which there are ten."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Tried:
+    """How many specs were tried, and the smallest that failed last."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failed: Spec | None = None
+        self.why: list[str] = []
+
+
+def trial(first: int, count: int) -> Tried:
+    """Try so many specs; the same seed gives the same ones."""
+    tried = Tried()
+
+    @seed(first)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(specs())
+    def run(spec: Spec) -> None:
+        tried.count += tried.failed is None
+        digest = hashlib.sha256(spec.text.encode()).digest()
+        found = list(problems(spec, random.Random(digest)))
+        if found:
+            tried.failed, tried.why = spec, found
+        assert not found
+
+    try:
+        run()
+    except AssertionError:
+        if tried.failed is None:
+            raise
+    return tried
+
+
+def keep(spec: Spec, why: list[str]) -> Path:
+    """Write a spec that failed among the regressions, with what was wrong."""
+    name = hashlib.sha256(spec.text.encode()).hexdigest()[:8]
+    path = REGRESSIONS / f"{name}.spec"
+    told = "".join(f"# {line}\n" for line in why[:3])
+    path.write_text(told + spec.text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("first", range(10))
+def test_specs_at_random_are_right(first: int) -> None:
+    """Compiled, clean, the same bytes twice; gradients to 1e-9, twenty steps, a fit, a relation."""
+    tried = trial(first, FIXED)
+    assert tried.failed is None, f"{tried.why}\n{tried.failed.text}"
+    assert tried.count >= FIXED
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+def test_what_failed_once_is_right(path: Path, target: str) -> None:
+    assert list(of_text(path.read_text(encoding="utf-8"), target)) == []
+
+
+def test_every_word_is_drawn() -> None:
+    """Among five hundred specs, every word that a spec may have but data."""
+    texts: list[str] = []
+
+    @seed(0)
+    @settings(
+        max_examples=500,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(specs())
+    def draw(spec: Spec) -> None:
+        texts.append(spec.text)
+
+    draw()
+    said = " ".join(texts).replace("(", " ").replace("=", " ").split()
+    words = {w for kind, ws in VOCABULARY.items() if kind != "data" for w in ws}
+    assert words - set(said) == set()
+
+
+def main() -> None:
+    """Try many, a process for each chunk of them."""
+    count, first = (int(argument) for argument in sys.argv[1:3])
+    if "--chunk" in sys.argv:
+        torch.set_num_threads(1)
+        tried = trial(first, count)
+        if tried.failed is not None:
+            print(f"FAILED {keep(tried.failed, tried.why)}: {tried.why}", flush=True)
+        print(f"TRIED {tried.count}", flush=True)
+        return
+    start, done, failed = time.time(), 0, 0
+    for number, _ in enumerate(range(0, count, CHUNK)):
+        command = [sys.executable, "-m", "tests.test_random_specs", str(CHUNK)]
+        command += [str(1000 + first * 100_000 + number), "--chunk"]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        lines = ran.stdout.splitlines()
+        done += sum(int(line.split()[1]) for line in lines if line.startswith("TRIED"))
+        bad = [line for line in lines if line.startswith("FAILED")]
+        bad += [] if ran.returncode == 0 else [ran.stderr[-2000:]]
+        failed += len(bad)
+        print(*bad, sep="\n", end="\n" if bad else "", flush=True)
+        if number % 10 == 9:
+            print(f"{done:,} specs, {time.time() - start:.0f} s", flush=True)
+    print(f"{done:,} specs in {time.time() - start:.0f} s, {failed} failed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
