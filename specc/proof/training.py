@@ -188,11 +188,10 @@ def fit(
         lasts, targets, lr, bad = [], [], 0.0, -1
         for number, chosen in enumerate(batches(epoch)):
             t = updates if per_step else epoch
-            now = rate(model, t, total, reductions)
-            lr = now if number == 0 else lr
+            lr = rate(model, t, total, reductions)
             reference.draw(seed, updates, len(chosen))
             before = _state(reference)
-            loss, last = step(reference, optimizer, x[chosen], y[chosen], now)
+            loss, last = step(reference, optimizer, x[chosen], y[chosen], lr)
             updates += 1
             if math.isfinite(loss) and bad < 0:
                 good = before

@@ -1,0 +1,200 @@
+"""`specc verify`: sound modules pass; faults of the compiler, or of a hand, are found and told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from specc.cli import main
+from specc.proof.checks import CHECKS
+from specc.verify import verify
+from tests.modules import (
+    EXAMPLE_FILES,
+    ROOT,
+    TARGETS,
+    checked,
+    compiled,
+    example,
+    raw_module,
+)
+from tests.mutation.examine import killers
+from tests.mutation.faults import faults
+
+DISK = str(EXAMPLE_FILES["disk"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", EXAMPLE_FILES)
+def test_every_example_verifies_on_every_target(name: str, target: str) -> None:
+    text = example(name)
+    report = verify(checked(text), raw_module(compiled(text, target=target)), target)
+    assert [f for f in report.findings if not f.ok] == []
+    expected = {check.name for check in CHECKS} - {"ties", "not finite", "thresholds"}
+    expected -= set() if target == "torch" else {"module form"}
+    assert expected <= {f.check for f in report.findings}
+    for check in ("autograd", "differences", "expansions"):
+        said = {f.what for f in report.findings if f.check == check}
+        assert {*report.model.parameters, report.model.input.name} <= said
+
+
+def test_the_table_names_every_parameter_and_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["verify", DISK]) == 0
+    told = capsys.readouterr().out
+    for name in (*checked(example("disk")).parameters, "point (the input)"):
+        assert f"\n{name} " in told
+    for word in ("autograd", "differences", "expansions", "fit", "none disagrees"):
+        assert word in told
+    assert "!" not in told
+
+
+def test_json_tells_the_worst_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", DISK, "--json", "--target", "numpy", "--samples", "5"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] and told["target"] == "numpy" and told["samples"] == 5
+    pairs = [(f["check"], f["of"]) for f in told["findings"]]
+    assert len(pairs) == len(set(pairs))
+    assert ("autograd", "linear1.weight") in pairs and ("fit", "val_loss") in pairs
+    assert all(f["error"] <= f["bound"] and f["ok"] for f in told["findings"])
+
+
+def test_a_module_of_a_hand_is_examined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A student's backward pass: what is wrong is named, with its place and both numbers."""
+    path = tmp_path / "mine.py"
+    right = compiled(example("disk"))
+    wrong = right.replace("s.relu2, 0, grad_input", "s.relu1, 0, grad_input")
+    assert wrong != right
+    path.write_text(wrong, encoding="utf-8")
+    assert main(["verify", DISK, "--module", str(path)]) == 1
+    told = capsys.readouterr().out
+    assert "autograd, linear2.weight: at [" in told
+    assert " !" in told and "disagree" in told
+    path.write_text(right, encoding="utf-8")
+    assert main(["verify", DISK, "--module", str(path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise SystemError('no')\n", "cannot be imported"),
+        ("def broken(:\n", "cannot be imported"),
+        ("x = 1\n", "disagree"),
+    ],
+)
+def test_what_is_no_module_is_told(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    assert main(["verify", DISK, "--module", str(path)]) == 1
+    told = capsys.readouterr()
+    assert said in told.out + told.err and "Traceback" not in told.out + told.err
+
+
+def test_what_is_not_there_is_an_error_of_usage(tmp_path: Path) -> None:
+    assert main(["verify", str(tmp_path / "none.spec")]) == 2
+    assert main(["verify", DISK, "--module", str(tmp_path / "none.py")]) == 2
+    assert main(["verify", DISK, "--samples", "1"]) == 2
+    assert main(["verify", DISK, "--target", "jax"]) == 2
+
+
+def test_a_spec_with_errors_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(example("disk").replace("loss mse", "loss mze"), encoding="utf-8")
+    assert main(["verify", str(path)]) == 1
+    assert "E010" in capsys.readouterr().err
+
+
+PLANTED = {
+    "a wrong row of ops.py": (
+        "specc/ops.py",
+        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),',
+        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
+    ),
+    "a wrong line of a template": (
+        "templates/torch/fit.py.j2",
+        "self.model.{{ whole }}.copy_(self.best)",
+        "self.best.copy_(self.model.{{ whole }})",
+    ),
+    "a wrong rule of torch_text.py": (
+        "specc/targets/torch_text.py",
+        '_call("relu_backward", "{0}, {1}, 0", "grad_input")',
+        '_call("relu_backward", "{1}, {0}, 0", "grad_input")',
+    ),
+    "a mean that is a sum": (
+        "specc/ops.py",
+        "(_residual(p, t) * (dy * 2 / count(p)), None)",
+        "(_residual(p, t) * (dy * 2), None)",
+    ),
+    "a rate that is late by one": (
+        "specc/library/schedules.py",
+        "return lr / (1 + decay * t)",
+        "return lr / (1 + decay * (t + 1))",
+    ),
+}
+"""What is changed in a copy of the compiler: file, old, new."""
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_fault_of_the_compiler_is_found(fault: str, tmp_path: Path) -> None:
+    """`specc verify examples/disk.spec` of a compiler with one line changed disagrees."""
+    for folder in ("specc", "grammar", "templates"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    name, old, new = PLANTED[fault]
+    path = tmp_path / name
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "specc", "verify", DISK],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "disagree" in ran.stdout and not ran.stderr
+
+
+EVERY = 17
+"""Of the faults of a module, every so many'th is examined here; `docs/proof.md` has all."""
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy"])
+def test_planted_faults_of_a_module_are_found(target: str) -> None:
+    """A sample of the small faults of the paper's module, each found or known to be none."""
+    from tests.mutation.equivalent import reason
+
+    text = example("disk")
+    model = checked(text)
+    examined = faults(compiled(text, target=target))[::EVERY]
+    assert len(examined) >= 20
+    missed = [
+        str(fault)
+        for fault in examined
+        if not killers(model, target, {".py": fault.text}) and not reason("disk", fault)
+    ]
+    assert missed == []
