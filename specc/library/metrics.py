@@ -68,7 +68,8 @@ def r2(prediction: Value, target: Value) -> Summary:
     exact = ops.double(target)
 
     def formula(error: Value, mean: Value, square: Value) -> Value:
-        variance = square - mean**2  # in double, of which rounding leaves 1e-13
+        # In double, of which rounding leaves 1e-13; a power of Python's would overflow.
+        variance = square - mean * mean
         constant = ops.apply("less_equal", variance, ROUNDING * square)
         perfect = ops.where(ops.greater(error, 0), 0, 1)
         return ops.where(constant, perfect, 1 - error / variance)
@@ -76,7 +77,7 @@ def r2(prediction: Value, target: Value) -> Summary:
     means = {
         "squared_error": ops.mean((ops.double(prediction) - exact) ** 2),
         "mean_target": ops.mean(exact),
-        "mean_squared_target": ops.mean(exact**2),
+        "mean_square": ops.mean(exact**2),
     }
     return Summary(means, formula)
 

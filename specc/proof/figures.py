@@ -5,6 +5,8 @@ Takes tensors of whole samples, gives floats; shares no formula with `library.me
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,10 @@ def metric(model: Model, use: Use, prediction: Tensor, y: Tensor) -> float:
         case "r2":
             error = float((rows - targets).square().sum())
             spread = float((targets - targets.mean()).square().sum())
-            if spread <= 1e-13 * float(targets.square().sum()):
+            square = float(targets.square().sum())
+            if math.isinf(square):
+                return math.nan
+            if spread <= 1e-13 * square:
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
     if classes:

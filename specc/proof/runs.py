@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.model import Model
 from specc.proof.figures import metric
 from specc.proof.finding import Finding, compared, number, place_in
 from specc.proof.gradients import SHORT
@@ -217,7 +218,7 @@ def fits(subject: Subject) -> Iterator[Finding]:
         x[..., 0] = 1.5  # which has no deviation to divide by
     x_val, _ = subject.drawn(11, seed=1)
     stopping = model.early_stopping
-    longest = stopping.patience + stopping.start + 6 if stopping else 6
+    longest = 2 * stopping.patience + stopping.start + 8 if stopping else 6
     epochs = max(2, min(model.train.epochs, longest, 150))
     for y_val in _goals(subject, x, y, x_val, epochs):
         yield from _one_fit(subject, (x, y), (x_val, y_val), epochs)
@@ -242,7 +243,7 @@ def _goals(
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
     yield _as_targets(subject, predicted[0])
-    if model.target.dtype == "real":
+    if model.target.dtype == "real" and not probabilities(model):
         yield torch.full_like(targets, 1e200)  # a loss that may never be finite
     yield _unsteady(subject, predicted)
 
@@ -348,7 +349,7 @@ def _one_fit(
     for logs, found, bound in zip(expected.history, history, bounds, strict=False):
         for name, value in logs.items():
             seen = found.get(name, math.nan)
-            same = seen == value or (seen != seen and value != value)
+            same = seen == value or math.isnan(value)  # r2 of infinite errors
             error = 0.0 if same else abs(seen - value) / max(abs(value), 1e-3)
             at = f"epoch {logs['epoch']}: {seen:.9g}, expected {value:.9g}"
             yield Finding("fit", name, error, bound, at, said)
@@ -641,11 +642,21 @@ def _steadily(
         found.bad,
         found.best_epoch,
     )
-    return alike and _apart(found.state, other.state) <= 1e-8
+    figures = [abs(value) for logs in found.history for value in logs.values()]
+    return (
+        alike
+        and _apart(found.state, other.state) <= 1e-8
+        and not any(1e250 < figure < math.inf for figure in figures)
+    )
 
 
 EXPLOSION = 5
 """Epochs within which it has to happen."""
+
+
+def probabilities(model: Model) -> bool:
+    """Tell whether targets are probabilities."""
+    return model.loss.use.entry.name == "binary_cross_entropy"
 
 
 def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
@@ -653,7 +664,7 @@ def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
-    real = model.target.dtype == "real"
+    real = model.target.dtype == "real" and not probabilities(model)
     if not real and model.standardize is not None:
         return  # nothing is large once it is standardized
     order = torch.arange(size)

@@ -213,7 +213,9 @@ def fit(
         logs |= {f"train_{name}": value for name, value in trained.items()}
         reference.eval()
         with torch.no_grad():
-            found = figures(reference, reference.last_two(validation[0]), validation[1])
+            seen = reference.last_two(validation[0])
+            found = figures(reference, seen, validation[1])
+        made.predicted.append(seen[1])
         logs |= {f"val_{name}": value for name, value in found.items()}
         made.history.append(logs)
         if plateau is not None:
