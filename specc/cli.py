@@ -101,6 +101,14 @@ override_option = click.option(
     help="Give a `param` of the spec another value.",
 )
 
+target_option = click.option(
+    "--target",
+    type=TargetName(TARGETS),
+    default=TARGETS[0],
+    show_default=True,
+    help="What the module computes with.",
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="specc %(version)s")
@@ -129,13 +137,7 @@ def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -
 @commands.command("compile")
 @several_specs
 @click.option("-o", "output", metavar="PATH", help="A Python file, or a folder.")
-@click.option(
-    "--target",
-    type=TargetName(TARGETS),
-    default=TARGETS[0],
-    show_default=True,
-    help="What the module computes with.",
-)
+@target_option
 @click.option(
     "--emit",
     "stage",
@@ -215,13 +217,7 @@ def train(
 @commands.command()
 @click.argument("file")
 @override_option
-@click.option(
-    "--target",
-    type=TargetName(TARGETS),
-    default=TARGETS[0],
-    show_default=True,
-    help="What the module computes with.",
-)
+@target_option
 @click.option(
     "--module",
     metavar="PATH",

@@ -18,7 +18,7 @@ from specc.syntax import Name
 RESERVED = frozenset("""
     accumulate add_product alpha Array backward batch BATCH_SIZE batches beta buffers
     by_onednn dense draw epoch finished forward g input_backward itertools last
-    learning_rate learning_rates log_p lr mean_squared_target mean_target np one_over_n
+    learning_rate learning_rates log_p lr mean_square mean_target np one_over_n
     order origin output output_gradient p Parameters part_over_n permutation positives
     prediction rates residual residual_flat s Saved self shift shifted squared_error
     step_loss Tensor torch track two_over_n update updates variance whole Workspace y

@@ -158,29 +158,28 @@ def _gradients(report: Report) -> Any:
     return table
 
 
-def _checks(report: Report) -> Any:
+def _checks(report: Report) -> str:
     """Lay out the largest error of each check, and what it was compared with."""
     from specc.proof.checks import CHECKS
 
-    table = _table("check", "worst", "bound")
-    table.add_column("compared with")
+    lines = [f"{'check':<13} {'worst':>9} {'bound':>7}   compared with"]
     for check in CHECKS:
         worst = report.worst(check.name)
-        if worst is None:
-            continue
-        said = {
-            f.said: None for f in report.findings if f.check == check.name and f.said
-        }
-        notes = [note for note in said if "kink" in note or "round" in note]
-        more = (
-            notes or list(said)[:1]
-            if check.name in ("fit", "updates", "rates")
-            else notes
-        )
-        what = f"{check.says}{': ' if more else ''}{'; '.join(more[:2])}"
-        bound = f"{worst.bound:.0e}" if worst.bound else "0"
-        table.add_row(check.name, _error(worst), bound, what)
-    return table
+        if worst is not None:
+            bound = f"{worst.bound:.0e}" if worst.bound else "0"
+            row = f"{check.name:<13} {_error(worst):>9} {bound:>7}"
+            lines.append(f"{row}   {check.says}{_notes(report, check.name)}")
+    return "\n".join(lines)
+
+
+def _notes(report: Report, check: str) -> str:
+    """Say what a person has to know of how a check was done: at most two things."""
+    said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
+    notes = [note for note in said if "left out" in note or "rate" in note]
+    notes += [note for note in said if "roundings" in note]
+    if not notes and check in ("fit", "rates", "updates"):
+        notes = list(said)[-1:]
+    return f": {'; '.join(notes[:2])}" if notes else ""
 
 
 def _table(first: str, *columns: str) -> Any:

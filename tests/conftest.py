@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.modules import TARGETS
 
@@ -86,3 +87,12 @@ def target(request: pytest.FixtureRequest) -> str:
     """Give the name of each target in turn."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Nets as small as those of the tests only wait for a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -96,12 +96,16 @@ def same(a: str, b: str, target: str) -> Iterator[str]:
     names = [*checked(b).parameters, *checked(b).buffers]
     renamed = dict(zip(names, state.values(), strict=True))
     other, expected, _, _ = gradients(b, target, renamed)
+    yield from _apart(loss, found, other, expected)
+
+
+def _apart(
+    loss: float, found: list[Tensor], other: float, expected: list[Tensor]
+) -> Iterator[str]:
     if not abs(loss - other) <= 1e-12 * max(abs(loss), 1.0):
         yield f"loss {loss!r} and {other!r}"
-    apart = distance(
-        {str(i): g for i, g in enumerate(found)},
-        {str(i): g for i, g in enumerate(expected)},
-    )
+    pair = ({str(i): g for i, g in enumerate(gs)} for gs in (found, expected))
+    apart = distance(*pair)
     if not apart <= 1e-9:
         yield f"gradients are {apart:.1e} apart"
 
@@ -149,14 +153,7 @@ def targets_agree(spec: Spec, target: str, chance: random.Random) -> Iterator[st
     """NumPy, which fuses nothing and keeps no buffers, has the gradients of torch."""
     loss, found, _, _ = gradients(spec.text, "torch")
     other, expected, _, _ = gradients(spec.text, "numpy")
-    if not abs(loss - other) <= 1e-12 * max(abs(loss), 1.0):
-        yield f"loss {loss!r} and {other!r}"
-    apart = distance(
-        {str(i): g for i, g in enumerate(found)},
-        {str(i): g for i, g in enumerate(expected)},
-    )
-    if not apart <= 1e-9:
-        yield f"gradients are {apart:.1e} apart"
+    yield from _apart(loss, found, other, expected)
 
 
 def split_batches(spec: Spec, target: str, chance: random.Random) -> Iterator[str]:

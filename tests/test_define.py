@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,7 @@ BY_GRADIENT = [name for name, d in DEFINITIONS.items() if d.kind != "schedule"]
 SCHEDULES = [name for name, d in DEFINITIONS.items() if d.kind == "schedule"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def batch(positive: bool, count: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
