@@ -45,7 +45,10 @@ def differentiate(
             if part is not dy:  # a copy of what has a name would be a second one
                 part = replace(part, origins=value.origins or dy.origins)
             if arg in cotangent:
-                part = part + _partial(cotangent[arg], arg, latest[arg])
+                before = cotangent[arg]
+                if latest[arg] is not value:  # which may take it several times
+                    before = _partial(before, arg, latest[arg])
+                part = part + before
                 part = replace(part, origins=value.origins or dy.origins)
             cotangent[arg] = part
             latest[arg] = value

@@ -208,6 +208,10 @@ def fits(subject: Subject) -> Iterator[Finding]:
     """
     model = subject.model
     batch = model.train.batch_size
+    if not _trains(model):
+        said = "left out: torch trains no batch_norm on batches of one"
+        yield Finding("fit", "history", 0.0, DRIFT, said=said)
+        return
     size = batch + max(1, batch // 3) if batch > 1 else 5
     if model.train.drop_last:
         size = 2 * batch + max(1, batch // 3)
@@ -222,6 +226,11 @@ def fits(subject: Subject) -> Iterator[Finding]:
     epochs = max(2, min(model.train.epochs, longest, 150))
     for y_val in _goals(subject, x, y, x_val, epochs):
         yield from _one_fit(subject, (x, y), (x_val, y_val), epochs)
+
+
+def _trains(model: Model) -> bool:
+    """Tell whether torch trains the network in batches of the spec's size."""
+    return model.train.batch_size > 1 or model.moves_on_one
 
 
 def _goals(
@@ -665,7 +674,7 @@ def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
     real = model.target.dtype == "real" and not probabilities(model)
-    if not real and model.standardize is not None:
+    if not _trains(model) or (not real and model.standardize is not None):
         return  # nothing is large once it is standardized
     order = torch.arange(size)
     if model.train.shuffle:
