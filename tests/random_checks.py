@@ -17,8 +17,7 @@ from specc.compiler import compile_source
 from specc.proof.checks import CHECKS, findings
 from specc.proof.reference import distance, parameters
 from specc.proof.subject import Subject, subject
-from specc.source import Source
-from tests.modules import TARGETS, checked, compiled, raw_module
+from tests.modules import TARGETS, checked, compiled, raw_module, source
 from tests.random_specs import Body, Item, Spec
 
 ALONE = ("autograd", "expansions", "start", "rates", "updates", "fit", "batches")
@@ -39,15 +38,15 @@ def problems(spec: Spec, chance: random.Random) -> Iterator[str]:
 
 def of_text(text: str, target: str) -> Iterator[str]:
     """Say what is wrong with the module of a spec."""
-    made = compile_source(Source("net.spec", text), {}, target, stem="net")
+    made = compile_source(source(text), {}, target, stem="net")
     errors = [d for d in made.diagnostics if d.severity == "error"]
-    if errors or made.text is None or made.model is None:
+    if errors or made.text is None:
         yield f"does not compile: {[f'{d.code} {d.message}' for d in errors]}"
         return
-    again = compile_source(Source("net.spec", text), {}, target, stem="net")
-    if (made.text, dict(made.beside)) != (again.text, dict(again.beside)):
+    module = compiled(text, target=target)
+    if made.text != module:
         yield "compiles to other bytes a second time"
-    yield from _unclean(made.text)
+    yield from _unclean(module)
     examined = examined_as(text, target)
     for check in CHECKS:
         if check.name in ALONE:
