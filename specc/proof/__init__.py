@@ -1,1 +1,1 @@
-"""What emitted modules are measured against, none of which shares a formula with `ops.py`."""
+"""What emitted modules are measured against; `mechanical` alone reads rows of `ops.py`."""

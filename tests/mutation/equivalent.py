@@ -1,7 +1,8 @@
-"""The faults that are none: another text that computes the same, and why.
+"""Why faults are not found: another text that computes the same, or one that nothing reaches.
 
-Each entry is a pattern of what a fault prints as, with its reason. `docs/proof.md` lists every
-survivor of the recorded run with the reason that is found here; one without is a hole.
+Each entry is a pattern of what a fault prints as, with its reason. `docs/proof.md` counts every
+survivor of the recorded run by the reason that is found here. A reason that begins with UNREACHED
+is a hole, as is a survivor without any.
 """
 
 from __future__ import annotations
@@ -59,15 +60,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "the loop ends by itself where an epoch gives nothing, and nothing is saved after it",
     ),
     (
-        "",
+        "disk",
         r"Run\.retreat: good, updates = epoch, max\(bad - 1, 0\) -> .*\(0 \+ 1\)\)",
-        "where the first update is bad there is none to do again: the loss is bad in both",
+        "UNREACHED: no sample makes the paper's network explode at once",
     ),
     (
         "disk",
         r"Run\.(retreat: .*(bad == 0|epoch - 1|good - epoch - 1)|epoch: .*before\[-1:\])",
-        "no sample makes the paper's network explode at the first update of an epoch;"
-        " digits and diabetes do, and find most of these",
+        "UNREACHED: no sample makes the paper's network explode at the start of an epoch",
     ),
 )
 """(example or all, pattern, reason)."""

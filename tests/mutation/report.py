@@ -26,7 +26,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     kinds = sorted({row["kind"] for row in rows})
     shown = [name for name in names if any(first[kind, name] for kind in kinds)]
     lines = [
-        "| kind of fault | " + " | ".join(shown) + " | equivalent |",
+        "| kind of fault | " + " | ".join(shown) + " | not found |",
         "|---|" + "---:|" * (len(shown) + 1),
     ]
     for kind in kinds:
