@@ -1,8 +1,8 @@
 """The command `specc verify`: demand of a spec's own module that it is right.
 
 Takes a spec, and perhaps a module that was made from it; compiles, imports and examines it in
-float64. Invariant: whatever disagrees is told with its place and makes the exit code 1; what is left
-out is told beside its check.
+float64. Invariant: whatever disagrees is told with its place and makes the exit code 1; what is
+left out is told beside its check.
 """
 
 from __future__ import annotations

@@ -61,7 +61,10 @@ def trial(first: int, count: int, shrinks: bool = False) -> Tried:
     def run(spec: Spec) -> None:
         tried.count += tried.failed is None
         digest = hashlib.sha256(spec.text.encode()).digest()
-        found = list(problems(spec, random.Random(digest)))
+        try:
+            found = list(problems(spec, random.Random(digest)))
+        except Exception as error:  # of the compiler, or of a module
+            found = [f"{type(error).__name__}: {error}"]
         if found:
             tried.failed, tried.why = spec, found
         assert not found

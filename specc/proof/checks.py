@@ -47,18 +47,9 @@ THREE_WAYS = ("autograd", "differences", "expansions")
 """Those that tell of every parameter's gradient."""
 
 
-def examined(
-    subject: Subject, told: Callable[[str], None] = lambda name: None
-) -> list[Finding]:
-    """Run every check; one that fails to run is a finding too.
-
-    `told` is given the name of each check before it runs.
-    """
-    found: list[Finding] = []
-    for check in CHECKS:
-        told(check.name)
-        found += findings(check, subject)
-    return found
+def examined(subject: Subject) -> list[Finding]:
+    """Run every check; one that fails to run is a finding too."""
+    return [finding for check in CHECKS for finding in findings(check, subject)]
 
 
 def findings(check: Check, subject: Subject) -> list[Finding]:
@@ -66,9 +57,8 @@ def findings(check: Check, subject: Subject) -> list[Finding]:
     made: list[Finding] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # NumPy's, of the overflow that is asked for
+            # NumPy warns of overflow, which some checks ask for; torch of what is amiss.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", UserWarning)
             made.extend(check.run(subject))
     except Exception as error:

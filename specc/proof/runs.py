@@ -252,7 +252,7 @@ def _goals(
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
     yield _as_targets(subject, predicted[0])
-    if model.target.dtype == "real" and not probabilities(model):
+    if model.target.dtype == "real" and not subject.probabilities:
         yield torch.full_like(targets, 1e200)  # a loss that may never be finite
     yield _unsteady(subject, predicted)
 
@@ -311,7 +311,7 @@ def _as_targets(subject: Subject, prediction: Tensor) -> Tensor:
     model = subject.model
     if model.target.dtype == "int":
         return prediction.argmax(dim=-1)
-    if model.loss.use.entry.name == "binary_cross_entropy":
+    if subject.probabilities:
         last = model.nodes[-1].use.entry.name
         return prediction if last == "sigmoid" else prediction.sigmoid()
     return prediction
@@ -345,8 +345,6 @@ def _one_fit(
     elapsed = time.perf_counter() - begun
     spent = [history.seconds, *(logs["seconds"] for logs in history)]
     within = all(0 <= seconds <= elapsed for seconds in spent)
-    where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
-    yield _fact("fit", "seconds", within, where)
     length, bounds = _comparable(expected, shaken)
     said = f"{len(expected.history)} epochs"
     if expected.best_epoch >= 0:
@@ -355,6 +353,8 @@ def _one_fit(
         said += ", stopped early"
     if length < len(expected.history):
         said += f"; roundings grow, compared for {length}"
+    where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
+    yield _fact("fit", "seconds", within, where, said)
     for logs, found, bound in zip(expected.history, history, bounds, strict=False):
         for name, value in logs.items():
             seen = found.get(name, math.nan)
@@ -577,19 +577,17 @@ def ties(subject: Subject) -> Iterator[Finding]:
     if stopping is None:
         return
     state = subject.state()
-    names = [name for name in model.parameters if name.endswith(".bias")]
-    if names:
-        weight = f"{names[-1].removesuffix('.bias')}.weight"
-        state.get(weight, torch.zeros(1)).zero_()
-        if model.loss.use.entry.name in ("cross_entropy", "binary_cross_entropy"):
-            state[names[-1]].copy_(torch.full_like(state[names[-1]], -2e3))
-            state[names[-1]][..., 0] = 2e3
+    for layer in subject.biased[-1:]:
+        subject.bias_alone(layer, state)
+        if subject.probabilities or model.target.dtype == "int":
+            state[f"{layer}.bias"].fill_(-2e3)
+            state[f"{layer}.bias"][..., 0] = 2e3
     net = subject.net(state)
     x, _ = subject.drawn(model.train.batch_size + 2)
     y = net.forward(x)
     if model.target.dtype == "int":
         y = y.argmax(dim=-1)
-    elif model.loss.use.entry.name == "binary_cross_entropy":
+    elif subject.probabilities:
         y = (y > 0.5).double()
     epochs = min(stopping.patience + stopping.start + 3, 150)
     history = net.fit(x, y, x, y, epochs=epochs)
@@ -663,17 +661,12 @@ EXPLOSION = 5
 """Epochs within which it has to happen."""
 
 
-def probabilities(model: Model) -> bool:
-    """Tell whether targets are probabilities."""
-    return model.loss.use.entry.name == "binary_cross_entropy"
-
-
 def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
     """Give samples of which one is large, late in an epoch."""
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
-    real = model.target.dtype == "real" and not probabilities(model)
+    real = model.target.dtype == "real" and not subject.probabilities
     if not _trains(model) or (not real and model.standardize is not None):
         return  # nothing is large once it is standardized
     order = torch.arange(size)
@@ -715,16 +708,14 @@ def _exploded(
 def thresholds(subject: Subject) -> Iterator[Finding]:
     """A prediction or a target that is the threshold is not above it."""
     model = subject.model
-    names = [name for name in model.parameters if name.endswith(".bias")]
-    for clause in model.metrics:
+    for clause, layer in itertools.product(model.metrics, subject.biased[-1:]):
         limit = dict(clause.use.arguments).get("threshold")
-        if limit is None or not names or model.target.dtype == "int":
+        if limit is None or model.target.dtype == "int":
             continue
         state = subject.state()
-        weight = f"{names[-1].removesuffix('.bias')}.weight"
-        state.get(weight, torch.zeros(1)).zero_()
+        subject.bias_alone(layer, state)
         for start in _inverses(float(limit)):
-            state[names[-1]].fill_(start)
+            state[f"{layer}.bias"].fill_(start)
             net = subject.net(state)
             x, y = subject.drawn(4)
             y[:] = torch.tensor(

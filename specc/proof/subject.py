@@ -6,6 +6,7 @@ tensors whatever the target is.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Subject:
         x, y = samples(self.model, count, self.seed + seed)
         return (x, y.abs()) if self._positive else (x, y)
 
-    @property
+    @functools.cached_property
     def _positive(self) -> bool:
         """Whether a loss of the spec's own is for positive numbers alone."""
         if not self.model.loss.use.entry.defined:
@@ -65,6 +66,22 @@ class Subject:
         reference = self.reference(parameters(self.model, self.seed))
         with torch.no_grad():
             return not math.isfinite(float(reference.loss(x, y)))
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether targets are probabilities."""
+        return self.model.loss.use.entry.name == "binary_cross_entropy"
+
+    def bias_alone(self, layer: str, state: dict[str, Tensor]) -> None:
+        """Let a layer give nothing but its bias, where it has a weight."""
+        if f"{layer}.weight" in state:
+            state[f"{layer}.weight"].zero_()
+
+    @property
+    def biased(self) -> list[str]:
+        """The layers with a bias, in order."""
+        names = (name.rpartition(".") for name in self.model.parameters)
+        return [layer for layer, _, short in names if short == "bias"]
 
     def state(self) -> dict[str, Tensor]:
         """Draw parameters and buffers: none of them 0, so that nothing hides."""
