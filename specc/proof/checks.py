@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from specc.proof import gradients, runs
+from specc.proof import calls, explosions, fits, gradients, steps
 from specc.proof.finding import Finding
 from specc.proof.subject import Subject
 
@@ -28,20 +28,22 @@ CHECKS = (
     Check("expansions", gradients.expansions, "the derivative of what it is made of"),
     Check("kinks", gradients.kinks, "autograd, where derivatives jump"),
     Check("extremes", gradients.extremes, "autograd, where numbers are large"),
-    Check("start", runs.start, "the initializers' definitions"),
-    Check("rates", runs.rates, "the schedule's closed form"),
-    Check("updates", runs.updates, "steps of torch.optim"),
-    Check("fit", runs.fits, "torch's loop with the spec's early stopping"),
-    Check("ties", runs.ties, "the rule of early stopping, where nothing changes"),
-    Check("not finite", runs.explosions, "the last good parameters of torch's loop"),
-    Check("callback", runs.callbacks, "what a callback is told, and does"),
-    Check("resume", runs.resumed, "one run and the same in two parts"),
-    Check("batches", runs.batches, "torch.nn and the metrics' definitions"),
-    Check("thresholds", runs.thresholds, "metrics of predictions at the threshold"),
-    Check("copies", runs.copies, "what is given belongs to the caller"),
-    Check("files", runs.files, "save, load and what a state lacks"),
-    Check("inputs", runs.inputs, "what is no sample is refused"),
-    Check("module form", runs.module_form, "as_module() and autograd"),
+    Check("start", steps.start, "the initializers' definitions"),
+    Check("rates", steps.rates, "the schedule's closed form"),
+    Check("updates", steps.updates, "steps of torch.optim"),
+    Check("fit", fits.fits, "torch's loop with the spec's early stopping"),
+    Check("ties", fits.ties, "the rule of early stopping, where nothing changes"),
+    Check(
+        "not finite", explosions.explosions, "the last good parameters of torch's loop"
+    ),
+    Check("callback", fits.callbacks, "what a callback is told, and does"),
+    Check("resume", fits.resumed, "one run and the same in two parts"),
+    Check("batches", calls.batches, "torch.nn and the metrics' definitions"),
+    Check("thresholds", calls.thresholds, "metrics of predictions at the threshold"),
+    Check("copies", calls.copies, "what is given belongs to the caller"),
+    Check("files", calls.files, "save, load and what a state lacks"),
+    Check("inputs", calls.inputs, "what is no sample is refused"),
+    Check("module form", calls.module_form, "as_module() and autograd"),
 )
 THREE_WAYS = ("autograd", "differences", "expansions")
 """Those that tell of every parameter's gradient."""

@@ -5,6 +5,7 @@ A finding has an error and the bound that it has to keep; NaN keeps none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,9 +49,7 @@ def compared(
     that is not taken is infinite.
     """
     missing = [name for name in expected if name not in found]
-    made = [
-        Finding(check, name, float("inf"), bound, "it is missing") for name in missing
-    ]
+    made = [Finding(check, name, math.inf, bound, "it is missing") for name in missing]
     largest = max((_largest(a) for a in expected.values()), default=0.0)
     floor = max(1e-3 * largest, 1e-300)
     for name, a in expected.items():
@@ -72,13 +71,13 @@ def _one(
 ) -> Finding:
     if g.shape != a.shape:
         where = f"shape {tuple(g.shape)}, expected {tuple(a.shape)}"
-        return Finding(check, name, float("inf"), bound, where, said)
+        return Finding(check, name, math.inf, bound, where, said)
     g, a = g.detach().double(), a.detach().double()
     errors = (g - a).abs() / a.abs().clamp_min(floor)
     errors = torch.where(g == a, 0.0, errors)
     if not known:
         errors = torch.where(a.isnan() & g.isfinite(), 0.0, errors)
-    errors = torch.where(errors.isnan(), float("inf"), errors)
+    errors = torch.where(errors.isnan(), math.inf, errors)
     if errors.numel() == 0:
         return Finding(check, name, 0.0, bound, "", said)
     worst = int(errors.argmax())
@@ -110,3 +109,24 @@ def number(
     """Compare two numbers."""
     a, b = (torch.tensor(value, dtype=torch.float64) for value in (found, expected))
     return compared(check, {what: a}, {what: b}, bound, said)[0]
+
+
+def near(
+    check: str, name: str, found: Tensor, expected: Tensor, bound: float, said: str
+) -> Finding:
+    """Compare arrays relative to their numbers, or to 1."""
+    if found.shape != expected.shape:
+        where = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+        return Finding(check, name, math.inf, bound, where, said)
+    errors = (found - expected).abs() / expected.abs().clamp_min(1.0)
+    errors = torch.where(found == expected, 0.0, errors).nan_to_num(math.inf)
+    worst = int(errors.argmax())
+    pair = [float(v.flatten()[worst]) for v in (found, expected)]
+    place = place_in(worst, errors.shape)
+    where = f"at {place}: {pair[0]:.6g}, expected {pair[1]:.6g}"
+    return Finding(check, name, float(errors.flatten()[worst]), bound, where, said)
+
+
+def fact(check: str, what: str, holds: bool, where: str, said: str = "") -> Finding:
+    """Say whether something holds, for which there is no distance."""
+    return Finding(check, what, 0.0 if holds else math.inf, 0.0, where, said)

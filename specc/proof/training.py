@@ -183,14 +183,14 @@ def fit(
     per_step = model.schedule.use["per"] == "step"
     total = model.train.epochs * (len(batches(0)) if per_step else 1)
     kept: dict[str, Tensor] | None = None
-    good = _state(reference)
+    good = state_of(reference)
     for epoch in range(epochs):
         lasts, targets, lr, bad = [], [], 0.0, -1
         for number, chosen in enumerate(batches(epoch)):
             t = updates if per_step else epoch
             lr = rate(model, t, total, reductions)
             reference.draw(seed, updates, len(chosen))
-            before = _state(reference)
+            before = state_of(reference)
             loss, last = step(reference, optimizer, x[chosen], y[chosen], lr)
             updates += 1
             if math.isfinite(loss) and bad < 0:
@@ -202,7 +202,9 @@ def fit(
         seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
         logs = {"epoch": epoch, "lr": lr}
         trained = figures(reference, seen, torch.cat(targets))
-        finite = all(bool(torch.isfinite(p).all()) for p in _state(reference).values())
+        finite = all(
+            bool(torch.isfinite(p).all()) for p in state_of(reference).values()
+        )
         if not (finite and math.isfinite(trained["loss"])):
             made.stopped_by = "non_finite"
             made.bad_update = bad if bad >= 0 else len(lasts)
@@ -228,15 +230,20 @@ def fit(
         value = logs[stopping.monitor] * (-1 if watch.larger else 1)
         if math.isfinite(value) and value < best_value:
             best_value, made.best_epoch = value, epoch
-            kept = _state(reference) if stopping.restore_best else None
+            kept = state_of(reference) if stopping.restore_best else None
         watch.see(logs[stopping.monitor])
         if watch.waited >= stopping.patience:
             made.stopped_by = "early_stopping"
             break
     if model.early_stopping is None:
         made.best_epoch = len(made.history) - 1
-    made.state = _state(reference) if kept is None else kept
+    made.state = state_of(reference) if kept is None else kept
     return made
+
+
+def trains(model: Model) -> bool:
+    """Tell whether torch trains the network in batches of the spec's size."""
+    return model.train.batch_size > 1 or model.moves_on_one
 
 
 def measure(reference: Reference, x: Tensor) -> None:
@@ -281,6 +288,7 @@ def _batches(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor
     return batches
 
 
-def _state(reference: Reference) -> dict[str, Tensor]:
+def state_of(reference: Reference) -> dict[str, Tensor]:
+    """Copy parameters and buffers by their full names."""
     whole = reference.named() | reference.buffers_by_name()
     return {name: value.detach().clone() for name, value in whole.items()}

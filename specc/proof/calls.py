@@ -1,0 +1,278 @@
+"""The checks of the other methods: figures of many samples, files, copies, refusals, `as_module`.
+
+Each takes a Subject and gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.proof.figures import metric
+from specc.proof.finding import Finding, compared, fact, number
+from specc.proof.gradients import SHORT
+from specc.proof.reference import Reference
+from specc.proof.subject import Subject
+
+
+def batches(subject: Subject) -> Iterator[Finding]:
+    """Predictions and figures of many samples, block by block, are those of all at once."""
+    model = subject.model
+    block = int(getattr(subject.module, "BLOCK", 1024))
+    numbers = sum(math.prod(p.shape) for p in model.parameters.values())
+    count = block + 3 if numbers * block < 2e8 else subject.samples
+    state = subject.state()
+    net, reference = subject.net(state), subject.reference(state)
+    x, y = subject.drawn(count)
+    reference.eval()
+    with torch.no_grad():
+        last = reference.last_two(x)
+        loss = float(reference.compared(last, y))
+    said = f"{count:,} samples"
+    predicted = {"prediction": net.predict(x)}
+    yield from compared("batches", predicted, {"prediction": last[1]}, 1e-9, said)
+    found = net.evaluate(x, y)
+    yield number("batches", "loss", found["loss"], loss, 1e-9, said)
+    for clause in model.metrics:
+        name = clause.use.entry.name
+        expected = metric(model, clause.use, last[1], y)
+        yield number("batches", name, found[name], expected, 1e-7, said)
+
+
+def thresholds(subject: Subject) -> Iterator[Finding]:
+    """A prediction or a target that is the threshold is not above it."""
+    model = subject.model
+    for clause, layer in itertools.product(model.metrics, subject.biased[-1:]):
+        limit = dict(clause.use.arguments).get("threshold")
+        if limit is None or model.target.dtype == "int":
+            continue
+        state = subject.state()
+        subject.bias_alone(layer, state)
+        for start in _inverses(float(limit)):
+            state[f"{layer}.bias"].fill_(start)
+            net = subject.net(state)
+            x, y = subject.drawn(4)
+            y[:] = torch.tensor(
+                [limit, limit + 0.1, limit - 0.1, limit], dtype=torch.float64
+            ).reshape(-1, *[1] * (y.dim() - 1))
+            prediction = net.forward(x)
+            reference = subject.reference(state).eval()
+            with torch.no_grad():
+                expected = reference(x)
+            if not torch.equal(prediction, expected):
+                continue
+            found = net.evaluate(x, y)[clause.use.entry.name]
+            wanted = metric(model, clause.use, expected, y)
+            yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
+
+
+def _inverses(limit: float) -> Iterator[float]:
+    """Give what a last activation may make `limit` of, and the numbers beside it."""
+    starts = [limit]
+    if 0 < limit < 1:
+        starts += [math.atanh(limit), math.log(limit / (1 - limit))]
+    for start in starts:
+        yield from (start, math.nextafter(start, 9.0), math.nextafter(start, -9.0))
+
+
+def copies(subject: Subject) -> Iterator[Finding]:
+    """What a caller is given stays as it is, and what he does with it changes nothing."""
+    state = subject.state()
+    net = subject.net({name: value.clone() for name, value in state.items()})
+    x, y = subject.drawn(3)
+    other, targets = subject.drawn(3, seed=1)
+    loss, gradients = net.loss_and_gradients(x, y)
+    given = {
+        "prediction": net.forward(x),
+        "predictions": net.predict(x),
+        "state": next(iter(net.state_dict().values())),
+        "gradient": next(iter(gradients.values())),
+    }
+    before = {what: value.clone() for what, value in given.items()}
+    net.forward(other)
+    net.loss_and_gradients(other, targets)
+    for what, value in given.items():
+        same = torch.equal(value, before[what])
+        yield fact("copies", what, same, "a later call changes it")
+    for value in net.state_dict().values():
+        value.fill_(7.0)
+    same = torch.equal(net.forward(x), before["prediction"])
+    yield fact("copies", "state_dict", same, "changing it changes the model")
+    size = sum(math.prod(p.shape) for p in subject.model.parameters.values())
+    for what in ("flat_parameters", "flat_gradients"):
+        numel = getattr(net, what).numel()
+        fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
+        yield fact("copies", what, fits, f"{numel} numbers, expected {size}")
+    yield from _exchanged(subject, state)
+    yield from _anew(subject, state)
+
+
+def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state may be views of the model itself, in another order."""
+    net = subject.net(state)
+    own = dict(net.parameters)
+    shapes: dict[tuple[int, ...], str] = {}
+    for name, value in own.items():
+        other = shapes.setdefault(tuple(value.shape), name)
+        if other != name:
+            views = {**net.state_dict(), name: own[other], other: own[name]}
+            net.load_state_dict(views)
+            same = torch.equal(own[name], state[other])
+            same = same and torch.equal(own[other], state[name])
+            yield fact("copies", "exchange", same, f"{name} and {other} are lost")
+            return
+
+
+def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state that is loaded, and a fit, begin with nothing left of updates before."""
+    size = 2 * subject.model.train.batch_size + 2
+    samples = subject.drawn(size)
+    used, fresh = subject.net(state), subject.net(state)
+    for _ in range(2):
+        used.train_step(*subject.drawn(4), 0.01)
+    used.load_state_dict(dict(state))
+    for net in (used, fresh):
+        net.train_step(*subject.drawn(4), 0.01)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "load_state_dict", same, "updates before it leave something")
+    used, fresh = subject.net(state), subject.net(state)
+    used.train_step(*subject.drawn(4), 0.0)
+    before = used.state_dict()
+    fresh.load_state_dict(before)
+    for net in (used, fresh):
+        net.fit(*samples, *samples, epochs=1)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "fit", same, "updates before it leave something")
+
+
+def files(subject: Subject) -> Iterator[Finding]:
+    """Save, load, and what a state may lack."""
+    state = subject.state()
+    net, other = subject.net(state), subject.net(seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.safetensors"
+        net.save(path)
+        other.load(path)
+    loaded = other.state_dict()
+    same = loaded.keys() == state.keys() and all(
+        torch.equal(loaded[name], value) for name, value in state.items()
+    )
+    yield fact("files", "save and load", same, "what is loaded is not what was saved")
+    x, _ = subject.drawn(3)
+    alike = torch.equal(net.forward(x), other.forward(x))
+    yield fact("files", "predictions", alike, "a loaded model predicts otherwise")
+    first = next(iter(state))
+    broken = {
+        "missing": {k: v for k, v in state.items() if k != first},
+        "extra": state | {"stray": torch.zeros(1, dtype=torch.float64)},
+        "ill-shaped": state | {first: torch.zeros(17, 3, 1, dtype=torch.float64)},
+    }
+    for what, wrong in broken.items():
+        refused = _refuses(functools.partial(other.load_state_dict, wrong))
+        kept = torch.equal(other.forward(x), net.forward(x))
+        where = (
+            "it was taken" if not refused else "it was refused and changed something"
+        )
+        yield fact("files", f"{what} state", refused and kept, where)
+
+
+def inputs(subject: Subject) -> Iterator[Finding]:
+    """Samples that are none are refused, each by a ValueError."""
+    model = subject.model
+    net = subject.net()
+    x, y = subject.drawn(4)
+    real = model.target.dtype == "real"
+    cases: dict[str, Callable[[], Any]] = {
+        "no samples": lambda: net.loss(x[:0], y[:0]),
+        "more x than y": lambda: net.loss(x, y[:3]),
+        "another shape": lambda: net.predict(torch.zeros(4, 1, *x.shape[1:]).double()),
+        "another dtype": lambda: net.predict(x.to(torch.int64)),
+        "NaN in x": lambda: net.fit(x * math.nan, y, x, y, epochs=1),
+        "no epochs": lambda: net.fit(x, y, x, y, epochs=0),
+        "NaN in x_val": lambda: net.fit(x, y, x * math.nan, y, epochs=1),
+        "x_val alone": lambda: net.fit(x, y, x, epochs=1),
+    }
+    if real:
+        cases["infinity in y"] = lambda: net.fit(x, y + math.inf, x, y, epochs=1)
+        cases["NaN in y_val"] = lambda: net.fit(x, y, x, y * math.nan, epochs=1)
+    else:
+        classes = model.output_shape[-1]
+        cases["a class too many"] = lambda: net.loss(x, y * 0 + classes)
+        cases["a class below 0"] = lambda: net.loss(x, y * 0 - 1)
+        cases["a class too many to learn"] = lambda: net.train_step(
+            x, y * 0 + classes, 0.1
+        )
+    for what, call in cases.items():
+        yield fact("inputs", what, _refuses(call), "it was taken")
+    size = 2 * model.train.batch_size
+    x, y = subject.drawn(size)
+    history = net.fit(x, y, x, y, epochs=1)
+    yield fact("inputs", "one epoch", len(history) == 1, f"{len(history)} epochs")
+
+
+def _refuses(call: Callable[[], Any]) -> bool:
+    with contextlib.suppress(ValueError):
+        call()
+        return False
+    return True
+
+
+def module_form(subject: Subject) -> Iterator[Finding]:
+    """Compare the nn.Module over the emitted passes with the reference, on the torch target."""
+    if subject.target != "torch":
+        return
+    state = subject.state()
+    for training in subject.modes:
+        net, reference = subject.net(state), subject.reference(state)
+        x, y = subject.drawn(SHORT)
+        reference.draw(net.seed, 0, len(x))
+        truth = reference.truth(x, y, training)
+        form = net.as_module().train(training)
+        x = x.clone().requires_grad_()
+        said = "in training" if training else ""
+        torch.autograd.backward(reference.of_predictions(form(x), y))
+        expected = truth.gradients
+        yield from _of_module(subject, form, x, expected, said)
+        cotangent = subject.drawn(SHORT, seed=3)[0].flatten()[:1] + torch.linspace(
+            -1, 2, truth.prediction.numel(), dtype=torch.float64
+        )
+        cotangent = cotangent.reshape(truth.prediction.shape)
+        form.zero_grad()
+        x.grad = None
+        torch.autograd.backward(form.eval()(x), cotangent)
+        expected = _pulled_back(reference.eval(), x.detach(), cotangent)
+        yield from _of_module(subject, form, x, expected, "of any cotangent")
+
+
+def _of_module(
+    subject: Subject,
+    form: torch.nn.Module,
+    x: Tensor,
+    expected: Mapping[str, Tensor],
+    said: str,
+) -> list[Finding]:
+    named = dict(form.named_parameters())
+    found = {name: named[name].grad for name in subject.model.parameters}
+    found[subject.model.input.name] = x.grad
+    whole = {n: g for n, g in found.items() if g is not None}
+    return compared("module form", whole, expected, 1e-7, said)
+
+
+def _pulled_back(
+    reference: Reference, x: Tensor, cotangent: Tensor
+) -> dict[str, Tensor]:
+    reference.zero_grad()
+    x = x.clone().requires_grad_()
+    torch.autograd.backward(reference(x), cotangent)
+    found = {name: p.grad for name, p in reference.named().items()}
+    found[reference.model.input.name] = x.grad
+    return {name: g.clone() for name, g in found.items() if g is not None}

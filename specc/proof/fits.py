@@ -1,0 +1,322 @@
+"""The checks of whole fits: history, early stopping, what is kept, checkpoints, callbacks.
+
+Each takes a Subject and gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.proof.figures import metric
+from specc.proof.finding import Finding, fact, near
+from specc.proof.reference import Reference
+from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
+from specc.proof.subject import Subject
+from specc.proof.training import (
+    Fit,
+    Watch,
+    fit,
+    larger_is_better,
+    state_of,
+    trains,
+)
+
+
+def fits(subject: Subject) -> Iterator[Finding]:
+    """Compare `fit`: its history, when it stops, which parameters it keeps.
+
+    The targets of validation are what the network itself predicts after a few epochs, so that
+    their loss falls first, then rises, and early stopping has something to find.
+    """
+    model = subject.model
+    batch = model.train.batch_size
+    if not trains(model):
+        said = "left out: torch trains no batch_norm on batches of one"
+        yield Finding("fit", "history", 0.0, DRIFT, said=said)
+        return
+    size = batch + max(1, batch // 3) if batch > 1 else 5
+    if model.train.drop_last:
+        size = 2 * batch + max(1, batch // 3)
+    if size % batch == 1 and not model.moves_on_one:
+        size += 1
+    x, y = subject.drawn(size)
+    if model.standardize is not None:
+        x[..., 0] = 1.5  # which has no deviation to divide by
+    x_val, _ = subject.drawn(11, seed=1)
+    stopping = model.early_stopping
+    longest = 2 * stopping.patience + stopping.start + 8 if stopping else 6
+    epochs = max(2, min(model.train.epochs, longest, 150))
+    for y_val in _goals(subject, x, y, x_val, epochs):
+        yield from _one_fit(subject, (x, y), (x_val, y_val), epochs)
+
+
+def _goals(
+    subject: Subject, x: Tensor, y: Tensor, x_val: Tensor, epochs: int
+) -> Iterator[Tensor]:
+    """Give targets of validation that the network meets best after a few epochs.
+
+    Then those of which the figure that is monitored gets better again after it has not, as often
+    as any of many that are tried: a counter that is never set back is seen there alone.
+    """
+    model = subject.model
+    _, targets = subject.drawn(len(x_val), seed=2)
+    predicted = fit(started(subject), 0, (x, y), (x_val, targets), epochs).predicted
+    if not predicted:
+        yield targets
+        return
+    yield _as_targets(subject, predicted[min(3, len(predicted) - 1)])
+    stopping = model.early_stopping
+    if stopping is None or not stopping.monitor.startswith("val_"):
+        return
+    yield _as_targets(subject, predicted[0])
+    if model.target.dtype == "real" and not subject.probabilities:
+        yield torch.full_like(targets, 1e200)  # a loss that may never be finite
+    yield _unsteady(subject, predicted)
+
+
+TRIALS = 60
+
+
+def _unsteady(subject: Subject, predicted: list[Tensor]) -> Tensor:
+    """Give targets at which the monitored figure is better again after it was not."""
+    stopping = subject.model.early_stopping
+    assert stopping is not None
+    reference = started(subject)
+    draw = torch.Generator().manual_seed(subject.seed)
+    larger = larger_is_better(stopping.monitor, stopping.mode)
+    best: tuple[int, Tensor] = (-1, predicted[0])
+    for trial in range(TRIALS):
+        goal = _as_targets(subject, _goal(predicted, trial, draw))
+        watch = Watch(larger, stopping.min_delta)
+        for epoch, prediction in enumerate(predicted):
+            if epoch >= stopping.start and watch.waited < stopping.patience:
+                watch.see(_monitored(reference, stopping.monitor, prediction, goal))
+        if watch.resets > best[0]:
+            best = (watch.resets, goal)
+    return _as_targets(subject, best[1]) if best[0] < 0 else best[1]
+
+
+def _goal(predicted: list[Tensor], trial: int, draw: torch.Generator) -> Tensor:
+    """Give targets whose squared error goes up and down, or are of two epochs."""
+    if trial % 2:
+        i, j = torch.randint(len(predicted), (2,), generator=draw).tolist()
+        chosen = torch.rand(predicted[0].shape, generator=draw) < 0.5
+        return torch.where(chosen, predicted[i], predicted[j])
+    rows = torch.stack([p.flatten() for p in predicted[:6]])
+    wanted = torch.rand(len(rows), generator=draw, dtype=torch.float64)
+    wanted = wanted - torch.arange(len(rows)) / 3
+    scale = 10.0 ** -(trial % 5)
+    right = ((rows**2).sum(dim=1) - scale * wanted) / 2
+    solved: Tensor = torch.linalg.lstsq(rows, right[:, None], driver="gelsd").solution
+    return solved.reshape(predicted[0].shape)
+
+
+def _monitored(
+    reference: Reference, monitor: str, prediction: Tensor, y: Tensor
+) -> float:
+    name = monitor.removeprefix("val_")
+    with torch.no_grad():
+        if name == "loss":
+            return float(reference.of_predictions(prediction, y))
+    clauses = reference.model.metrics
+    use = next(c.use for c in clauses if c.use.entry.name == name)
+    return metric(reference.model, use, prediction, y)
+
+
+def _as_targets(subject: Subject, prediction: Tensor) -> Tensor:
+    """Make targets of predictions."""
+    model = subject.model
+    if model.target.dtype == "int":
+        return prediction.argmax(dim=-1)
+    if subject.probabilities:
+        last = model.nodes[-1].use.entry.name
+        return prediction if last == "sigmoid" else prediction.sigmoid()
+    return prediction
+
+
+def _one_fit(
+    subject: Subject,
+    training: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
+    epochs: int,
+) -> Iterator[Finding]:
+    exact = started(subject)
+    other = subject.reference(off(state_of(exact), subject.seed))
+    net = subject.net()
+    expected = fit(exact, 0, training, validation, epochs)
+    shaken = fit(other, 0, training, validation, epochs)
+    begun = time.perf_counter()
+    history = net.fit(*training, *validation, epochs=epochs)
+    elapsed = time.perf_counter() - begun
+    spent = [history.seconds, *(logs["seconds"] for logs in history)]
+    within = all(0 <= seconds <= elapsed for seconds in spent)
+    length, bounds = _comparable(expected, shaken)
+    said = f"{len(expected.history)} epochs"
+    if expected.best_epoch >= 0:
+        said += f", best {expected.best_epoch}"
+    if expected.stopped_by == "early_stopping":
+        said += ", stopped early"
+    if length < len(expected.history):
+        said += f"; roundings grow, compared for {length}"
+    where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
+    yield fact("fit", "seconds", within, where, said)
+    for logs, found, bound in zip(expected.history, history, bounds, strict=False):
+        for name, value in logs.items():
+            seen = found.get(name, math.nan)
+            same = seen == value or math.isnan(value)  # r2 of infinite errors
+            error = 0.0 if same else abs(seen - value) / max(abs(value), 1e-3)
+            at = f"epoch {logs['epoch']}: {seen:.9g}, expected {value:.9g}"
+            yield Finding("fit", name, error, bound, at, said)
+    if length < len(expected.history):
+        return
+    facts = {
+        "epochs": (len(history), len(expected.history)),
+        "best_epoch": (history.best_epoch, expected.best_epoch),
+        "stopped_by": (history.stopped_by, expected.stopped_by),
+        "stopped_epoch": (history.stopped_epoch, len(expected.history) - 1),
+    }
+    for name, (is_, wanted) in facts.items():
+        where = f"{is_}, expected {wanted}"
+        yield fact("fit", name, is_ == wanted, where, said)
+    if expected.stopped_by == "non_finite":
+        return
+    bound = DRIFT + AMPLIFIED * apart(expected.state, shaken.state)
+    kept = net.state_dict()
+    for name, wanted_numbers in expected.state.items():
+        yield near("fit", name, kept[name], wanted_numbers, bound, said)
+
+
+def _comparable(expected: Fit, shaken: Fit) -> tuple[int, list[float]]:
+    """Give how many epochs roundings leave alone, and how far each may be off."""
+    bounds: list[float] = []
+    for a, b in zip(expected.history, shaken.history, strict=False):
+        gap = max(abs(a[name] - b[name]) / max(abs(a[name]), 1e-3) for name in a)
+        if not gap <= CHAOS:
+            return len(bounds), bounds
+        bounds.append(DRIFT + AMPLIFIED * gap)
+    same = len(expected.history) == len(shaken.history)
+    alike = same and expected.best_epoch == shaken.best_epoch
+    return (len(bounds) if alike else len(bounds) - 1), bounds
+
+
+def resumed(subject: Subject) -> Iterator[Finding]:
+    """A run that goes on from a checkpoint is the uninterrupted one, bit for bit."""
+    model = subject.model
+    size = max(model.train.batch_size + 2, 5)
+    training, validation = subject.drawn(size), subject.drawn(6, seed=1)
+    epochs = 4
+    whole = subject.net()
+    history = whole.fit(*training, *validation, epochs=epochs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.safetensors"
+        subject.net().fit(*training, *validation, epochs=2, checkpoint=path)
+        net = subject.net()
+        seen: list[int] = []
+        again = net.fit(
+            *training,
+            *validation,
+            epochs=epochs,
+            checkpoint=path,
+            resume=True,
+            callback=lambda epoch, logs: seen.append(epoch),
+        )
+    same = all(
+        torch.equal(value, net.state_dict()[name])
+        for name, value in whole.state_dict().items()
+    )
+    said = f"2 of {epochs} epochs, then the others"
+    yield fact("resume", "parameters", same, "not those of one run", said)
+    alike = len(history) == len(again) and all(
+        a[key] == b[key] or (a[key] != a[key] and b[key] != b[key])
+        for a, b in zip(history, again, strict=True)
+        for key in a
+        if key != "seconds"
+    )
+    yield fact("resume", "history", alike, "not that of one run", said)
+    rest = list(range(2, len(history)))
+    where = f"epochs {seen} were run, expected {rest}"
+    yield fact("resume", "epochs", seen == rest, where, said)
+    if history.stopped_by == "epochs":
+        where = f"{len(history)} epochs, expected {epochs}"
+        yield fact("resume", "count", len(history) == epochs, where)
+    best = history.best_epoch == again.best_epoch
+    yield fact("resume", "best_epoch", best, "not that of one run", said)
+
+
+def callbacks(subject: Subject) -> Iterator[Finding]:
+    """A callback is told each epoch and its figures, and ends training by returning True."""
+    size = 2 * subject.model.train.batch_size + 2
+    training, validation = subject.drawn(size), subject.drawn(5, seed=1)
+    seen: list[tuple[Any, Any]] = []
+
+    def callback(epoch: int, logs: dict[str, float]) -> bool:
+        seen.append((epoch, dict(logs)))
+        return epoch == 1
+
+    history = subject.net().fit(*training, *validation, epochs=4, callback=callback)
+    epochs = [epoch for epoch, _ in seen]
+    expected = list(range(min(2, len(history))))
+    where = f"called for {epochs}, expected {expected}"
+    yield fact("callback", "epochs", epochs == expected, where)
+    told = all(
+        logs == dict(found) for (_, logs), found in zip(seen, history, strict=False)
+    )
+    yield fact("callback", "figures", told, "not those of the history")
+    if len(history) == 2 and history.stopped_by != "early_stopping":
+        ended = history.stopped_by == "callback"
+        yield fact("callback", "stopped_by", ended, history.stopped_by)
+
+
+def ties(subject: Subject) -> Iterator[Finding]:
+    """Where nothing is learnt any more, the first epoch stays the best, and patience ends it.
+
+    The last layer's numbers are so large that a loss of probabilities is 0, and other targets are
+    what the network predicts; whatever moves all the same is judged by the rule, not by ties.
+    """
+    model, stopping = subject.model, subject.model.early_stopping
+    if stopping is None:
+        return
+    state = subject.state()
+    for layer in subject.biased[-1:]:
+        subject.bias_alone(layer, state)
+        if subject.probabilities or model.target.dtype == "int":
+            state[f"{layer}.bias"].fill_(-2e3)
+            state[f"{layer}.bias"][..., 0] = 2e3
+    net = subject.net(state)
+    x, _ = subject.drawn(model.train.batch_size + 2)
+    y = net.forward(x)
+    if model.target.dtype == "int":
+        y = y.argmax(dim=-1)
+    elif subject.probabilities:
+        y = (y > 0.5).double()
+    epochs = min(stopping.patience + stopping.start + 3, 150)
+    history = net.fit(x, y, x, y, epochs=epochs)
+    larger = larger_is_better(stopping.monitor, stopping.mode)
+    watch, best, level, last = (
+        Watch(larger, stopping.min_delta),
+        -1,
+        math.inf,
+        epochs - 1,
+    )
+    for epoch, logs in enumerate(history):
+        if epoch < stopping.start:
+            continue
+        value = logs[stopping.monitor] * (-1 if larger else 1)
+        if math.isfinite(value) and value < level:
+            level, best = value, epoch
+        watch.see(logs[stopping.monitor])
+        if watch.waited >= stopping.patience:
+            last = epoch
+            break
+    where = f"best {history.best_epoch}, expected {best}"
+    yield fact("ties", "best_epoch", history.best_epoch == best, where)
+    where = f"stopped at {history.stopped_epoch}, expected {last}"
+    yield fact("ties", "stopped_epoch", history.stopped_epoch == last, where)
