@@ -43,6 +43,13 @@ class Report:
         """Whether nothing disagrees."""
         return all(finding.ok for finding in self.findings)
 
+    @property
+    def fails(self) -> bool:
+        """Whether a check did not run to its end."""
+        from specc.proof.checks import FAILS
+
+        return any(finding.what == FAILS for finding in self.findings)
+
     def worst(self, check: str, what: str | None = None) -> Finding | None:
         """Give the finding of a check, perhaps of one thing, that is farthest beyond its bound."""
         of = [
@@ -93,6 +100,8 @@ def verify_command(
             return FINDINGS
         report = verify(result.model, module, target, samples, seed)
     _tell(report, module_path or source.name, as_json)
+    if module_path is not None and report.fails:
+        message(f"is {module_path} of this spec, and of the target {target}?")
     return FINE if report.ok else FINDINGS
 
 

@@ -45,13 +45,22 @@ CHECKS = (
     Check("inputs", calls.inputs, "what is no sample is refused"),
     Check("module form", calls.module_form, "as_module() and autograd"),
 )
+FAILS = "it fails"
+"""What a check finds that does not run to its end."""
 THREE_WAYS = ("autograd", "differences", "expansions")
 """Those that tell of every parameter's gradient."""
 
 
 def examined(subject: Subject) -> list[Finding]:
-    """Run every check; one that fails to run is a finding too."""
-    return [finding for check in CHECKS for finding in findings(check, subject)]
+    """Run every check; one that fails to run is a finding too.
+
+    Where the first of them fails to run, or finds no finite loss, no other would say more.
+    """
+    first, *others = CHECKS
+    found = findings(first, subject)
+    if any(f.what == FAILS or math.isnan(f.error) for f in found):
+        return found
+    return found + [f for check in others for f in findings(check, subject)]
 
 
 def findings(check: Check, subject: Subject) -> list[Finding]:
@@ -65,5 +74,5 @@ def findings(check: Check, subject: Subject) -> list[Finding]:
             made.extend(check.run(subject))
     except Exception as error:
         where = f"{type(error).__name__}: {error}".splitlines()[0]
-        made.append(Finding(check.name, "it fails", math.inf, 0.0, where))
+        made.append(Finding(check.name, FAILS, math.inf, 0.0, where))
     return made
