@@ -7,16 +7,29 @@ pass has to keep.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from specc.derivation import mathematics
 from specc.ir import Program, Value, argument, in_order, rewrite, verify
-from specc.ops import OPS, sum_over
+from specc.ops import OPS, rules_of, sum_over
+
+SUMMED = "broadcast"
+"""The rule that the derivative by what was broadcast is a sum over all its copies."""
+ADDED = "uses"
+"""The rule that what several values are made of has the sum of what they pass on to it."""
+
+
+Guard = Callable[[Value, Value, Value], Value]
+"""Changes what a rule gives, for dL/dy and y."""
 
 
 def differentiate(
-    program: Program, wrt: Iterable[Value], name: str, seed: Value | None = None
+    program: Program,
+    wrt: Iterable[Value],
+    name: str,
+    seed: Value | None = None,
+    guard: Guard = lambda part, dy, y: part,
 ) -> Program:
     """Give dL/dv for every v of `wrt` (arguments of `program`), under the names `d_<v>`.
 
@@ -29,29 +42,37 @@ def differentiate(
     active = _active(program, wanted)
     cotangent = {result: seed}
     latest: dict[Value, Value] = {}
+    by: dict[Value, tuple[str, ...]] = {}
+    """Which rules a cotangent without a name follows from."""
     for value in reversed(program.values):
         if value not in cotangent or value not in active:
             continue
-        dy = cotangent[value] = _named(cotangent[value], value)
+        dy = cotangent[value] = _named(cotangent[value], value, by.get(value, ()))
         if value.op == "input":
             continue
+        inherited = () if dy.name else by.get(value, ())
         derivative = OPS[value.op].derivative
         assert derivative is not None, f"{value.op} has no derivative"
         parts = derivative(dy, value, *value.args, **dict(value.attrs))
-        for arg, part in zip(value.args, parts, strict=True):
+        rules = rules_of(value.op, len(value.args))
+        for arg, part, rule in zip(value.args, parts, rules, strict=True):
             if part is None or arg not in active:
                 continue
+            whole = part = guard(part, dy, value)
             part = _unbroadcast(part, arg)
+            follows = (*inherited, rule, *([SUMMED] if part is not whole else []))
             if part is not dy:  # a copy of what has a name would be a second one
                 part = replace(part, origins=value.origins or dy.origins)
             if arg in cotangent:
                 before = cotangent[arg]
                 if latest[arg] is not value:  # which may take it several times
-                    before = _partial(before, arg, latest[arg])
+                    before = _partial(before, arg, latest[arg], by[arg])
+                follows = (*(() if before.name else by[arg]), *follows, ADDED)
                 part = part + before
                 part = replace(part, origins=value.origins or dy.origins)
             cotangent[arg] = part
             latest[arg] = value
+            by[arg] = tuple(dict.fromkeys(follows))
     outputs = tuple((f"d_{v.name}", cotangent[v]) for v in wanted if v in cotangent)
     return verify(outside(Program(name, (), outputs), program), name)
 
@@ -64,20 +85,20 @@ def _active(program: Program, wanted: tuple[Value, ...]) -> set[Value]:
     return active
 
 
-def _named(dy: Value, value: Value) -> Value:
+def _named(dy: Value, value: Value, rules: tuple[str, ...]) -> Value:
     """Call dL/dvalue `d_<value>` and write beside it how it was derived."""
     if not value.name or dy.name or dy.op in ("const", "input"):
         return dy
     lhs = f"dL/d{mathematics(value)}"
     line = f"{lhs} = {mathematics(dy)}"
-    return replace(dy, name=f"d_{value.name}", derivation=line)
+    return replace(dy, name=f"d_{value.name}", derivation=line, rules=rules)
 
 
-def _partial(dy: Value, value: Value, user: Value) -> Value:
+def _partial(dy: Value, value: Value, user: Value, rules: tuple[str, ...]) -> Value:
     """Keep what came back to `value` so far, from its last users, the first of them `user`."""
     if not (value.name and user.name) or dy.name or dy.op in ("const", "input"):
         return dy
-    kept = replace(dy, name=f"d_{value.name}_from_{user.name}")
+    kept = replace(dy, name=f"d_{value.name}_from_{user.name}", rules=rules)
     return replace(kept, derivation=f"{mathematics(kept)} = {mathematics(dy)}")
 
 

@@ -43,6 +43,8 @@ class Value:
     """The layers that it belongs to: several, once operations are fused."""
     derivation: str = ""
     """For a derivative: the line of mathematics that it was made by."""
+    rules: tuple[str, ...] = ()
+    """The rules that this line follows from: `relu.x`, `linear.w`."""
     slot: str = ""
     """The kept buffer that it is written to; several Values may take turns in one."""
 
@@ -219,6 +221,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
                     made,
                     name=made.name or value.name,
                     derivation=made.derivation or value.derivation,
+                    rules=made.rules or value.rules,
                 )
             if value.origins and not made.origins:
                 made = replace(made, origins=value.origins)

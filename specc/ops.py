@@ -9,6 +9,8 @@ expanded after differentiation).
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,18 @@ class Op:
 def result_type(op: str, args: tuple[Value, ...], attrs: dict[str, Any]) -> shapes.Type:
     """Give the shape and dtype of `op` on these arguments."""
     return OPS[op].type(*args, **attrs)
+
+
+@functools.cache
+def rules_of(op: str, count: int) -> tuple[str, ...]:
+    """Name the rule for the derivative by each of so many arguments: `mul.a`, `mul.b`."""
+    derivative = OPS[op].derivative
+    assert derivative is not None, f"{op} has no derivative"
+    _, _, *parameters = inspect.signature(derivative).parameters.values()
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    any_number = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL]
+    names = names[:count] + any_number * (count - len(names))
+    return tuple(f"{op}.{name}" for name in names)
 
 
 def apply(op: str, *args: Value | float, **attrs: Any) -> Value:

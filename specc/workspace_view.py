@@ -58,7 +58,7 @@ def workspace_view(
         del trained["lr"]
     batch_count = f"{last}.shape[1]" if columns else f"len({last})"
     if model.rows_differ and rows_in(model.output_shape) > 1:
-        batch_count = f"len({last}) // {rows_in(model.output_shape)}"
+        batch_count += f" // {rows_in(model.output_shape)}"
     drawn, after = calls.around(batch_count)
     workspace = _workspace_lines(derived, view, x, ones, last)
     return {

@@ -13,9 +13,25 @@ from torch import Tensor
 from specc.library.entry import Use
 from specc.model import Model
 
+ROUNDINGS = 1e-24
+"""The part of a square that is the square of a rounding."""
 
-def metric(model: Model, use: Use, prediction: Tensor, y: Tensor) -> float:
-    """Give one metric of predictions, (n, *output), and targets, (n, *target)."""
+
+def cancelled(y: Tensor) -> float:
+    """Give the relative error that a variance has which is a difference of means of squares."""
+    square = float(y.double().square().mean())
+    spread = float(y.double().var(correction=0))
+    return 1e-14 * square / spread if spread > 0 else math.inf
+
+
+def metric(
+    model: Model, use: Use, prediction: Tensor, y: Tensor, rounded: bool = False
+) -> float:
+    """Give one metric of predictions, (n, *output), and targets, (n, *target).
+
+    Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
+    are all alike, and met.
+    """
     last = model.nodes[-1]
     probable = last.use.entry.name == "sigmoid" and not last.looks_across
     if model.loss.use.entry.name == "binary_cross_entropy" and not probable:
@@ -43,6 +59,8 @@ def metric(model: Model, use: Use, prediction: Tensor, y: Tensor) -> float:
             if math.isinf(square):
                 return math.nan
             if spread <= 1e-13 * square:
+                if rounded and error <= ROUNDINGS * max(square, ROUNDINGS):
+                    return math.nan  # 1 or 0, as the last bits have it
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
     if classes:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ALL_ZERO = 1e-6
+"""What numbers are compared with where all of them are to be 0: a rounding is 1e-10 of it."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -40,22 +43,19 @@ def compared(
     expected: Mapping[str, Tensor],
     bound: float,
     said: str = "",
-    known: bool = True,
 ) -> list[Finding]:
     """Compare arrays by name: each number relative to itself, or to a thousandth of the largest.
 
-    Relative errors of numbers that are 0 by structure say nothing; these do. Where not all of
-    `expected` is `known`, any finite number stands for NaN: autograd gives that where a branch
-    that is not taken is infinite.
+    Relative errors of numbers that are 0 by structure say nothing; these do.
     """
     missing = [name for name in expected if name not in found]
     made = [Finding(check, name, math.inf, bound, "it is missing") for name in missing]
     largest = max((_largest(a) for a in expected.values()), default=0.0)
-    floor = max(1e-3 * largest, 1e-300)
+    floor = max(1e-3 * largest, 1e-300) if largest else ALL_ZERO
     for name, a in expected.items():
         if name in missing:
             continue
-        made.append(_one(check, name, found[name], a, floor, bound, said, known))
+        made.append(_one(check, name, found[name], a, floor, bound, said))
     return made
 
 
@@ -67,7 +67,6 @@ def _one(
     floor: float,
     bound: float,
     said: str,
-    known: bool,
 ) -> Finding:
     if g.shape != a.shape:
         where = f"shape {tuple(g.shape)}, expected {tuple(a.shape)}"
@@ -75,8 +74,6 @@ def _one(
     g, a = g.detach().double(), a.detach().double()
     errors = (g - a).abs() / a.abs().clamp_min(floor)
     errors = torch.where(g == a, 0.0, errors)
-    if not known:
-        errors = torch.where(a.isnan() & g.isfinite(), 0.0, errors)
     errors = torch.where(errors.isnan(), math.inf, errors)
     if errors.numel() == 0:
         return Finding(check, name, 0.0, bound, "", said)

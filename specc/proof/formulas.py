@@ -38,7 +38,6 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "min": torch.minimum,
     "max": torch.maximum,
     "floor": torch.floor,
-    "where": lambda condition, a, b: torch.where(condition != 0, a, b),
 }
 """What torch calls each function of the language."""
 
@@ -100,10 +99,30 @@ def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
         case syntax.Binary(sign, left, right):
             made = OPERATORS[sign](written(left, names), written(right, names))
             return tensor_of(made)
+        case syntax.Entry(name, arguments) if name.text == "where":
+            condition, a, b = (argument.value for argument in arguments)
+            return _chosen(written(condition, names) != 0, a, b, names)
         case syntax.Entry(name, arguments):
             values = [written(argument.value, names) for argument in arguments]
             return FUNCTIONS[name.text](*values)
     raise AssertionError(expr)
+
+
+def _chosen(
+    condition: Tensor, a: syntax.Expr, b: syntax.Expr, names: Mapping[str, Any]
+) -> Tensor:
+    """Evaluate each branch where it is taken alone: elsewhere its slope may be infinite."""
+    shapes = [v.shape for v in names.values() if isinstance(v, Tensor)]
+    condition = condition.expand(torch.broadcast_shapes(condition.shape, *shapes))
+    made = torch.zeros(condition.shape, dtype=torch.float64)
+    for taken, branch in ((condition, a), (~condition, b)):
+        inside = {
+            name: v.expand(taken.shape)[taken] if isinstance(v, Tensor) else v
+            for name, v in names.items()
+        }
+        value = written(branch, inside).expand(int(taken.sum()))
+        made = made.masked_scatter(taken, value)
+    return made
 
 
 def tensor_of(value: Number) -> Tensor:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.differentiate import differentiate, saved
+from specc.differentiate import Guard, differentiate, saved
 from specc.ir import Program, Value, constant, rewrite, role, verify
 from specc.lower import Lowered, lower
 from specc.model import Model
 from specc.network import identifier
-from specc.ops import OPS
+from specc.ops import OPS, equal, where
 from specc.passes.expand import expand
 from specc.proof.interpreter import evaluate
 
@@ -57,7 +57,8 @@ def mechanical(
             arrays[value.name] = numbers.reshape(-1, int(value.shape[-1]))
     parameters = [v for v in program.inputs if role(v) == "parameter"]
     wanted = (*parameters, source)
-    backward = differentiate(program, wanted, "backward", seed=constant(1))
+    guard = _guard(program)
+    backward = differentiate(program, wanted, "backward", constant(1), guard)
     batch = len(x) * model.positions
     kept = evaluate(saved(program, backward), arrays, batch)
     loss = kept[program.outputs[0][0]]
@@ -70,6 +71,31 @@ def mechanical(
     }
     gradients[model.input.name] = found["d_x"].reshape(x.shape)
     return float(loss), gradients
+
+
+def _guard(program: Program) -> Guard:
+    """Let nothing through a branch that is not taken, where a slope may be infinite.
+
+    What only branches are made of is on no other way to the loss.
+    """
+    users: dict[Value, list[tuple[Value, int]]] = {}
+    for value in program.values:
+        for place, arg in enumerate(value.args):
+            users.setdefault(arg, []).append((value, place))
+    inside: set[Value] = set()
+    for value in reversed(program.values):
+        uses = users.get(value, [])
+        if uses and all(
+            user in inside or (user.op == "where" and place > 0) for user, place in uses
+        ):
+            inside.add(value)
+
+    def guard(part: Value, dy: Value, y: Value) -> Value:
+        if y in inside and part.shape == dy.shape:
+            return where(equal(dy, 0), 0, part)
+        return part
+
+    return guard
 
 
 def _whole(model: Model, lowered: Lowered, training: bool) -> tuple[Program, Value]:

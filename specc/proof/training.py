@@ -135,7 +135,7 @@ def figures(
     found = {"loss": float(reference.compared(last, y))}
     for clause in model.metrics:
         name = clause.use.entry.name
-        found[name] = metric(model, clause.use, last[1], y)
+        found[name] = metric(model, clause.use, last[1], y, rounded=True)
     return found
 
 

@@ -1,0 +1,121 @@
+"""Which lines of an emitted module a comment stands beside: Python's or C's.
+
+Takes the text of a module, gives line numbers from 1. Invariant: what it says is read off the text,
+so it cannot be of another module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Lines = tuple[int, int]
+"""The first and the last."""
+
+
+@dataclass
+class Block:
+    """A comment inside a function, and the code below it."""
+
+    said: str
+    lines: Lines
+
+
+@dataclass
+class Place:
+    """One function."""
+
+    lines: Lines
+    blocks: list[Block] = field(default_factory=list)
+
+
+def functions(text: str) -> Mapping[str, Place]:
+    """Give the functions of a module by their names, with the comments inside them."""
+    found: dict[str, Place] = {}
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines):
+        name = _name(lines[at])
+        if name is None:
+            at += 1
+            continue
+        end = at + 1
+        while end < len(lines) and not _begins(lines[end]):
+            end += 1
+        last = end
+        while not lines[last - 1].strip():
+            last -= 1
+        found[name] = Place((at + 1, last), _blocks(lines, at, last))
+        at = end
+    return found
+
+
+def _name(line: str) -> str | None:
+    made = re.match(r"(?:def|(?:OUTLINE|INLINE|static|void|double|\w+) .*?\b)", line)
+    if made is None or line.startswith(("#", "/*", " ", "return ")):
+        return None
+    called = re.search(r"(\w+)\(", line)
+    return called[1] if called and not line.rstrip().endswith(";") else None
+
+
+def _begins(line: str) -> bool:
+    """Tell whether something else than what a function goes on with begins here."""
+    return bool(line) and line[0] not in " )}#" and not line.startswith("*/")
+
+
+def _blocks(lines: Sequence[str], start: int, stop: int) -> list[Block]:
+    blocks: list[Block] = []
+    at = start + 1
+    while at < stop:
+        said, behind = _comment(lines, at, stop)
+        if not said:
+            at += 1
+            continue
+        end = behind
+        while end < stop and not _comment(lines, end, stop)[0] and _goes_on(lines[end]):
+            end += 1
+        blocks.append(Block(" ".join(said.split()), (behind + 1, max(end, behind + 1))))
+        at = max(end, behind)
+    return blocks
+
+
+def _comment(lines: Sequence[str], at: int, stop: int) -> tuple[str, int]:
+    """Give the comment that begins on a line, and the line behind it."""
+    line = lines[at].strip()
+    if line.startswith("# "):
+        end = at + 1
+        while end < stop and lines[end].strip().startswith("#   "):
+            end += 1
+        return " ".join(part.strip()[1:] for part in lines[at:end]), end
+    if line.startswith("/* "):
+        end = at
+        while end < stop - 1 and "*/" not in lines[end]:
+            end += 1
+        if not lines[end].rstrip().endswith("*/"):
+            return "", at
+        inside = (part.strip().removeprefix("* ") for part in lines[at : end + 1])
+        return " ".join(inside)[2:].removesuffix("*/"), end + 1
+    return "", at
+
+
+def _goes_on(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("    return", "}"))
+
+
+def beside(places: Mapping[str, Place], function: str, line: str) -> Lines | None:
+    """Find the code beside a derivation, in a function."""
+    wanted = re.compile(rf"(?:^|: |; ){re.escape(' '.join(line.split()))}(?:$|; )")
+    for block in places[function].blocks if function in places else ():
+        if wanted.search(block.said):
+            return block.lines
+    return None
+
+
+def below(places: Mapping[str, Place], function: str, heading: str) -> Lines | None:
+    """Find the code below a heading, in a function."""
+    wanted = " ".join(heading.split())
+    for block in places[function].blocks if function in places else ():
+        if block.said == wanted:
+            return block.lines
+    return None

@@ -1,0 +1,432 @@
+"""The derivation of a network, layer by layer: what `specc explain` prints.
+
+Takes a checked Model and a target, gives equations with their shapes, the rules of `ops.py` that
+they follow from, and the lines of the module that compute them. Invariant: an equation is written
+from the Values that the compiler makes code of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+from specc import latex
+from specc.code_lines import Lines, Place, below, beside, functions
+from specc.compiler import code_of, optimize
+from specc.derivation import mathematics
+from specc.derive import Derived, Pass, derive
+from specc.differentiate import differentiate
+from specc.headings import forward_heading, said
+from specc.ir import Program, Value, argument, in_order, rewrite, role
+from specc.lower import lower, per_step
+from specc.model import Clause, Model, Node
+from specc.network import identifier, origin_of
+from specc.ops import OPS, rules_of
+from specc.passes.expand import expand
+from specc.passes.simplify import simplify
+from specc.targets.text import Target
+from specc.view import dims
+
+PREDICTION = "in prediction"
+"""What is said of an equation that training has otherwise."""
+ARITHMETIC = frozenset(("add", "sub", "mul", "div", "neg", "input", "const", "count"))
+"""The operations that need no rule to be understood, where something else stands beside them."""
+KNOWN = frozenset({"softmax", "log_softmax"})
+"""The composites that are written by their names."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One line: what it says, and where that comes from."""
+
+    left: str
+    right: Value
+    text: str
+    shape: str
+    rules: tuple[str, ...]
+    lines: Lines | None
+    """Of the module's file with the arithmetic, which are None where no statement is needed."""
+    note: str = ""
+
+    @property
+    def latex(self) -> str:
+        """The equation in LaTeX."""
+        return latex.equation(self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A layer, perhaps with those that are computed together with it, or a clause."""
+
+    names: tuple[str, ...]
+    heading: str
+    equations: tuple[Equation, ...]
+    notes: tuple[str, ...]
+    """Sentences about what is kept, and what is written over what."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that there is to say of a module's mathematics."""
+
+    model: Model
+    derived: Derived
+    """What the module is made of."""
+    sections: tuple[Section, ...]
+
+
+def explanation(
+    model: Model, target: Target, command: str, stem: str
+) -> tuple[Explanation, Mapping[str, str]]:
+    """Explain what `target` computes; also give the module's files: ending -> text."""
+    files = code_of(model, target.name, command, stem)
+    lowered = lower(model)
+    derived = optimize(derive(lowered, target), target)
+    plain = derive(lowered, replace(target, descends="never"))
+    text = files.get(".c", files[".py"])
+    made = _Explainer(model, derived, plain, functions(text))
+    return Explanation(model, derived, tuple(made.sections())), files
+
+
+@dataclass(frozen=True)
+class _Explainer:
+    model: Model
+    derived: Derived
+    plain: Derived
+    """The same before all passes, and not as a descent: what a person derives."""
+    places: Mapping[str, Place]
+
+    def sections(self) -> Iterator[Section]:
+        """Give the layers in order, then the loss, the state that training keeps, the update."""
+        training, prediction = self._network("", self.plain), None
+        if self.plain.evaluation is not None:
+            prediction = self._network("evaluation_", self.plain.evaluation)
+        for group in self._groups():
+            yield self._layers(group, training, prediction or [])
+        yield self._loss(training)
+        yield self._update()
+
+    def _groups(self) -> Iterator[list[Node]]:
+        """Give each layer, with those behind it that the module computes along with it."""
+        nodes = list(self.model.nodes)
+        heading = forward_heading(self.model)
+        while nodes:
+            count = 1
+            for size in range(2, len(nodes) + 1):
+                origins = [origin_of(node) for node in nodes[:size]]
+                said_of = heading(SimpleNamespace(origins=origins))
+                if self._forward_lines(said_of):
+                    count = size
+                elif size - count > 3:
+                    break
+            yield nodes[:count]
+            del nodes[:count]
+
+    def _forward_lines(self, heading: str, prefix: str = "") -> Lines | None:
+        return below(self.places, f"{prefix}forward", heading)
+
+    def _heading(self, group: Sequence[Node]) -> str:
+        origins = [origin_of(node) for node in group]
+        return forward_heading(self.model)(SimpleNamespace(origins=origins))
+
+    def _layers(
+        self,
+        group: Sequence[Node],
+        training: Sequence[tuple[str, Equation]],
+        prediction: Sequence[tuple[str, Equation]],
+    ) -> Section:
+        names = tuple(identifier(node.name) for node in group)
+        heading = self._heading(group)
+        own = [equation for layer, equation in training if layer in names]
+        known = {equation.text for equation in own}
+        for layer, equation in prediction:
+            if layer in names and equation.text not in known:
+                own.append(replace(equation, note=PREDICTION))
+        for prefix in ("", "evaluation_"):
+            lines = self._forward_lines(heading, prefix)
+            own = [
+                (
+                    replace(each, lines=lines)
+                    if _is_forward(each) and (each.note == PREDICTION) == bool(prefix)
+                    else each
+                )
+                for each in own
+            ]
+        own += self._outside(group)
+        own.sort(key=lambda each: (not _is_forward(each), each.note == PREDICTION))
+        return Section(names, heading, tuple(own), tuple(self._notes(group, training)))
+
+    def _network(
+        self, prefix: str, network: Pass | Derived
+    ) -> list[tuple[str, Equation]]:
+        """Give every equation of a network and of its derivatives, each with its layer."""
+        (name, result), *_ = network.forward.outputs
+        program = replace(network.forward, outputs=((name, result),))
+        found = [
+            (value.origins[0].layer, self._value(value, ""))
+            for value in program.values
+            if value.name and value.op != "input" and value.origins
+        ]
+        known = [v for v in program.values if v.name and role(v) in ("", "parameter")]
+        sweep = differentiate(program, known, f"{prefix}backward")
+        for value in sweep.values:
+            if value.derivation:
+                layer = value.origins[0].layer if value.origins else ""
+                found.append((layer, self._value(value, f"{prefix}backward")))
+        of = dict(sweep.outputs)
+        for value in known:
+            found += self._same(value, of.get(f"d_{value.name}"), program)
+        return found
+
+    def _value(self, value: Value, function: str) -> Equation:
+        """Explain a Value that has a name, or a derivative that a function computes."""
+        right = replace(value, name="")
+        if value.derivation and function:
+            left = value.derivation.partition(" = ")[0]
+            lines = beside(self.places, function, value.derivation)
+            if lines is None and function.endswith("backward"):
+                lines = self._whole(function.replace("backward", "input_backward"))
+            text = value.derivation
+            return _equation(left, right, text, value, value.rules, lines)
+        right = spelled(value)
+        text = f"{value.name} = {mathematics(right)}"
+        return _equation(value.name, right, text, value, _operations(value), None)
+
+    def _same(
+        self, value: Value, passed: Value | None, program: Program
+    ) -> Iterator[tuple[str, Equation]]:
+        """Say of what passes a derivative on unchanged that it does, with no array of its own."""
+        if passed is None or passed.name in ("", f"d_{value.name}"):
+            return
+        users = [user for user in program.values if value in user.args]
+        if not users:
+            return
+        user = users[-1]
+        rule = rules_of(user.op, len(user.args))[user.args.index(value)]
+        left = f"dL/d{mathematics(value)}"
+        text = f"{left} = {mathematics(passed)}"
+        layer = (user.origins or value.origins)[0].layer
+        made = _equation(left, passed, text, passed, (rule,), None)
+        yield layer, replace(made, note="the same array")
+
+    def _outside(self, group: Sequence[Node]) -> Iterator[Equation]:
+        """Explain what layers have beside the network: `standardize`, running statistics."""
+        plain = self.plain
+        first, last = group[0], self.model.nodes[-1]
+        if first is self.model.standardize:
+            for program in (plain.standardize, plain.standardize_backward):
+                if program is not None:
+                    yield self._only(program)
+        if last in group and plain.output is not None:
+            yield self._only(plain.output)
+        if plain.track is not None:
+            names = {identifier(node.name) for node in group}
+            for _, value in plain.track.outputs:
+                if value.origins[0].layer in names:
+                    made = self._value(value, "track")
+                    yield replace(made, note="after each batch")
+
+    def _only(self, program: Program) -> Equation:
+        """Explain a Program of one result."""
+        ((name, value),) = program.outputs
+        lines = self._whole(program.name)
+        left = f"dL/d{name[2:]}" if name.startswith("d_") else name
+        right = spelled(value)
+        text = value.derivation or f"{left} = {mathematics(right)}"
+        rules = value.rules or _operations(value)
+        return _equation(left, right, text, value, rules, lines)
+
+    def _whole(self, function: str) -> Lines | None:
+        place = self.places.get(function)
+        return None if place is None else place.lines
+
+    def _loss(self, training: Sequence[tuple[str, Equation]]) -> Section:
+        model, plain = self.model, self.plain
+        ((_, value),) = plain.loss.outputs
+        right = spelled(value)
+        lines = self._whole(plain.loss.name)
+        text = f"L = {mathematics(right)}"
+        found = [_equation("L", right, text, value, _operations(value), lines)]
+        function = plain.loss_gradient.name
+        for value in plain.loss_gradient.values:
+            if value.derivation:
+                made = self._value(value, function)
+                if made.lines is None:
+                    made = replace(made, lines=self._whole(function))
+                found.append(made)
+            elif value.name and value.op != "input":
+                found.append(replace(self._value(value, ""), lines=None))
+        notes = []
+        if plain.output is not None:
+            ((name, _),) = plain.output.outputs
+            notes.append(
+                f"{model.nodes[-1].use.entry.name} and the loss have one derivative: "
+                f"nothing is divided by {name}"
+            )
+        if plain.step_loss is not None:
+            ((_, left),) = plain.step_loss.outputs
+            lines = self._whole("step_loss")
+            made = _equation("L", left, left.derivation, left, _operations(left), lines)
+            found.append(replace(made, note="in a step, which needs no more"))
+        return Section(
+            ("loss",), f"loss: {said(model, model.loss)}", tuple(found), tuple(notes)
+        )
+
+    def _update(self) -> Section:
+        model, plain = self.model, self.plain
+        ((_, rate),) = plain.learning_rate.outputs
+        text = f"lr = {mathematics(rate)}"
+        lines = self._whole("learning_rate")
+        found = [_equation("lr", rate, text, rate, (), lines)]
+        for value in plain.update.values:
+            if value.derivation:
+                left = value.derivation.partition(" = ")[0]
+                lines = beside(self.places, "update", value.derivation)
+                lines = lines or self._whole("update")
+                found.append(_equation(left, value, value.derivation, value, (), lines))
+            elif value.name and value.op != "input":
+                made = self._value(value, "")
+                found.append(replace(made, lines=self._whole("update")))
+        counted = "updates" if per_step(model) else "epochs"
+        says = said(model, model.schedule)
+        notes = [f"t in lr is the {counted} so far: {says}"]
+        if self.derived.descends:
+            notes.append("backward adds -lr dL/dtheta to theta itself")
+        return Section(
+            ("update",),
+            f"update: {said(model, model.optimizer)}",
+            tuple(found),
+            tuple(notes),
+        )
+
+    def _notes(
+        self, group: Sequence[Node], training: Sequence[tuple[str, Equation]]
+    ) -> Iterator[str]:
+        """Say what is kept of these layers and why, and what is written over what."""
+        names = {identifier(node.name) for node in group}
+        kept = dict(self.plain.forward.outputs)
+        x = self.plain.forward.inputs[0]
+        own = [
+            value.name
+            for value in self.plain.forward.values
+            if value.name
+            and role(value) != "parameter"
+            and any(origin.layer in names for origin in value.origins)
+        ]
+        if group[0] is self.model.nodes[0] and x.name not in own:
+            own.insert(0, x.name)
+        readers = {name: _readers(name, training) for name in own}
+        for node in group:
+            if node.layer.dropped:
+                rate = node.layer.dropped
+                yield (
+                    f"{identifier(node.name)}_mask is drawn for each update: 0 with "
+                    f"probability {rate:g}, else 1 / (1 - {rate:g})"
+                )
+        for name in own:
+            if readers[name]:
+                yield f"{name} is kept for {_listed(readers[name])}"
+        idle = [n for n in own if not readers[n] and n not in (x.name, *list(kept)[:1])]
+        if idle:
+            yield f"{_listed(idle)} {'is' if len(idle) == 1 else 'are'} not kept"
+        programs = (self.derived.forward, self.derived.backward)
+        over = [pair for program in programs for pair in _written_over(program, names)]
+        if over:
+            told = [f"{name} over {before}" for name, before in over]
+            yield f"{_listed(told)}: one array each"
+        for value in self.derived.forward.values:
+            of = [origin.layer for origin in value.origins]
+            if len(of) > 1 and of[0] in names and value.op in OPS:
+                yield f"{_listed(of)} are one operation"
+
+
+def spelled(value: Value) -> Value:
+    """Write a Value in what has names, composites as what they are made of."""
+
+    def keep(part: Value) -> Value:
+        if part.name and part.op != "input":
+            return argument(part.name, part.shape, part.dtype)
+        return part
+
+    cut = rewrite(Program("", (), (("", replace(value, name="")),)), keep)
+    primitive = frozenset(
+        {"input", "const"} | {n for n, op in OPS.items() if not op.expansion} | KNOWN
+    )
+    whole = Program("", tuple(v for v in cut.values if v.op == "input"), cut.outputs)
+    ((_, made),) = simplify(expand(whole, primitive)).outputs
+    return replace(made, name="") if made.op != "input" else made
+
+
+def _equation(
+    left: str,
+    right: Value,
+    text: str,
+    of: Value,
+    rules: Iterable[str],
+    lines: Lines | None,
+) -> Equation:
+    shape = dims(of.shape) if of.shape else ""
+    return Equation(left, right, text, shape, tuple(rules), lines)
+
+
+def _is_forward(equation: Equation) -> bool:
+    return not equation.left.startswith("dL/d")
+
+
+def _operations(value: Value) -> tuple[str, ...]:
+    """Name the rows of `ops.py` that an expression is made of, but for plain arithmetic."""
+    found: dict[str, None] = {}
+    waiting = [replace(value, name="")]
+    while waiting:
+        part = waiting.pop()
+        if part.name or part.op in ("input", "const"):
+            continue
+        found[part.op] = None
+        waiting += reversed(part.args)
+    more = [op for op in found if op not in ARITHMETIC]
+    return tuple(more or list(found)[:1])
+
+
+def _readers(name: str, training: Iterable[tuple[str, Equation]]) -> list[str]:
+    """Name the derivatives that are computed from what a name stands for."""
+    found = []
+    for layer, equation in training:
+        if not _is_forward(equation) and name in _mentioned(equation.right):
+            left = equation.left
+            of = f" of {layer}" if left in ("dL/d[W b]", "dL/dW", "dL/db") else ""
+            found.append(left + of)
+    return list(dict.fromkeys(found))
+
+
+def _mentioned(right: Value) -> set[str]:
+    """Name what an expression is made of, not what that is made of."""
+    found: set[str] = set()
+    waiting = list(right.args)
+    while waiting:
+        part = waiting.pop()
+        if part.name:
+            found.add(part.name)
+        else:
+            waiting += part.args
+    return found
+
+
+def _written_over(program: Program, layers: set[str]) -> Iterator[tuple[str, str]]:
+    """Give what takes the place of something else that has a name."""
+    for value in program.values:
+        if not (value.name and value.slot and value.args):
+            continue
+        if not any(origin.layer in layers for origin in value.origins):
+            continue
+        before = value.args[0]
+        while not before.name and before.slot == value.slot and before.args:
+            before = before.args[0]
+        if before.slot == value.slot and before.name not in ("", value.name):
+            yield value.name, before.name
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
