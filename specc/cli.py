@@ -16,7 +16,7 @@ import click
 from specc import __version__
 from specc.compiler import STAGES, TARGETS
 from specc.source import Unreadable
-from specc.terminal import FORMATS, LISTINGS, message, report_bug, show
+from specc.terminal import FORMATS, LISTINGS, PAGES, message, report_bug, show
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -245,6 +245,50 @@ def verify(
     from specc.verify import verify_command
 
     return verify_command(file, overrides, target, module, samples, seed, as_json)
+
+
+@commands.command()
+@click.argument("file", required=False, metavar="[FILE|CODE]")
+@click.argument("layers", nargs=-1, metavar="[LAYER]...")
+@override_option
+@target_option
+@click.option("--rules", "rules_alone", is_flag=True, help="The table of all rules.")
+@click.option(
+    "--output-format",
+    type=click.Choice(PAGES),
+    default=PAGES[0],
+    show_default=True,
+    help="How the derivation is printed.",
+)
+def explain(
+    file: str | None,
+    layers: Sequence[str],
+    overrides: dict[str, str],
+    target: str,
+    rules_alone: bool,
+    output_format: str,
+) -> int:
+    """Show the derivation of a spec's module, layer by layer, or of these layers.
+
+    With the code of a finding in place of a file, such as E012, tell what it means.
+    """
+    if rules_alone:
+        if file is not None:
+            raise click.UsageError(
+                "--rules prints the table of all rules: give no file"
+            )
+        from specc.explain_text import rules_page
+        from specc.rule_table import rules
+
+        click.echo(rules_page(rules(), output_format), nl=False)
+        return FINE
+    if file is None:
+        raise click.UsageError(
+            "Missing argument 'FILE', a code such as E012, or --rules"
+        )
+    from specc.explain import explain_command
+
+    return explain_command(file, layers, overrides, target, output_format)
 
 
 @commands.command("list")

@@ -44,7 +44,7 @@ def functions(text: str) -> Mapping[str, Place]:
         while end < len(lines) and not _begins(lines[end]):
             end += 1
         last = end
-        while not lines[last - 1].strip():
+        while not lines[last - 1].strip() or lines[last - 1].startswith("#"):
             last -= 1
         found[name] = Place((at + 1, last), _blocks(lines, at, last))
         at = end

@@ -5,6 +5,7 @@ Names stand for themselves, `d_x` is dL/dx, and only what has no name is spelled
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -61,7 +62,6 @@ PLAIN = Notation(
         "weight_of": ("W", ATOM, (RELATION,)),
         "body": ("{} without its last row", RELATION, (ATOM,)),
         "count": ("n", ATOM, (RELATION,)),
-        "spread": ("{}", ATOM, (ATOM,)),
         "sum": ("sum({})", ATOM, (RELATION,)),
         "sum_samples": ("sum over samples of {}", PRODUCT, (POWER,)),
         "total": ("sum({})", ATOM, (RELATION,)),
@@ -74,11 +74,11 @@ PLAIN = Notation(
         "swap": ("{}^T", ATOM, (ATOM,)),
         "part": ("{}[{start}:{stop}]", ATOM, (ATOM,)),
         "pick": ("{}[{}]", ATOM, (ATOM, RELATION)),
-        "place": ("{} at {}", RELATION, (ATOM, ATOM)),
+        "place": ("{0} at {2}", RELATION, (ATOM, ATOM, ATOM)),
     },
     name=str,
     derivative="dL/d{}".format,
-    number="{:g}".format,
+    number=lambda number: "pi" if number == math.pi else f"{number:g}",
     function="{}({})",
     group="({})",
 )
@@ -118,6 +118,8 @@ class _Writer:
             return notation.number(number), ATOM if number >= 0 else PRODUCT
         if value.op == "mul" and is_constant(value.args[0], 1):
             return self.written(value.args[1])
+        if value.op == "spread":
+            return self.written(value.args[0])
         if value.op in SPELLED_OUT:
             made = OPS[value.op].expansion
             assert made is not None

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 from specc import latex
+from specc.budget import Budget, budget
+from specc.c_memory import Memory, memory
 from specc.code_lines import Lines, Place, below, beside, functions
 from specc.compiler import code_of, optimize
 from specc.derivation import mathematics
 from specc.derive import Derived, Pass, derive
 from specc.differentiate import differentiate
 from specc.headings import forward_heading, said
-from specc.ir import Program, Value, argument, in_order, rewrite, role
+from specc.ir import Program, Value, argument, nameless, rewrite, role
 from specc.lower import lower, per_step
-from specc.model import Clause, Model, Node
+from specc.model import Model, Node
 from specc.network import identifier, origin_of
 from specc.ops import OPS, rules_of
 from specc.passes.expand import expand
@@ -32,6 +34,8 @@ PREDICTION = "in prediction"
 """What is said of an equation that training has otherwise."""
 ARITHMETIC = frozenset(("add", "sub", "mul", "div", "neg", "input", "const", "count"))
 """The operations that need no rule to be understood, where something else stands beside them."""
+LOOKS = frozenset({"reshape", "swap"})
+"""The operations that give the numbers of what they take."""
 KNOWN = frozenset({"softmax", "log_softmax"})
 """The composites that are written by their names."""
 
@@ -63,7 +67,7 @@ class Section:
     heading: str
     equations: tuple[Equation, ...]
     notes: tuple[str, ...]
-    """Sentences about what is kept, and what is written over what."""
+    """What is kept and for what, and what is computed together: a word, a colon, names."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class Explanation:
     derived: Derived
     """What the module is made of."""
     sections: tuple[Section, ...]
+    target: Target
+    budget: Budget
+    memory: Memory | None
+    """Of the target c, where all of it is known ahead."""
 
 
 def explanation(
@@ -86,7 +94,10 @@ def explanation(
     plain = derive(lowered, replace(target, descends="never"))
     text = files.get(".c", files[".py"])
     made = _Explainer(model, derived, plain, functions(text))
-    return Explanation(model, derived, tuple(made.sections())), files
+    kept = memory(model, derived) if target.name == "c" else None
+    cost = budget(model, plain)
+    sections = tuple(made.sections())
+    return Explanation(model, derived, sections, target, cost, kept), files
 
 
 @dataclass(frozen=True)
@@ -185,10 +196,12 @@ class _Explainer:
         if value.derivation and function:
             left = value.derivation.partition(" = ")[0]
             lines = beside(self.places, function, value.derivation)
+            text, note = value.derivation, ""
             if lines is None and function.endswith("backward"):
                 lines = self._whole(function.replace("backward", "input_backward"))
-            text = value.derivation
-            return _equation(left, right, text, value, value.rules, lines)
+                note = "where it is asked for"
+            made = _equation(left, right, text, value, value.rules, lines)
+            return replace(made, note=note)
         right = spelled(value)
         text = f"{value.name} = {mathematics(right)}"
         return _equation(value.name, right, text, value, _operations(value), None)
@@ -208,7 +221,7 @@ class _Explainer:
         text = f"{left} = {mathematics(passed)}"
         layer = (user.origins or value.origins)[0].layer
         made = _equation(left, passed, text, passed, (rule,), None)
-        yield layer, replace(made, note="the same array")
+        yield layer, replace(made, note="one array")
 
     def _outside(self, group: Sequence[Node]) -> Iterator[Equation]:
         """Explain what layers have beside the network: `standardize`, running statistics."""
@@ -244,7 +257,7 @@ class _Explainer:
     def _loss(self, training: Sequence[tuple[str, Equation]]) -> Section:
         model, plain = self.model, self.plain
         ((_, value),) = plain.loss.outputs
-        right = spelled(value)
+        right = spelled(value, named=False)
         lines = self._whole(plain.loss.name)
         text = f"L = {mathematics(right)}"
         found = [_equation("L", right, text, value, _operations(value), lines)]
@@ -256,43 +269,49 @@ class _Explainer:
                     made = replace(made, lines=self._whole(function))
                 found.append(made)
             elif value.name and value.op != "input":
-                found.append(replace(self._value(value, ""), lines=None))
+                made = self._value(value, "")
+                found.append(replace(made, lines=self._whole(function)))
         notes = []
         if plain.output is not None:
             ((name, _),) = plain.output.outputs
             notes.append(
-                f"{model.nodes[-1].use.entry.name} and the loss have one derivative: "
-                f"nothing is divided by {name}"
+                f"one derivative: of {name} and {plain.loss.name} together, by what "
+                f"{model.nodes[-1].use.entry.name} takes"
             )
         if plain.step_loss is not None:
             ((_, left),) = plain.step_loss.outputs
             lines = self._whole("step_loss")
             made = _equation("L", left, left.derivation, left, _operations(left), lines)
-            found.append(replace(made, note="in a step, which needs no more"))
+            found.append(replace(made, note="in a step"))
         return Section(
             ("loss",), f"loss: {said(model, model.loss)}", tuple(found), tuple(notes)
         )
 
     def _update(self) -> Section:
         model, plain = self.model, self.plain
-        ((_, rate),) = plain.learning_rate.outputs
+        ((_, rate),) = simplify(plain.learning_rate).outputs
         text = f"lr = {mathematics(rate)}"
         lines = self._whole("learning_rate")
-        found = [_equation("lr", rate, text, rate, (), lines)]
+        words = (model.schedule.use.entry.name,), (model.optimizer.use.entry.name,)
+        found = [_equation("lr", rate, text, rate, words[0], lines)]
         for value in plain.update.values:
             if value.derivation:
                 left = value.derivation.partition(" = ")[0]
                 lines = beside(self.places, "update", value.derivation)
                 lines = lines or self._whole("update")
-                found.append(_equation(left, value, value.derivation, value, (), lines))
+                found.append(
+                    _equation(left, value, value.derivation, value, words[1], lines)
+                )
             elif value.name and value.op != "input":
                 made = self._value(value, "")
                 found.append(replace(made, lines=self._whole("update")))
         counted = "updates" if per_step(model) else "epochs"
         says = said(model, model.schedule)
-        notes = [f"t in lr is the {counted} so far: {says}"]
+        notes = [f"t in lr: the {counted} before, {says}"]
+        if self.derived.optimizer_counts:
+            notes.append("t elsewhere: the updates before")
         if self.derived.descends:
-            notes.append("backward adds -lr dL/dtheta to theta itself")
+            notes.append("one call: backward, given theta as g, is the update")
         return Section(
             ("update",),
             f"update: {said(model, model.optimizer)}",
@@ -316,33 +335,50 @@ class _Explainer:
         ]
         if group[0] is self.model.nodes[0] and x.name not in own:
             own.insert(0, x.name)
-        readers = {name: _readers(name, training) for name in own}
         for node in group:
             if node.layer.dropped:
                 rate = node.layer.dropped
                 yield (
-                    f"{identifier(node.name)}_mask is drawn for each update: 0 with "
+                    f"{identifier(node.name)}_mask: drawn for each update, 0 with "
                     f"probability {rate:g}, else 1 / (1 - {rate:g})"
                 )
-        for name in own:
-            if readers[name]:
-                yield f"{name} is kept for {_listed(readers[name])}"
-        idle = [n for n in own if not readers[n] and n not in (x.name, *list(kept)[:1])]
+        readers = {name: _readers(name, training) for name in own}
+        told = [f"{n} for {listed(found)}" for n, found in readers.items() if found]
+        last = next(iter(kept))
+        looks = {v.name for v in self.plain.forward.values if v.op in LOOKS}
+        idle = [n for n in own if not readers[n] and n not in looks | {last}]
         if idle:
-            yield f"{_listed(idle)} {'is' if len(idle) == 1 else 'are'} not kept"
+            told.append(f"not kept: {', '.join(idle)}")
+        if told:
+            yield ("kept: " if len(told) > len(idle[:1]) else "") + "; ".join(told)
         programs = (self.derived.forward, self.derived.backward)
         over = [pair for program in programs for pair in _written_over(program, names)]
         if over:
-            told = [f"{name} over {before}" for name, before in over]
-            yield f"{_listed(told)}: one array each"
+            yield "in place: " + listed([f"{name} over {old}" for name, old in over])
         for value in self.derived.forward.values:
             of = [origin.layer for origin in value.origins]
             if len(of) > 1 and of[0] in names and value.op in OPS:
-                yield f"{_listed(of)} are one operation"
+                yield f"one operation: {listed(of)}"
+        yield from self._calls(names, training)
+
+    def _calls(
+        self, names: set[str], training: Sequence[tuple[str, Equation]]
+    ) -> Iterator[str]:
+        """Say which derivatives one call computes."""
+        calls: dict[Lines, list[tuple[str, str]]] = {}
+        for layer, equation in training:
+            if equation.lines and not _is_forward(equation):
+                calls.setdefault(equation.lines, []).append((layer, equation.left))
+        for of in calls.values():
+            if len(of) > 1 and of[0][0] in names:
+                yield f"one call: {listed([left for _, left in of])}"
 
 
-def spelled(value: Value) -> Value:
-    """Write a Value in what has names, composites as what they are made of."""
+def spelled(value: Value, named: bool = True) -> Value:
+    """Write a Value in what has names, composites as what they are made of.
+
+    Unless `named`, what a composite calls its parts is spelled out too.
+    """
 
     def keep(part: Value) -> Value:
         if part.name and part.op != "input":
@@ -354,7 +390,8 @@ def spelled(value: Value) -> Value:
         {"input", "const"} | {n for n, op in OPS.items() if not op.expansion} | KNOWN
     )
     whole = Program("", tuple(v for v in cut.values if v.op == "input"), cut.outputs)
-    ((_, made),) = simplify(expand(whole, primitive)).outputs
+    written = expand(whole, primitive)
+    ((_, made),) = simplify(written if named else nameless(written)).outputs
     return replace(made, name="") if made.op != "input" else made
 
 
@@ -426,7 +463,8 @@ def _written_over(program: Program, layers: set[str]) -> Iterator[tuple[str, str
             yield value.name, before.name
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"

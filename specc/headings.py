@@ -13,6 +13,31 @@ from typing import Any
 from specc.model import Clause, Model
 from specc.view import derivation_of
 
+MOST_WIDTHS = 8
+"""Of how many layers the title tells the width; of a deeper network it tells the ends."""
+LONGEST_PATH = 48
+"""How long the title's list of widths may be; of a longer one it tells the ends."""
+
+
+def title(model: Model) -> str:
+    """Say in a line what the network is."""
+    loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
+    return f"{model.name}: {widths(model)}, {optimizer} on {loss}"
+
+
+def widths(model: Model) -> str:
+    """Write the shapes that layers with parameters take and give, as a path."""
+    shapes = [model.input.shape, *(n.output_shape for n in _weighted(model))]
+    found = ["x".join(map(str, shape)) or "1" for shape in shapes]
+    if len(found) > MOST_WIDTHS:
+        found = [*found[:2], "...", *found[-2:]]
+    path = " -> ".join(found)
+    return path if len(path) <= LONGEST_PATH else f"{found[0]} -> ... -> {found[-1]}"
+
+
+def _weighted(model: Model) -> list[Any]:
+    return [node for node in model.nodes if node.parameters]
+
 
 def forward_heading(model: Model) -> Callable[[Any], str]:
     """Head each statement by what the spec said, and where."""

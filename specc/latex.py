@@ -5,6 +5,7 @@ Takes nothing, gives a notation for `derivation.mathematics`. It keeps to what p
 
 from __future__ import annotations
 
+import math
 import re
 
 from specc.derivation import (
@@ -34,6 +35,8 @@ def name(text: str) -> str:
 
 
 def _number(value: float) -> str:
+    if value == math.pi:
+        return r"\pi"
     text = f"{value:g}"
     return re.sub(r"e([+-])0*(\d+)$", r"\\cdot 10^{\g<1>\2}", text).replace("^{+", "^{")
 
@@ -73,7 +76,7 @@ LATEX = Notation(
             SUM,
             (SUM, RELATION),
         ),
-        "place": (r"{}\ \mathrm{{at}}\ {}", RELATION, (ATOM, ATOM)),
+        "place": (r"{0}\ \mathrm{{at}}\ {2}", RELATION, (ATOM, ATOM, ATOM)),
         "part": ("{}_{{{start}:{stop}}}", ATOM, (ATOM,)),
         "pick": ("{}_{{{}}}", ATOM, (ATOM, RELATION)),
     },

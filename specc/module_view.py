@@ -17,7 +17,7 @@ from specc.calls_view import calls_view
 from specc.derive import Derived
 from specc.formatting import literal
 from specc.functions_view import functions_view
-from specc.headings import file_name
+from specc.headings import file_name, title, widths
 from specc.library.metrics import LARGER_IS_BETTER
 from specc.lower import rate_after
 from specc.model import Model
@@ -26,10 +26,6 @@ from specc.targets.text import Target
 from specc.view import Code
 from specc.workspace_view import workspace_view
 
-MOST_WIDTHS = 8
-"""Of how many layers the title tells the width; of a deeper network it tells the ends."""
-LONGEST_PATH = 48
-"""How long the title's list of widths may be; of a longer one it tells the ends."""
 LITERAL = 84
 """How long a string literal may be."""
 
@@ -57,21 +53,11 @@ def module_view(
 def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
     """Give what the spec says of the network, and where the module comes from."""
     text = model.source.text
-    shapes = [model.input.shape, *(n.output_shape for n in _weighted(model))]
-    widths = ["x".join(map(str, shape)) or "1" for shape in shapes]
-    if len(widths) > MOST_WIDTHS:
-        widths = [*widths[:2], "...", *widths[-2:]]
-    path = " -> ".join(widths)
-    if len(path) > LONGEST_PATH:
-        path = f"{widths[0]} -> ... -> {widths[-1]}"
-    loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
     origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."
     overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
     size = sum(_size(p.shape) for p in model.parameters.values())
     return {
-        "title": Code(
-            textwrap.fill(f"{model.name}: {path}, {optimizer} on {loss}.", 85)
-        ),
+        "title": Code(textwrap.fill(f"{title(model)}.", 85)),
         "provenance": [
             Code(s) for s in textwrap.wrap(f"{origin} {target.words.needs}", 86)
         ],
@@ -89,7 +75,7 @@ def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
             for name, parameter in model.parameters.items()
         ],
         "size": Code(str(size)),
-        "summary": Code(f"{model.name}: {path}, {size:,} parameters"),
+        "summary": Code(f"{model.name}: {widths(model)}, {size:,} parameters"),
         "library": Code(target.words.library),
         "array": Code(target.words.array),
         "keep_best": Code(
@@ -128,10 +114,6 @@ def _rate_grows(model: Model) -> bool:
         return rate_after(model, 1_000_000) > rate_after(model, warm)
     except OverflowError:
         return True
-
-
-def _weighted(model: Model) -> list[Any]:
-    return [node for node in model.nodes if node.parameters]
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -96,7 +96,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
     """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
     outputs = {value for _, value in program.outputs}
     printer = _Printer(target, place, program.uses(), outputs)
-    for value in _chained(program):
+    for value in in_statements(program):
         if not value.shape:
             printer.define(value)
         elif target.workspace:
@@ -117,7 +117,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
     )
 
 
-def _chained(program: Program) -> list[Value]:
+def in_statements(program: Program) -> list[Value]:
     """Order the Values with slots, each right before the one that overwrites it alone."""
     uses = program.uses()
     chained = {

@@ -16,7 +16,9 @@ from specc import __version__
 
 FORMATS = ("full", "concise", "json", "github")
 LISTINGS = ("full", "concise", "json", "markdown")
-"""How findings are printed, and how `specc list` prints words; the first is the default."""
+PAGES = ("full", "markdown", "latex")
+"""How findings are printed, how `specc list` prints words, and how `specc explain` prints a
+derivation; the first is the default."""
 
 
 def message(text: str, severity: str = "") -> None:

@@ -81,7 +81,7 @@ def keep(spec: Spec, why: list[str]) -> Path:
     """Write a spec that failed among the regressions, with what was wrong."""
     name = hashlib.sha256(spec.text.encode()).hexdigest()[:8]
     path = REGRESSIONS / f"{name}.spec"
-    told = "".join(f"# {line}\n" for line in why[:3])
+    told = "".join(f"# {line.splitlines()[0]}\n" for line in why[:3])
     path.write_text(told + spec.text, encoding="utf-8")
     return path
 

@@ -42,7 +42,8 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
     if prediction.shape[last] == 1:
         above = ops.greater(prediction, threshold)
         return ops.share(ops.equal(above, ops.greater(target, threshold)))
-    largest = ops.argmax(prediction, axis=last)
+    whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
+    largest = ops.argmax(whole, axis=last)  # of logits, which no rounding makes equal
     return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
 
 

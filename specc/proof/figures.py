@@ -32,7 +32,7 @@ def metric(
     Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
     are all alike, and met.
     """
-    last = model.nodes[-1]
+    whole, last = prediction, model.nodes[-1]
     probable = last.use.entry.name == "sigmoid" and not last.looks_across
     if model.loss.use.entry.name == "binary_cross_entropy" and not probable:
         prediction = prediction.sigmoid()
@@ -44,7 +44,8 @@ def metric(
         case "accuracy" if classes:
             return _share(rows.argmax(dim=1) == targets)
         case "accuracy" if width > 1:
-            return _share(rows.argmax(dim=1) == targets.argmax(dim=1))
+            largest = whole.reshape(-1, width).argmax(dim=1)
+            return _share(largest == targets.argmax(dim=1))
         case "accuracy":
             limit = use["threshold"]
             return _share((rows > limit) == (targets > limit))

@@ -112,8 +112,9 @@ def _chosen(
     condition: Tensor, a: syntax.Expr, b: syntax.Expr, names: Mapping[str, Any]
 ) -> Tensor:
     """Evaluate each branch where it is taken alone: elsewhere its slope may be infinite."""
-    shapes = [v.shape for v in names.values() if isinstance(v, Tensor)]
-    condition = condition.expand(torch.broadcast_shapes(condition.shape, *shapes))
+    arrays = [v for v in names.values() if isinstance(v, Tensor)]
+    broadcast: Any = torch.broadcast_tensors
+    condition = broadcast(condition, *arrays)[0]
     made = torch.zeros(condition.shape, dtype=torch.float64)
     for taken, branch in ((condition, a), (~condition, b)):
         inside = {

@@ -40,6 +40,7 @@ def autograd(subject: Subject) -> Iterator[Finding]:
     for count, training in itertools.product(_sizes(subject), subject.modes):
         if training and not _moves(subject, count):
             continue
+        count = min(count, subject.most) if training else count
         x, y = subject.drawn(count)
         net, reference = subject.net(state), subject.reference(state)
         yield from _against(subject, net, reference, x, y, training, "autograd")
@@ -97,7 +98,7 @@ def differences(subject: Subject) -> Iterator[Finding]:
 
 def _differences(subject: Subject, training: bool) -> Iterator[Finding]:
     net = subject.net(subject.state())
-    x, y = (part.clone() for part in subject.drawn(min(subject.samples, 8)))
+    x, y = (part.clone() for part in subject.drawn(min(subject.samples, subject.most, 8)))
     asked = {"training": True} if training else {}
     _, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
     moved = {**net.parameters, subject.model.input.name: x}
@@ -158,7 +159,7 @@ def expansions(subject: Subject) -> Iterator[Finding]:
     arrays = {name: value.numpy() for name, value in state.items()}
     for training in subject.modes:
         net, reference = subject.net(state), subject.reference(state)
-        x, y = subject.drawn(min(subject.samples, 8))
+        x, y = subject.drawn(min(subject.samples, subject.most, 8))
         masks = None
         if training:
             reference.draw(net.seed, 0, len(x))

@@ -93,8 +93,9 @@ def _updates(subject: Subject, factor: float) -> Iterator[Finding]:
     made: list[Finding] = []
     said = f"{STEPS} steps" + (f" at {factor:g} of the rate" if factor != 1 else "")
     total = model.train.epochs
+    sizes = min(subject.samples, 9, subject.most + 1 - least)
     for t in range(STEPS):
-        count = least + (5 * t) % min(subject.samples, 9)
+        count = least + (5 * t) % sizes
         x, y = subject.drawn(count, seed=t)
         lr = factor * rate(model, t, max(total, STEPS))
         losses = []

@@ -39,6 +39,11 @@ class Subject:
         """Give in which the network may be, for the argument `training`."""
         return (False, True) if differs(self.model) else (False,)
 
+    @property
+    def most(self) -> int:
+        """How many samples a step takes at once: a module in C has room for so many."""
+        return int(getattr(self.module, "HELD", 1_000_000))
+
     def net(self, state: Mapping[str, Tensor] | None = None, seed: int = 0) -> Any:
         """Make a model in float64."""
         net = self.module.Model(seed=seed, dtype=torch.float64)
