@@ -39,13 +39,13 @@ def differentiate(
     wanted = tuple(wrt)
     if seed is None:
         seed = argument(f"d_{result_name}", result.shape)
-    active = _active(program, wanted)
+    moved = active(program, wanted)
     cotangent = {result: seed}
     latest: dict[Value, Value] = {}
     by: dict[Value, tuple[str, ...]] = {}
     """Which rules a cotangent without a name follows from."""
     for value in reversed(program.values):
-        if value not in cotangent or value not in active:
+        if value not in cotangent or value not in moved:
             continue
         dy = cotangent[value] = _named(cotangent[value], value, by.get(value, ()))
         if value.op == "input":
@@ -56,7 +56,7 @@ def differentiate(
         parts = derivative(dy, value, *value.args, **dict(value.attrs))
         rules = rules_of(value.op, len(value.args))
         for arg, part, rule in zip(value.args, parts, rules, strict=True):
-            if part is None or arg not in active:
+            if part is None or arg not in moved:
                 continue
             whole = part = guard(part, dy, value)
             part = _unbroadcast(part, arg)
@@ -77,12 +77,13 @@ def differentiate(
     return verify(outside(Program(name, (), outputs), program), name)
 
 
-def _active(program: Program, wanted: tuple[Value, ...]) -> set[Value]:
-    active = set(wanted)
+def active(program: Program, wanted: Iterable[Value]) -> set[Value]:
+    """Give all that changes where these do."""
+    moved = set(wanted)
     for value in program.values:
-        if active.intersection(value.args):
-            active.add(value)
-    return active
+        if moved.intersection(value.args):
+            moved.add(value)
+    return moved
 
 
 def _named(dy: Value, value: Value, rules: tuple[str, ...]) -> Value:

@@ -146,7 +146,9 @@ def written(lines: Lines | None) -> str:
 def budget_lines(page: Page) -> Iterator[str]:
     """Say what the network costs."""
     for name, says in budget_facts(page):
-        yield f"{name:<10}{says}"
+        yield from textwrap.wrap(
+            says, WIDTH, initial_indent=f"{name:<10}", subsequent_indent=" " * 10
+        )
 
 
 def budget_facts(page: Page) -> Iterator[tuple[str, str]]:

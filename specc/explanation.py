@@ -18,7 +18,7 @@ from specc.code_lines import Lines, Place, below, beside, functions
 from specc.compiler import code_of, optimize
 from specc.derivation import mathematics
 from specc.derive import Derived, Pass, derive
-from specc.differentiate import differentiate
+from specc.differentiate import active, differentiate
 from specc.headings import forward_heading, said
 from specc.ir import Program, Value, argument, nameless, rewrite, role
 from specc.lower import lower, per_step
@@ -44,6 +44,8 @@ KNOWN = frozenset({"softmax", "log_softmax"})
 class Equation:
     """One line: what it says, and where that comes from."""
 
+    name: str
+    """What the code calls its result; empty where that is not kept."""
     left: str
     right: Value
     text: str
@@ -179,7 +181,10 @@ class _Explainer:
             for value in program.values
             if value.name and value.op != "input" and value.origins
         ]
-        known = [v for v in program.values if v.name and role(v) in ("", "parameter")]
+        x, *others = program.inputs
+        parameters = [v for v in others if role(v) == "parameter"]
+        moved = active(program, (x, *parameters))
+        known = [v for v in program.values if v.name and v in moved]
         sweep = differentiate(program, known, f"{prefix}backward")
         for value in sweep.values:
             if value.derivation:
@@ -221,7 +226,7 @@ class _Explainer:
         text = f"{left} = {mathematics(passed)}"
         layer = (user.origins or value.origins)[0].layer
         made = _equation(left, passed, text, passed, (rule,), None)
-        yield layer, replace(made, note="one array")
+        yield layer, replace(made, name=f"d_{value.name}", note="one array")
 
     def _outside(self, group: Sequence[Node]) -> Iterator[Equation]:
         """Explain what layers have beside the network: `standardize`, running statistics."""
@@ -248,11 +253,14 @@ class _Explainer:
         right = spelled(value)
         text = value.derivation or f"{left} = {mathematics(right)}"
         rules = value.rules or _operations(value)
-        return _equation(left, right, text, value, rules, lines)
+        made = _equation(left, right, text, value, rules, lines)
+        return replace(made, name=name)
 
     def _whole(self, function: str) -> Lines | None:
-        place = self.places.get(function)
-        return None if place is None else place.lines
+        for name, place in self.places.items():
+            if name == function or name.endswith(f"_{function}"):  # a public one of C
+                return place.lines
+        return None
 
     def _loss(self, training: Sequence[tuple[str, Equation]]) -> Section:
         model, plain = self.model, self.plain
@@ -404,7 +412,7 @@ def _equation(
     lines: Lines | None,
 ) -> Equation:
     shape = dims(of.shape) if of.shape else ""
-    return Equation(left, right, text, shape, tuple(rules), lines)
+    return Equation(of.name, left, right, text, shape, tuple(rules), lines)
 
 
 def _is_forward(equation: Equation) -> bool:

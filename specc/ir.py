@@ -215,6 +215,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
         if made in there and made.op not in ("const", "input"):
             if value.name not in ("", made.name):
                 made = replace(made, name=value.name, derivation=value.derivation)
+                made = replace(made, rules=value.rules)
         elif made is not moved and made not in there:
             if made.op not in ("const", "input"):
                 made = replace(

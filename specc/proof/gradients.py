@@ -98,7 +98,9 @@ def differences(subject: Subject) -> Iterator[Finding]:
 
 def _differences(subject: Subject, training: bool) -> Iterator[Finding]:
     net = subject.net(subject.state())
-    x, y = (part.clone() for part in subject.drawn(min(subject.samples, subject.most, 8)))
+    x, y = (
+        part.clone() for part in subject.drawn(min(subject.samples, subject.most, 8))
+    )
     asked = {"training": True} if training else {}
     _, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
     moved = {**net.parameters, subject.model.input.name: x}
