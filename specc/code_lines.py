@@ -20,6 +20,7 @@ class Block:
 
     said: str
     lines: Lines
+    code: str
 
 
 @dataclass
@@ -75,7 +76,9 @@ def _blocks(lines: Sequence[str], start: int, stop: int) -> list[Block]:
         end = behind
         while end < stop and not _comment(lines, end, stop)[0] and _goes_on(lines[end]):
             end += 1
-        blocks.append(Block(" ".join(said.split()), (behind + 1, max(end, behind + 1))))
+        stands = (behind + 1, max(end, behind + 1))
+        code = "\n".join(lines[behind:end])
+        blocks.append(Block(" ".join(said.split()), stands, code))
         at = max(end, behind)
     return blocks
 
@@ -112,10 +115,26 @@ def beside(places: Mapping[str, Place], function: str, line: str) -> Lines | Non
     return None
 
 
-def below(places: Mapping[str, Place], function: str, heading: str) -> Lines | None:
-    """Find the code below a heading, in a function."""
-    wanted = " ".join(heading.split())
-    for block in places[function].blocks if function in places else ():
-        if block.said == wanted:
+def below(
+    places: Mapping[str, Place], function: str, layers: Sequence[str], name: str
+) -> Lines | None:
+    """Find the code below the headings of layers, in a function, that first has a name.
+
+    Where none has, it is the last of that code, which writes over it.
+    """
+    blocks = [
+        block
+        for block in (places[function].blocks if function in places else ())
+        if block.said.partition(":")[0] in layers
+    ]
+    for block in blocks:
+        if re.search(rf"\b{name}\b", block.code):
             return block.lines
-    return None
+    return blocks[-1].lines if blocks else None
+
+
+def headed(places: Mapping[str, Place], function: str, heading: str) -> bool:
+    """Tell whether a heading stands in a function."""
+    wanted = " ".join(heading.split())
+    blocks = places[function].blocks if function in places else ()
+    return any(block.said == wanted for block in blocks)

@@ -19,8 +19,6 @@ from specc.rule_table import Rule
 
 WIDTH = 96
 """How wide a page is."""
-LONGEST = {"shape": 16, "rules": 22}
-"""How wide a column may be, before its words are wrapped."""
 BATCHES = (1, 32, 1000)
 """The batches whose memory is told."""
 
@@ -68,7 +66,7 @@ def legend(page: Page) -> str:
         says.append("n counts what a mean is over")
     return (
         f"{'; '.join(says)}. Names are those of {page.file}, as `{page.command}` writes"
-        " it; the last column has its lines. Rules are rows of specc/ops.py, which"
+        " it; lines are of that file. Rules are rows of specc/ops.py, which"
         " `specc explain --rules` prints."
     )
 
@@ -77,11 +75,11 @@ def terminal(page: Page) -> str:
     """Lay a page out in columns."""
     sections = page.chosen
     equations = [each for section in sections for each in section.equations]
-    head = Row("", "shape", "rule", page.file)
+    head = Row("", "shape", "rule", "line")
     rows = [head, *(row_of(each) for each in equations)]
     widths = [
-        min(max(len(row.shape) for row in rows), LONGEST["shape"]),
-        min(max(len(row.rules) for row in rows), LONGEST["rules"]),
+        max(len(row.shape) for row in rows),
+        max(len(word) for row in rows for word in row.rules.split(" ")),
         max(len(row.lines) for row in rows),
     ]
     lines = [page.title, ""]
@@ -211,7 +209,7 @@ def markdown(page: Page) -> str:
         lines += [legend(page), ""]
     for section in page.chosen:
         lines += [f"## {section.heading}", ""]
-        lines += [f"| | shape | rule | {page.file} |", "|---|---|---|---|"]
+        lines += ["| | shape | rule | line |", "|---|---|---|---|"]
         for equation in section.equations:
             row = row_of(equation)
             note = f" ({equation.note})" if equation.note else ""

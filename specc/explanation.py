@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from specc import latex
 from specc.budget import Budget, budget
 from specc.c_memory import Memory, memory
-from specc.code_lines import Lines, Place, below, beside, functions
+from specc.code_lines import Lines, Place, below, beside, functions, headed
 from specc.compiler import code_of, optimize
 from specc.derivation import mathematics
 from specc.derive import Derived, Pass, derive
@@ -129,15 +129,12 @@ class _Explainer:
             for size in range(2, len(nodes) + 1):
                 origins = [origin_of(node) for node in nodes[:size]]
                 said_of = heading(SimpleNamespace(origins=origins))
-                if self._forward_lines(said_of):
+                if headed(self.places, "forward", said_of):
                     count = size
                 elif size - count > 3:
                     break
             yield nodes[:count]
             del nodes[:count]
-
-    def _forward_lines(self, heading: str, prefix: str = "") -> Lines | None:
-        return below(self.places, f"{prefix}forward", heading)
 
     def _heading(self, group: Sequence[Node]) -> str:
         origins = [origin_of(node) for node in group]
@@ -156,19 +153,20 @@ class _Explainer:
         for layer, equation in prediction:
             if layer in names and equation.text not in known:
                 own.append(replace(equation, note=PREDICTION))
-        for prefix in ("", "evaluation_"):
-            lines = self._forward_lines(heading, prefix)
-            own = [
-                (
-                    replace(each, lines=lines)
-                    if _is_forward(each) and (each.note == PREDICTION) == bool(prefix)
-                    else each
-                )
-                for each in own
-            ]
+        own = [self._placed(each, names) if _is_forward(each) else each for each in own]
         own += self._outside(group)
         own.sort(key=lambda each: (not _is_forward(each), each.note == PREDICTION))
         return Section(names, heading, tuple(own), tuple(self._notes(group, training)))
+
+    def _placed(self, equation: Equation, layers: Sequence[str]) -> Equation:
+        """Find the lines of an equation of the network, in training or in prediction."""
+        program, function = self.derived.forward, "forward"
+        if equation.note == PREDICTION and self.derived.evaluation is not None:
+            program, function = self.derived.evaluation.forward, "evaluation_forward"
+        slots = {value.name: value.slot for value in program.values if value.slot}
+        name = slots.get(equation.name, equation.name)
+        lines = below(self.places, function, layers, name)
+        return replace(equation, lines=lines)
 
     def _network(
         self, prefix: str, network: Pass | Derived
@@ -205,7 +203,8 @@ class _Explainer:
             if lines is None and function.endswith("backward"):
                 lines = self._whole(function.replace("backward", "input_backward"))
                 note = "where it is asked for"
-            made = _equation(left, right, text, value, value.rules, lines)
+            rules = value.rules or _operations(value)
+            made = _equation(left, right, text, value, rules, lines)
             return replace(made, note=note)
         right = spelled(value)
         text = f"{value.name} = {mathematics(right)}"
