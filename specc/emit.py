@@ -7,13 +7,17 @@ they stand, which a test checks on every golden.
 from __future__ import annotations
 
 import ast
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 from specc.derive import Derived
 from specc.formatting import formatted
 from specc.model import Model
 from specc.targets.text import Target
 from specc.view import Code
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
@@ -58,6 +62,12 @@ def _module(view: dict[str, Any], target: Target) -> str:
 
 def rendered(name: str, view: dict[str, Any]) -> str:
     """Fill in a template, named by its path in `templates/`, as those that it includes are."""
+    return _environment().get_template(name).render(view)
+
+
+@functools.cache
+def _environment() -> Environment:
+    """Read each template once."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
     from specc.resources import folder
@@ -70,7 +80,7 @@ def rendered(name: str, view: dict[str, Any]) -> str:
         return piece.text
 
     templates = folder("templates")
-    environment = Environment(
+    return Environment(
         loader=FunctionLoader(lambda file: (templates / file).read_text("utf-8")),
         undefined=StrictUndefined,
         finalize=finalize,
@@ -79,7 +89,6 @@ def rendered(name: str, view: dict[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template(name).render(view)
 
 
 def _tidy(text: str) -> str:

@@ -7,6 +7,8 @@ statement at a time; that the result is what it makes of the whole is tested on 
 
 from __future__ import annotations
 
+import functools
+
 WIDTH = 88
 """How long a line may be."""
 
@@ -41,6 +43,9 @@ def _statement(line: str) -> list[str]:
     return [indent + piece for piece in made.removesuffix(f"{body}\n").splitlines()]
 
 
+@functools.lru_cache(
+    maxsize=4096
+)  # statements of layers that are alike, of other targets
 def _black(text: str, width: int) -> str:
     import black
     from black.mode import TargetVersion

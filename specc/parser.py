@@ -8,13 +8,15 @@ Invariant: `parse` returns for any text, and a tree is never deeper than
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from functools import cache
 from itertools import islice, zip_longest
 from typing import Any
 
 import lark
 import lark.lexer
+from lark.lexer import BasicLexer, LexerThread
 
 from specc.build import build
 from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
@@ -89,10 +91,7 @@ _FAULTS = 50
 
 @cache
 def _grammar() -> lark.Lark:
-    # Where interegular is installed, lark compares all terminals at every start, which
-    # takes 0.2 s; a test does that with `strict=True`, once.
-    compares, lark.lexer.has_interegular = lark.lexer.has_interegular, False
-    try:
+    with _without_comparing():
         return lark.Lark(
             grammar_text(),
             parser="lalr",
@@ -101,6 +100,24 @@ def _grammar() -> lark.Lark:
             propagate_positions=True,
             maybe_placeholders=True,
         )
+
+
+@cache
+def _lexer() -> BasicLexer:
+    """Build the lexer once: `Lark.lex` would do so for each text."""
+    with _without_comparing():
+        return BasicLexer(_grammar().lexer_conf)
+
+
+@contextmanager
+def _without_comparing() -> Iterator[None]:
+    """Keep lark from comparing all terminals, which it does where interegular is installed.
+
+    It takes 0.2 s; a test does that with `strict=True`, once.
+    """
+    compares, lark.lexer.has_interegular = lark.lexer.has_interegular, False
+    try:
+        yield
     finally:
         lark.lexer.has_interegular = compares
 
@@ -113,7 +130,7 @@ def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
         text = _without(text, fault.span)
     while len(faults) <= _FAULTS:
         try:
-            found = list(_grammar().lex(text))
+            found = _cut(text)
             break
         except lark.UnexpectedCharacters as stop:
             fault = unexpected(source, stop.pos_in_stream or 0)
@@ -128,6 +145,11 @@ def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
             start, end = token.span.start, after.span.end
             faults.append(malformed_number(source, start, end))
     return tokens, faults
+
+
+def _cut(text: str) -> list[lark.Token]:
+    thread: Any = LexerThread.from_text(_lexer(), text)
+    return list(thread.lex(None))
 
 
 def _token(source: Source, token: lark.Token) -> Token:

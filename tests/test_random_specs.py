@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.internal.conjecture import engine
 
 from specc.library import VOCABULARY
 from tests.modules import TARGETS
@@ -27,6 +28,8 @@ REGRESSIONS = Path(__file__).parent / "regressions"
 KEPT = sorted(REGRESSIONS.glob("*.spec"))
 CHUNK = 100
 """Specs of one process: what it imports stays in memory."""
+SHRINKING = 60
+"""Seconds that making a spec small may take."""
 FIXED = 20
 """Specs of each test here, of which there are ten."""
 
@@ -127,13 +130,15 @@ def main() -> None:
     count, first = (int(argument) for argument in sys.argv[1:3])
     if "--chunk" in sys.argv:
         torch.set_num_threads(1)
+        engine.MAX_SHRINKING_SECONDS = SHRINKING
         tried = trial(first, count, shrinks=True)
         if tried.failed is not None:
             print(f"FAILED {keep(tried.failed, tried.why)}: {tried.why}", flush=True)
         print(f"TRIED {tried.count}", flush=True)
         return
     start, done, failed = time.time(), 0, 0
-    for number, _ in enumerate(range(0, count, CHUNK)):
+    number = 0
+    while done < count:
         command = [sys.executable, "-m", "tests.test_random_specs", str(CHUNK)]
         command += [str(1000 + first * 100_000 + number), "--chunk"]
         ran = subprocess.run(command, capture_output=True, text=True)
@@ -143,7 +148,8 @@ def main() -> None:
         bad += [] if ran.returncode == 0 else [ran.stderr[-2000:]]
         failed += len(bad)
         print(*bad, sep="\n", end="\n" if bad else "", flush=True)
-        if number % 10 == 9:
+        number += 1
+        if number % 5 == 0:
             print(f"{done:,} specs, {time.time() - start:.0f} s", flush=True)
     print(f"{done:,} specs in {time.time() - start:.0f} s, {failed} failed", flush=True)
 
