@@ -81,7 +81,7 @@ def malformed_number(source: Source, start: int, end: int) -> Diagnostic:
 
 
 def _string(source: Source, at: int) -> Diagnostic:
-    line = source.text[at:].split("\n", 1)[0].rstrip()
+    line = re.split(r"[\r\n]", source.text[at:], maxsplit=1)[0].rstrip()
     whole = re.match(r'"(?:[^"\\]|\\.)*"', line)
     if whole is None:
         span = Span(source, at, at + len(line))

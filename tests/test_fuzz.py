@@ -1,38 +1,23 @@
 """Texts that nobody meant: never an exception, never a long wait, never a module that is not one.
 
-`FUZZ=20000 pytest tests/test_fuzz.py` tries more of them, from other seeds.
+`python -m tests.fuzzing 100000 0` tries more of them.
 """
 
 from __future__ import annotations
 
-import ast
-import os
 import random
-import re
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from specc.compiler import compile_source
-from specc.diagnostics import render
-from specc.source import Source, Unreadable, read
+from specc.source import Unreadable, read
+from tests import fuzzing
+from tests.fuzzing import HOSTILE, ROOT, Tried, chunk, drawn, examine, imported, trial
 
-ROOT = Path(__file__).parent.parent
-FILES = [*ROOT.glob("examples/*.spec"), *ROOT.glob("tests/diagnostics/*.spec")]
-TEXTS = [path.read_text(encoding="utf-8") for path in sorted(FILES)]
-TEXTS = [text for text in TEXTS if len(text) < 3000]
-TOKEN = re.compile(r'"[^"\n]*"|#[^\n]*|\w+|\s+|.', re.DOTALL)
-SLOW = 2.0
-"""Seconds that no text may take."""
-
-HOSTILE = [
-    "\0", "\u202e", "\u200b", "\ufeff", "\u2028", "\r", "\t", "\f", "\x1b[2J", "ﬁ", "数",
-    "{{ 1 }}", "{% raw %}", '"""', "'''", "# -*- coding: utf-7 -*-", "+AGEAIA-", "\\", "${x}",
-    "__import__('os')", '"\\"', "(" * 80, "{" * 80, "-" * 80, "1e999", "9" * 400, "10^12",
-    "2^62", "real[1e9]", "int[]", "linear(10^12)", "repeat(10^9) {", "x = y = z", "param in in",
-    "-D", "none", "true", "pi", "a" * 300, "#" * 300, " " * 3000,
-]  # fmt: skip
+PARTS, EACH = 10, 500
+"""How many processes of the tests try how many texts."""
 
 WHOLE = [
     "",
@@ -58,95 +43,81 @@ WHOLE = [
 ]
 
 
-def mutated(chance: random.Random) -> str:
-    """Change one of the texts: cut, swap, repeat or splice its tokens or characters."""
-    text = chance.choice(TEXTS)
-    for _ in range(chance.choice((1, 1, 2, 4))):
-        parts = TOKEN.findall(text) if chance.random() < 0.7 else list(text)
-        if not parts:
-            return text
-        at, end = sorted(chance.randrange(len(parts) + 1) for _ in range(2))
-        end = min(end, at + chance.choice((1, 1, 3, 30)))
-        other = TOKEN.findall(chance.choice(TEXTS)) or [""]
-        start = chance.randrange(len(other))
-        match chance.randrange(8):
-            case 0:
-                parts = parts[:at]
-            case 1:
-                parts[at:end] = []
-            case 2:
-                parts[at:at] = [chance.choice(HOSTILE)]
-            case 3:
-                parts[at:end] = [chance.choice(HOSTILE)]
-            case 4:
-                parts[at:end] = parts[at:end] * chance.choice((2, 20))
-            case 5:
-                parts[at:end] = other[start : start + chance.choice((1, 3, 30))]
-            case 6:
-                parts[at:end] = [chance.choice(parts)]
-            case 7:
-                parts = parts[:at] + other[start:]
-        text = "".join(parts)
-    return text[:20_000]
-
-
-def examine(text: str) -> str:
-    """Compile a text in the examples' folder; give what was wrong with that, or nothing."""
-    source = Source(str(ROOT / "examples" / "net.spec"), text)
-    start = time.process_time()
-    made = compile_source(source, {})
-    for output_format in ("full", "json", "github", "concise"):
-        shown = render(made.diagnostics, output_format)
-        if re.search(r"[\0-\x08\x0b-\x1f\x7f\u200b\u202e\u2028]", shown):
-            return f"{output_format} shows a control character"
-    if time.process_time() - start > SLOW:
-        return f"took {time.process_time() - start:.1f} s"
-    errors = [d for d in made.diagnostics if d.severity == "error"]
-    if bool(errors) == (made.text is not None):
-        return "a module in spite of errors, or none without"
-    for found in made.diagnostics:
-        if not 0 <= found.span.start <= found.span.end <= len(found.span.source.text):
-            return f"{found.code} points outside the text"
-    if made.text is not None:
-        ast.parse(made.text)
-        if not made.text.isascii():
-            return "the module is not plain ASCII"
-    return ""
-
-
-def trial(seed: int) -> None:
-    text = mutated(random.Random(seed))
-    try:
-        problem = examine(text)
-    except Exception as error:
-        raise AssertionError(f"seed {seed}: {text!r}") from error
-    assert not problem, f"seed {seed}: {problem}: {text!r}"
-
-
 @pytest.mark.parametrize("text", WHOLE + HOSTILE, ids=range(len(WHOLE + HOSTILE)))
-def test_texts_that_are_no_specs_are_told_so(text):
-    assert not examine(text)
-    assert not examine(f"model a\n{text}\nloss mse\n")
+def test_texts_that_are_no_specs_are_told_so(text: str, tmp_path: Path) -> None:
+    tried = Tried(tmp_path)
+    for whole in (text, f"model a\n{text}\nloss mse\n"):
+        if "\0" in whole:  # which a file cannot have
+            (tmp_path / "a.spec").write_text(whole)
+            with pytest.raises(Unreadable, match="NUL"):
+                read(str(tmp_path / "a.spec"))
+        assert not examine(whole, 0, tried)
 
 
-def test_mutated_specs():
-    count = int(os.environ.get("FUZZ", "300"))
-    first = 0 if count == 300 else 1000
-    for seed in range(first, first + count):
-        trial(seed)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_mutated_texts(part: int) -> None:
+    """In a process that never imports torch, so that its size is the compiler's."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzzing",
+        str(EACH),
+        str(part * EACH),
+        "--chunk",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    *failed, last = ran.stdout.splitlines()
+    assert not failed
+    assert last.split()[:2] == ["TRIED", str(EACH)], ran.stderr
 
 
-def test_bytes_that_are_no_text_are_unreadable(tmp_path):
+def test_texts_are_of_every_kind() -> None:
+    """The same for a seed; among them bytes, modules, what the grammar makes, and no text twice."""
+    made = [drawn(seed) for seed in range(400)]
+    assert made == [drawn(seed) for seed in range(400)]
+    assert len(set(map(str, made))) > 380
+    assert sum(isinstance(text, bytes) for text in made) > 20
     chance = random.Random(0)
-    path = tmp_path / "net.spec"
-    for text in TEXTS[:100]:
-        data = bytearray(text.encode())
-        for _ in range(3):
-            data.insert(chance.randrange(len(data) + 1), chance.randrange(256))
-        path.write_bytes(data)
-        try:
-            source = read(str(path))
-        except Unreadable as error:
-            assert "UTF-8" in str(error) or "NUL" in str(error)
-        else:
-            assert not examine(source.text)
+    for rule in ("statement", "layers", "definition", "expr"):
+        assert fuzzing.derived(rule, chance)
+
+
+def test_a_crash_is_told_with_its_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crashes(*arguments: object, **others: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(fuzzing, "LARGE", 10**9)  # this process has torch
+    monkeypatch.setattr(fuzzing, "compile_source", crashes)
+    tried = trial(7, 2, tmp_path)
+    assert [seed for seed, _ in tried.failures] == [7, 8]
+    assert "planted" in tried.failures[0][1]
+
+
+def test_a_large_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzzing, "LARGE", 1000)
+    tried = trial(0, 5, tmp_path)
+    assert tried.count == 1 and "MB" in tried.failures[0][1]
+
+
+def test_a_slow_text_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "SLOW", -1.0)
+    assert "took" in examine("model a", 0, Tried(tmp_path))
+
+
+def test_a_module_that_does_not_import_is_told(tmp_path: Path) -> None:
+    tried = Tried(tmp_path)
+    tried.modules["0123"] = 42
+    (tmp_path / "m_0123.py").write_text("import nothing_of_this_name\n")
+    [(seed, problem)] = imported(tried)
+    assert seed == 42 and "ModuleNotFoundError" in problem
+
+
+def test_modules_of_valid_texts_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "LARGE", 10**9)
+    monkeypatch.setattr(fuzzing, "drawn", lambda seed: fuzzing.sound()[seed])
+    tried = chunk(0, 4)
+    assert len(tried.modules) == 4 and not tried.failures

@@ -143,7 +143,8 @@ def main() -> None:
         command += [str(1000 + first * 100_000 + number), "--chunk"]
         ran = subprocess.run(command, capture_output=True, text=True)
         lines = ran.stdout.splitlines()
-        done += sum(int(line.split()[1]) for line in lines if line.startswith("TRIED"))
+        tried = [int(line.split()[1]) for line in lines if line.startswith("TRIED")]
+        done += sum(tried) or count  # a chunk that tried none would do so for ever
         bad = [line for line in lines if line.startswith("FAILED")]
         bad += [] if ran.returncode == 0 else [ran.stderr[-2000:]]
         failed += len(bad)

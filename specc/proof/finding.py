@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ALL_ZERO = 1e-6
-"""What numbers are compared with where all of them are to be 0: a rounding is 1e-10 of it."""
+ROUNDINGS = 1e-13
+"""What is left of numbers that are 0 by structure, all of them."""
+ALL_ZERO = 1e-4
+"""What numbers are compared with where all of them are to be 0."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def compared(
     missing = [name for name in expected if name not in found]
     made = [Finding(check, name, math.inf, bound, "it is missing") for name in missing]
     largest = max((_largest(a) for a in expected.values()), default=0.0)
-    floor = max(1e-3 * largest, 1e-300) if largest else ALL_ZERO
+    floor = 1e-3 * largest if largest > ROUNDINGS else ALL_ZERO
     for name, a in expected.items():
         if name in missing:
             continue
