@@ -74,8 +74,8 @@ def _against(
     if not training:
         predictions = {"prediction": truth.prediction}
         for predicted in (net.forward(x), net.predict(x)):
-            found = {"prediction": predicted}
-            yield from compared(check, found, predictions, EXACT, said)
+            given = {"prediction": predicted}
+            yield from compared(check, given, predictions, EXACT, said)
     found = compared(check, gradients, truth.gradients, EXACT, said)
     if not all(finding.ok for finding in found):
         near = subject.reference(off(state_of(reference), subject.seed))
