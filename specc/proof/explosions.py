@@ -8,48 +8,78 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from specc.proof.finding import Finding, fact, near
+from specc.proof.reference import Reference
 from specc.proof.roundings import apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import Fit, Samples, fit, state_of, trains
 from specc.streams import permutation
 
+SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
 EXPLOSION = 5
 """Epochs within which it has to happen."""
+STEEP = (1.0, 1e10, 1e20, 1e35)
+"""By how much all weights but the first are larger, and the first smaller by that of them all:
+the network computes the same, and each step of its first layers is larger."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A start and samples from which the loss may explode."""
+
+    samples: Samples
+    scale: float
+    """Of one of the samples."""
+    steep: float
+
+    def start(self, subject: Subject) -> dict[str, Tensor]:
+        """Give the parameters and buffers, those of seed 0 made steep."""
+        state = state_of(started(subject))
+        weights = [n for n, p in subject.model.parameters.items() if len(p.shape) == 2]
+        for name in weights[1:]:
+            state[name] = state[name] * self.steep
+        for name in weights[:1]:
+            state[name] = state[name] * self.steep ** (1 - len(weights))
+        return state
+
+    def reference(self, subject: Subject) -> Reference:
+        """Make the reference that starts so."""
+        return subject.reference(self.start(subject))
 
 
 def explosions(subject: Subject) -> Iterator[Finding]:
     """Where the loss stops being finite, training ends with the last good parameters.
 
-    One sample is made large; of those with which the reference explodes, one is taken for each
-    way to: at which epoch, at its first update or another, by the loss or by a parameter.
+    One sample is made large, and parameters are; of what the reference explodes with, one is taken
+    for each way to: at which epoch, at its first update, its second or another, by the loss or by
+    a parameter.
     """
-    tried: dict[tuple[int, bool, str, bool], tuple[Samples, Fit, float]] = {}
+    tried: dict[tuple[int, int, str, bool], tuple[Case, Fit]] = {}
     validation = subject.drawn(5, seed=1)
-    for samples, scale in _large(subject):
-        found = fit(started(subject), 0, samples, validation, EXPLOSION)
+    for case in _large(subject):
+        found = fit(case.reference(subject), 0, case.samples, validation, EXPLOSION)
         if found.stopped_by == "non_finite":
             way = (
                 len(found.history),
-                found.bad_update == 0,
+                min(found.bad_update, 2),
                 found.bad,
                 found.best_epoch < 0,
             )
-            if way not in tried and _steadily(subject, samples, validation, found):
-                tried[way] = (samples, found, scale)
-    for samples, expected, scale in tried.values():
-        yield from _exploded(subject, samples, validation, expected, scale)
+            if way not in tried and _steadily(subject, case, validation, found):
+                tried[way] = (case, found)
+    for case, expected in tried.values():
+        yield from _exploded(subject, case, validation, expected)
 
 
-def _steadily(
-    subject: Subject, samples: Samples, validation: Samples, found: Fit
-) -> bool:
+def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
     """Tell whether it explodes alike from a start that is a rounding off."""
-    start = off(state_of(started(subject)), subject.seed)
-    other = fit(subject.reference(start), 0, samples, validation, EXPLOSION)
+    start = off(case.start(subject), subject.seed)
+    other = fit(subject.reference(start), 0, case.samples, validation, EXPLOSION)
     alike = (len(other.history), other.bad_update, other.bad, other.best_epoch) == (
         len(found.history),
         found.bad_update,
@@ -64,8 +94,8 @@ def _steadily(
     )
 
 
-def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
-    """Give samples of which one is large, late in an epoch."""
+def _large(subject: Subject) -> Iterator[Case]:
+    """Give samples of which one is large: late in an epoch, or its first or second."""
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
@@ -75,21 +105,27 @@ def _large(subject: Subject) -> Iterator[tuple[Samples, float]]:
     order = torch.arange(size)
     if model.train.shuffle:
         order = torch.from_numpy(permutation(0, "shuffle/0", size))
-    draws = itertools.product(
-        (1e30, 1e60, 1e120, 1e153, 1e160), (-1, size // 2), range(8)
-    )
-    for scale, position, seed in draws:
+    late = itertools.product(SCALES, (-1, size // 2), STEEP[:1], range(4))
+    first = itertools.product(SCALES[-1:], (0, batch), STEEP[:1], range(2))
+    steep = itertools.product(SCALES[1:3], (-1,), STEEP[1:], range(3))
+    for scale, position, factor, seed in itertools.chain(late, first, steep):
         x, y = subject.drawn(size, seed=10 + seed)
-        (y if real else x)[int(order[position])] *= scale
-        yield (x, y), scale
+        place = int(order[position])
+        if factor != 1:  # the others change nothing, where a bias of 0 gives 0
+            others = torch.arange(size) != place
+            x[others], y[others] = 0, 0
+        (y if real else x)[place] *= scale
+        yield Case((x, y), scale, factor)
 
 
 def _exploded(
-    subject: Subject, samples: Samples, validation: Samples, expected: Fit, scale: float
+    subject: Subject, case: Case, validation: Samples, expected: Fit
 ) -> Iterator[Finding]:
     net = subject.net()
-    history = net.fit(*samples, *validation, epochs=EXPLOSION)
-    said = f"a sample of {scale:g}"
+    if case.steep != 1:
+        net.load_state_dict(case.start(subject))
+    history = net.fit(*case.samples, *validation, epochs=EXPLOSION)
+    said = f"a sample of {case.scale:g}"
     facts = {
         "epochs": (len(history), len(expected.history)),
         "stopped_by": (history.stopped_by, "non_finite"),
