@@ -268,9 +268,11 @@ def explain(
     rules_alone: bool,
     output_format: str,
 ) -> int:
-    """Show the derivation of a spec's module, layer by layer, or of these layers.
+    """Derive a spec's module, layer by layer.
 
-    With the code of a finding in place of a file, such as E012, tell what it means.
+    Every equation has its shape, the rule that it follows from and the lines of the module
+    that compute it. LAYER is the name of one, or `loss` or `update`. With the code of a
+    finding in place of a file, such as E012, tell what it means.
     """
     if rules_alone:
         if file is not None:

@@ -54,8 +54,10 @@ def legend(page: Page) -> str:
     says = [
         "Samples are columns" if page.explained.derived.columns else "Samples are rows"
     ]
+    if re.search(r"\bW\b", found):
+        says.append("W and b are the layer's own weight and bias")
     if "[W b]" in found:
-        says.append("[W b] is weight and bias as one matrix")
+        says.append("[W b] is both as one matrix")
         says.append("[x; 1] is x above a row of ones")
     says.append("* goes element by element")
     if "^T" in found:
@@ -177,10 +179,10 @@ def _peaks(page: Page) -> str:
         )
     model, derived, target = explained.model, explained.derived, explained.target
     sizes = [
-        f"{_bytes(step_bytes(model, derived, target, page.text, n, 4))} of {n:,}"
+        f"{_bytes(step_bytes(model, derived, target, page.text, n, 4))} for {n:,}"
         for n in BATCHES
     ]
-    return f"a step holds {', '.join(sizes)} samples besides"
+    return f"a step holds {', '.join(sizes)} samples more than these"
 
 
 def _work(work: Work) -> str:
