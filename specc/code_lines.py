@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+DERIVATION = re.compile(r"; (?=(?:dL/d\[W b\]|\S+) = )")
+"""What stands between two derivations of one comment."""
 Lines = tuple[int, int]
 """The first and the last."""
 
@@ -29,6 +32,28 @@ class Place:
 
     lines: Lines
     blocks: list[Block] = field(default_factory=list)
+
+    @cached_property
+    def derivations(self) -> dict[str, Lines]:
+        """The lines beside each derivation; a comment may have several, after a layer's name."""
+        return {
+            line: block.lines
+            for block in reversed(self.blocks)
+            for line in DERIVATION.split(re.sub(r"^\w+: ", "", block.said))
+        }
+
+    @cached_property
+    def headed(self) -> dict[str, list[Block]]:
+        """What stands below the headings of each layer."""
+        found: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            found.setdefault(block.said.partition(":")[0], []).append(block)
+        return found
+
+    @cached_property
+    def headings(self) -> frozenset[str]:
+        """What comments say, word for word."""
+        return frozenset(block.said for block in self.blocks)
 
 
 def functions(text: str) -> Mapping[str, Place]:
@@ -108,11 +133,8 @@ def _goes_on(line: str) -> bool:
 
 def beside(places: Mapping[str, Place], function: str, line: str) -> Lines | None:
     """Find the code beside a derivation, in a function."""
-    wanted = re.compile(rf"(?:^|: |; ){re.escape(' '.join(line.split()))}(?:$|; )")
-    for block in places[function].blocks if function in places else ():
-        if wanted.search(block.said):
-            return block.lines
-    return None
+    place = places.get(function)
+    return None if place is None else place.derivations.get(" ".join(line.split()))
 
 
 def below(
@@ -122,11 +144,9 @@ def below(
 
     Where none has, it is the last of that code, which writes over it.
     """
-    blocks = [
-        block
-        for block in (places[function].blocks if function in places else ())
-        if block.said.partition(":")[0] in layers
-    ]
+    place = places.get(function)
+    found = {} if place is None else place.headed
+    blocks = [block for layer in layers for block in found.get(layer, [])]
     for block in blocks:
         if re.search(rf"\b{name}\b", block.code):
             return block.lines
@@ -135,6 +155,5 @@ def below(
 
 def headed(places: Mapping[str, Place], function: str, heading: str) -> bool:
     """Tell whether a heading stands in a function."""
-    wanted = " ".join(heading.split())
-    blocks = places[function].blocks if function in places else ()
-    return any(block.said == wanted for block in blocks)
+    place = places.get(function)
+    return place is not None and " ".join(heading.split()) in place.headings

@@ -7,6 +7,7 @@ from the Values that the compiler makes code of.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from specc.derivation import mathematics
 from specc.derive import Derived, Pass, derive
 from specc.differentiate import active, differentiate
 from specc.headings import forward_heading, said
-from specc.ir import Program, Value, argument, nameless, rewrite, role
+from specc.ir import Program, Value, argument, in_order, nameless, role
 from specc.lower import lower, per_step
 from specc.model import Model, Node
 from specc.network import identifier, origin_of
@@ -59,6 +60,10 @@ class Equation:
     def latex(self) -> str:
         """The equation in LaTeX."""
         return latex.equation(self.left, self.right)
+
+
+ByLayer = Mapping[str, Sequence[tuple[int, Equation]]]
+"""The equations of each layer, and their places among all."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +117,15 @@ class _Explainer:
 
     def sections(self) -> Iterator[Section]:
         """Give the layers in order, then the loss, the state that training keeps, the update."""
-        training, prediction = self._network("", self.plain), None
+        training = self._network("", self.plain)
+        prediction: list[tuple[str, Equation]] = []
         if self.plain.evaluation is not None:
             prediction = self._network("evaluation_", self.plain.evaluation)
+        both = _by_layer(training), _by_layer(prediction)
+        readers, calls = _readers(training), _calls(training)
         for group in self._groups():
-            yield self._layers(group, training, prediction or [])
-        yield self._loss(training)
+            yield self._layers(group, *both, readers, calls)
+        yield self._loss()
         yield self._update()
 
     def _groups(self) -> Iterator[list[Node]]:
@@ -143,28 +151,31 @@ class _Explainer:
     def _layers(
         self,
         group: Sequence[Node],
-        training: Sequence[tuple[str, Equation]],
-        prediction: Sequence[tuple[str, Equation]],
+        training: ByLayer,
+        prediction: ByLayer,
+        readers: Mapping[str, Sequence[str]],
+        calls: Sequence[tuple[str, Sequence[str]]],
     ) -> Section:
         names = tuple(identifier(node.name) for node in group)
         heading = self._heading(group)
-        own = [equation for layer, equation in training if layer in names]
+        own = _of(names, training)
         known = {equation.text for equation in own}
-        for layer, equation in prediction:
-            if layer in names and equation.text not in known:
+        for equation in _of(names, prediction):
+            if equation.text not in known:
                 own.append(replace(equation, note=PREDICTION))
         own = [self._placed(each, names) if _is_forward(each) else each for each in own]
         own += self._outside(group)
         own.sort(key=lambda each: (not _is_forward(each), each.note == PREDICTION))
-        return Section(names, heading, tuple(own), tuple(self._notes(group, training)))
+        return Section(
+            names, heading, tuple(own), tuple(self._notes(group, readers, calls))
+        )
 
     def _placed(self, equation: Equation, layers: Sequence[str]) -> Equation:
         """Find the lines of an equation of the network, in training or in prediction."""
         program, function = self.derived.forward, "forward"
         if equation.note == PREDICTION and self.derived.evaluation is not None:
             program, function = self.derived.evaluation.forward, "evaluation_forward"
-        slots = {value.name: value.slot for value in program.values if value.slot}
-        name = slots.get(equation.name, equation.name)
+        name = _slots(program).get(equation.name, equation.name)
         lines = below(self.places, function, layers, name)
         return replace(equation, lines=lines)
 
@@ -256,12 +267,11 @@ class _Explainer:
         return replace(made, name=name)
 
     def _whole(self, function: str) -> Lines | None:
-        for name, place in self.places.items():
-            if name == function or name.endswith(f"_{function}"):  # a public one of C
-                return place.lines
-        return None
+        public = f"{self.model.name}_{function}"  # as C has it
+        place = self.places.get(function) or self.places.get(public)
+        return None if place is None else place.lines
 
-    def _loss(self, training: Sequence[tuple[str, Equation]]) -> Section:
+    def _loss(self) -> Section:
         model, plain = self.model, self.plain
         ((_, value),) = plain.loss.outputs
         right = spelled(value, named=False)
@@ -327,21 +337,17 @@ class _Explainer:
         )
 
     def _notes(
-        self, group: Sequence[Node], training: Sequence[tuple[str, Equation]]
+        self,
+        group: Sequence[Node],
+        readers: Mapping[str, Sequence[str]],
+        calls: Sequence[tuple[str, Sequence[str]]],
     ) -> Iterator[str]:
         """Say what is kept of these layers and why, and what is written over what."""
-        names = {identifier(node.name) for node in group}
-        kept = dict(self.plain.forward.outputs)
+        names = [identifier(node.name) for node in group]
         x = self.plain.forward.inputs[0]
-        own = [
-            value.name
-            for value in self.plain.forward.values
-            if value.name
-            and role(value) != "parameter"
-            and any(origin.layer in names for origin in value.origins)
-        ]
-        if group[0] is self.model.nodes[0] and x.name not in own:
-            own.insert(0, x.name)
+        own = [value for name in names for value in self._values.get(name, ())]
+        if group[0] is self.model.nodes[0] and x not in own:
+            own.insert(0, x)
         for node in group:
             if node.layer.dropped:
                 rate = node.layer.dropped
@@ -349,36 +355,90 @@ class _Explainer:
                     f"{identifier(node.name)}_mask: drawn for each update, 0 with "
                     f"probability {rate:g}, else 1 / (1 - {rate:g})"
                 )
-        readers = {name: _readers(name, training) for name in own}
-        told = [f"{n} for {listed(found)}" for n, found in readers.items() if found]
-        last = next(iter(kept))
-        looks = {v.name for v in self.plain.forward.values if v.op in LOOKS}
-        idle = [n for n in own if not readers[n] and n not in looks | {last}]
+        told = [
+            f"{value.name} for {listed(readers[value.name])}"
+            for value in own
+            if value.name in readers
+        ]
+        (last, _), *_ = self.plain.forward.outputs
+        idle = [
+            value.name
+            for value in own
+            if value.name not in {*readers, last} and value.op not in LOOKS
+        ]
         if idle:
             told.append(f"not kept: {', '.join(idle)}")
         if told:
             yield ("kept: " if len(told) > len(idle[:1]) else "") + "; ".join(told)
-        programs = (self.derived.forward, self.derived.backward)
-        over = [pair for program in programs for pair in _written_over(program, names)]
+        over = [f"{a} over {b}" for name in names for a, b in self._over.get(name, ())]
         if over:
-            yield "in place: " + listed([f"{name} over {old}" for name, old in over])
-        for value in self.derived.forward.values:
-            of = [origin.layer for origin in value.origins]
-            if len(of) > 1 and of[0] in names and value.op in OPS:
-                yield f"one operation: {listed(of)}"
-        yield from self._calls(names, training)
+            yield f"in place: {listed(over)}"
+        for layers in self._merged:
+            if layers[0] in names:
+                yield f"one operation: {listed(layers)}"
+        for layer, lefts in calls:
+            if layer in names:
+                yield f"one call: {listed(lefts)}"
 
-    def _calls(
-        self, names: set[str], training: Sequence[tuple[str, Equation]]
-    ) -> Iterator[str]:
-        """Say which derivatives one call computes."""
-        calls: dict[Lines, list[tuple[str, str]]] = {}
-        for layer, equation in training:
-            if equation.lines and not _is_forward(equation):
-                calls.setdefault(equation.lines, []).append((layer, equation.left))
-        for of in calls.values():
-            if len(of) > 1 and of[0][0] in names:
-                yield f"one call: {listed([left for _, left in of])}"
+    @functools.cached_property
+    def _values(self) -> dict[str, list[Value]]:
+        """What has a name in the network, by the layer that it belongs to."""
+        found: dict[str, list[Value]] = {}
+        for value in self.plain.forward.values:
+            if value.name and value.origins and role(value) != "parameter":
+                found.setdefault(value.origins[0].layer, []).append(value)
+        return found
+
+    @functools.cached_property
+    def _over(self) -> dict[str, list[tuple[str, str]]]:
+        """What takes the place of something else that has a name, by its layer."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for program in (self.derived.forward, self.derived.backward):
+            for value in program.values:
+                if value.name and value.slot and value.args and value.origins:
+                    before = value.args[0]
+                    while not before.name and before.slot == value.slot and before.args:
+                        before = before.args[0]
+                    if before.slot == value.slot and before.name not in (
+                        "",
+                        value.name,
+                    ):
+                        pairs = found.setdefault(value.origins[0].layer, [])
+                        pairs.append((value.name, before.name))
+        return found
+
+    @functools.cached_property
+    def _merged(self) -> list[list[str]]:
+        """The layers that one operation computes."""
+        found = [
+            [origin.layer for origin in value.origins]
+            for value in self.derived.forward.values
+            if value.op in OPS
+        ]
+        return [layers for layers in found if len(layers) > 1]
+
+
+def _by_layer(equations: Iterable[tuple[str, Equation]]) -> ByLayer:
+    found: dict[str, list[tuple[int, Equation]]] = {}
+    for place, (layer, equation) in enumerate(equations):
+        found.setdefault(layer, []).append((place, equation))
+    return found
+
+
+def _of(layers: Iterable[str], equations: ByLayer) -> list[Equation]:
+    """Give the equations of some layers, in the order in which they are derived."""
+    found = [pair for layer in layers for pair in equations.get(layer, ())]
+    return [equation for _, equation in sorted(found, key=lambda pair: pair[0])]
+
+
+def _calls(training: Iterable[tuple[str, Equation]]) -> list[tuple[str, list[str]]]:
+    """Give the derivatives that one call computes, with the layer of the first of them."""
+    calls: dict[Lines, list[tuple[str, str]]] = {}
+    for layer, equation in training:
+        if equation.lines and not _is_forward(equation):
+            calls.setdefault(equation.lines, []).append((layer, equation.left))
+    several = (of for of in calls.values() if len(of) > 1)
+    return [(of[0][0], [left for _, left in of]) for of in several]
 
 
 def spelled(value: Value, named: bool = True) -> Value:
@@ -386,20 +446,23 @@ def spelled(value: Value, named: bool = True) -> Value:
 
     Unless `named`, what a composite calls its parts is spelled out too.
     """
-
-    def keep(part: Value) -> Value:
-        if part.name and part.op != "input":
-            return argument(part.name, part.shape, part.dtype)
-        return part
-
-    cut = rewrite(Program("", (), (("", replace(value, name="")),)), keep)
+    made = _cut(replace(value, name=""))
     primitive = frozenset(
         {"input", "const"} | {n for n, op in OPS.items() if not op.expansion} | KNOWN
     )
-    whole = Program("", tuple(v for v in cut.values if v.op == "input"), cut.outputs)
-    written = expand(whole, primitive)
+    inputs = tuple(part for part in in_order([made]) if part.op == "input")
+    written = expand(Program("", inputs, (("", made),)), primitive)
     ((_, made),) = simplify(written if named else nameless(written)).outputs
     return replace(made, name="") if made.op != "input" else made
+
+
+def _cut(value: Value) -> Value:
+    """Take what has a name for given."""
+    if value.op in ("input", "const"):
+        return value
+    if value.name:
+        return argument(value.name, value.shape, value.dtype)
+    return replace(value, args=tuple(map(_cut, value.args)))
 
 
 def _equation(
@@ -432,15 +495,22 @@ def _operations(value: Value) -> tuple[str, ...]:
     return tuple(more or list(found)[:1])
 
 
-def _readers(name: str, training: Iterable[tuple[str, Equation]]) -> list[str]:
-    """Name the derivatives that are computed from what a name stands for."""
-    found = []
+def _readers(training: Iterable[tuple[str, Equation]]) -> dict[str, list[str]]:
+    """Name the derivatives that are computed from what each name stands for."""
+    found: dict[str, dict[str, None]] = {}
     for layer, equation in training:
-        if not _is_forward(equation) and name in _mentioned(equation.right):
+        if not _is_forward(equation):
             left = equation.left
             of = f" of {layer}" if left in ("dL/d[W b]", "dL/dW", "dL/db") else ""
-            found.append(left + of)
-    return list(dict.fromkeys(found))
+            for name in _mentioned(equation.right):
+                found.setdefault(name, {})[left + of] = None
+    return {name: list(lefts) for name, lefts in found.items()}
+
+
+@functools.lru_cache(maxsize=2)
+def _slots(program: Program) -> dict[str, str]:
+    """Tell in which array each name of a Program is."""
+    return {value.name: value.slot for value in program.values if value.slot}
 
 
 def _mentioned(right: Value) -> set[str]:
@@ -454,20 +524,6 @@ def _mentioned(right: Value) -> set[str]:
         else:
             waiting += part.args
     return found
-
-
-def _written_over(program: Program, layers: set[str]) -> Iterator[tuple[str, str]]:
-    """Give what takes the place of something else that has a name."""
-    for value in program.values:
-        if not (value.name and value.slot and value.args):
-            continue
-        if not any(origin.layer in layers for origin in value.origins):
-            continue
-        before = value.args[0]
-        while not before.name and before.slot == value.slot and before.args:
-            before = before.args[0]
-        if before.slot == value.slot and before.name not in ("", value.name):
-            yield value.name, before.name
 
 
 def listed(words: Sequence[str]) -> str:

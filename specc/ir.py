@@ -166,9 +166,15 @@ class Program:
         return counts
 
 
-def in_order(results: Iterable[Value]) -> tuple[Value, ...]:
-    """Sort all that `results` need so that arguments come first; no recursion, for deep nets."""
-    done: dict[Value, None] = {}
+def in_order(
+    results: Iterable[Value], beside: Iterable[Value] = ()
+) -> tuple[Value, ...]:
+    """Sort all that `results` need so that arguments come first; no recursion, for deep nets.
+
+    What is needed only for those `beside` is left out, as they are.
+    """
+    known = frozenset(beside)
+    done: dict[Value, None] = dict.fromkeys(known)
     for result in results:
         stack = [(result, False)]
         while stack:
@@ -180,15 +186,14 @@ def in_order(results: Iterable[Value]) -> tuple[Value, ...]:
                 continue
             stack.append((value, True))
             stack.extend((arg, False) for arg in reversed(value.args))
-    return tuple(done)
+    return tuple(value for value in done if value not in known)
 
 
 def owned(made: Value, of: Iterable[Value], origins: tuple[Origin, ...]) -> Value:
     """Let every part that `made` consists of, beside `of`, belong to these layers."""
-    known = set(in_order(of))
-    new: dict[Value, Value] = {}
-    for part in in_order([made]):
-        if part in known or part.op in ("input", "const") or not origins:
+    new: dict[Value, Value] = {value: value for value in of}
+    for part in in_order([made], beside=new):
+        if part.op in ("input", "const") or not origins:
             new[part] = part
         else:
             args = tuple(new[arg] for arg in part.args)

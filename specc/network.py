@@ -161,10 +161,9 @@ def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
 def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
     """Name what a layer gives, and the parts that it named: `silu1_sigmoid`."""
     name, origins = identifier(node.name), (origin_of(node),)
-    known = set(in_order(given))
-    new: dict[Value, Value] = {}
-    for part in in_order([value]):
-        if part in known or part.op in ("input", "const"):
+    new: dict[Value, Value] = {each: each for each in given}
+    for part in in_order([value], beside=given):
+        if part.op in ("input", "const"):
             new[part] = part
             continue
         called = f"{name}_{part.name}" if part.name else ""
