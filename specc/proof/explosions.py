@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from specc.network import differs
 from specc.proof.finding import Finding, fact, near
 from specc.proof.reference import Reference
-from specc.proof.roundings import apart, off, started
+from specc.proof.roundings import AMPLIFIED, CHAOS, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import Fit, Samples, fit, state_of, trains
 from specc.streams import permutation
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
+LARGE = 1e200
+"""By how much parameters are made larger."""
 EXPLOSION = 5
 """Epochs within which it has to happen."""
 STEEP = (1.0, 1e10, 1e20, 1e35)
@@ -74,6 +77,7 @@ def explosions(subject: Subject) -> Iterator[Finding]:
                 tried[way] = (case, found)
     for case, expected in tried.values():
         yield from _exploded(subject, case, validation, expected)
+    yield from _between_epochs(subject)
 
 
 def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
@@ -116,6 +120,76 @@ def _large(subject: Subject) -> Iterator[Case]:
             x[others], y[others] = 0, 0
         (y if real else x)[place] *= scale
         yield Case((x, y), scale, factor)
+
+
+def _between_epochs(subject: Subject) -> Iterator[Finding]:
+    """A callback makes the parameters so large that the next epoch begins with no finite loss.
+
+    What is left are the parameters before the last update that was done, where no epoch was good
+    for the validation samples: those are so large that their loss is never finite.
+    """
+    model = subject.model
+    stopping = model.early_stopping
+    epochs = 3
+    if not trains(model) or (stopping is not None and stopping.patience < epochs + 1):
+        return
+    size = 3 * model.train.batch_size + (model.train.batch_size > 2)
+    if size % model.train.batch_size == 1 and not model.moves_on_one:
+        size += 1
+    training, (x_val, y_val) = subject.drawn(size), subject.drawn(40, seed=1)
+    validation = (x_val * (1.7e308 / x_val.abs().max()), y_val)
+    if model.target.dtype == "real" and not subject.probabilities:
+        validation = (x_val, torch.full_like(y_val, 1.7e308))
+    expected = fit(started(subject), 0, training, validation, epochs, left_out=1)
+    other = subject.reference(off(state_of(started(subject)), subject.seed))
+    shaken = fit(other, 0, training, validation, epochs, left_out=1)
+    found = apart(expected.state, shaken.state)
+    restored = expected.best_epoch >= 0 and stopping is not None
+    if restored or not found < CHAOS or len(expected.history) < epochs:
+        return
+    if not _bursts(subject, training, validation, epochs):
+        return
+    net = subject.net()
+
+    def enlarge(epoch: int, logs: object) -> None:
+        if epoch == epochs - 1:
+            for value in net.parameters.values():
+                value *= LARGE
+
+    history = net.fit(*training, *validation, epochs=epochs + 2, callback=enlarge)
+    said = "a callback enlarges parameters"
+    same = history.stopped_by == "non_finite"
+    yield fact("not finite", "stopped_by", same, history.stopped_by, said)
+    at = f"epoch {epochs}, update 0"
+    best = "the best" if expected.best_epoch >= 0 else "the last good"
+    note = f"the loss is not finite at {at}; {best} parameters are kept"
+    where = f"{history.note!r}, expected {note!r}"
+    yield fact("not finite", "note", history.note == note, where, said)
+    kept = net.state_dict()
+    bound = max(1e-5, AMPLIFIED * found)
+    for name, value in expected.state.items():
+        yield near("not finite", name, kept[name], value, bound, said)
+
+
+def _bursts(
+    subject: Subject, training: Samples, validation: Samples, epochs: int
+) -> bool:
+    """Tell whether enlarged parameters give the first batch after these epochs no finite loss."""
+    model = subject.model
+    reference = started(subject)
+    whole = fit(reference, 0, training, validation, epochs)
+    state = {
+        n: v * LARGE if n in model.parameters else v for n, v in whole.state.items()
+    }
+    reference.load(state)
+    order = torch.arange(len(training[0]))
+    if model.train.shuffle:
+        order = torch.from_numpy(permutation(0, f"shuffle/{epochs}", len(order)))
+    first = order[: model.train.batch_size]
+    updates = epochs * -(-len(order) // model.train.batch_size)
+    reference.draw(0, updates, len(first))
+    x, y = (part[first] for part in training)
+    return not math.isfinite(reference.truth(x, y, differs(model)).loss)
 
 
 def _exploded(

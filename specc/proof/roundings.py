@@ -36,14 +36,16 @@ def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
     return worst
 
 
-def off(state: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """Move every number by about a rounding."""
+def off(
+    state: Mapping[str, Tensor], seed: int, least: float = 0.0
+) -> dict[str, Tensor]:
+    """Move every number by about a rounding, of itself or of `least`: that moves 0 too."""
     draw = torch.Generator().manual_seed(seed)
-    return {
-        name: value
-        * (1 + 4e-16 * torch.randn(value.shape, generator=draw, dtype=torch.float64))
-        for name, value in state.items()
-    }
+    moved = {}
+    for name, value in state.items():
+        by = 4e-16 * torch.randn(value.shape, generator=draw, dtype=torch.float64)
+        moved[name] = value * (1 + by) + least * by
+    return moved
 
 
 @dataclass(frozen=True)

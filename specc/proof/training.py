@@ -145,8 +145,12 @@ def step(
     x: Tensor,
     y: Tensor,
     lr: float,
+    noise: float = 0.0,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Do one update; give the loss before it, and what the last layer took and gave."""
+    """Do one update; give the loss before it, and what the last layer took and gave.
+
+    Noise is of the size of roundings of the gradient: what another order of sums may leave.
+    """
     train = reference.model.train
     reference.train()
     optimizer.zero_grad()
@@ -154,6 +158,8 @@ def step(
     loss = reference.compared(last, y)
     torch.autograd.backward(loss)
     weights = list(reference.parameters())
+    if noise:
+        _shake([w.grad for w in weights if w.grad is not None], noise)
     if train.clip_value is not None:
         nn.utils.clip_grad_value_(weights, train.clip_value)
     if train.clip_norm is not None:
@@ -164,14 +170,28 @@ def step(
     return loss.detach(), (last[0].detach(), last[1].detach())
 
 
+def _shake(gradients: list[Tensor], noise: float) -> None:
+    """Add noise to gradients, of a part of the largest of their numbers; the same each time."""
+    largest = max(float(g.abs().max()) for g in gradients)
+    draw = torch.Generator().manual_seed(0)
+    for g in gradients:
+        by = torch.randn(g.shape, generator=draw, dtype=torch.float64)
+        g += noise * largest * by
+
+
 def fit(
     reference: Reference,
     seed: int,
     training: Samples,
     validation: Samples,
     epochs: int,
+    left_out: int = 0,
+    noise: float = 0.0,
 ) -> Fit:
-    """Train the reference from where it is, `epochs` epochs at most."""
+    """Train the reference from where it is, `epochs` epochs at most.
+
+    So many updates of the last epoch are left out; noise is that of `step`.
+    """
     model = reference.model
     x, y = training
     batches = _batches(model, seed, len(x))
@@ -186,12 +206,15 @@ def fit(
     good = state_of(reference)
     for epoch in range(epochs):
         lasts, targets, lr, bad = [], [], 0.0, -1
-        for number, chosen in enumerate(batches(epoch)):
+        whole = batches(epoch)
+        last_epoch = epoch == epochs - 1
+        for number, chosen in enumerate(whole[: len(whole) - left_out * last_epoch]):
             t = updates if per_step else epoch
             lr = rate(model, t, total, reductions)
             reference.draw(seed, updates, len(chosen))
             before = state_of(reference)
-            loss, last = step(reference, optimizer, x[chosen], y[chosen], lr)
+            batch = x[chosen], y[chosen]
+            loss, last = step(reference, optimizer, *batch, lr, noise)
             updates += 1
             if math.isfinite(loss) and bad < 0:
                 good = before
