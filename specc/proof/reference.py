@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from specc.library.entry import Use
 from specc.model import Model, Node
+from specc.proof.finding import ALL_ZERO, ROUNDINGS
 from specc.proof.formulas import function_of
 from specc.streams import uniform
 
@@ -322,7 +323,8 @@ def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> flo
     Relative errors of gradients that are zero by structure say nothing; this one does.
     """
     assert found.keys() == expected.keys()
-    floor = 1e-3 * max(float(a.abs().max()) for a in expected.values())
+    largest = max(float(a.abs().max()) for a in expected.values())
+    floor = 1e-3 * largest if largest > ROUNDINGS else ALL_ZERO
     worst = 0.0
     for name, a in expected.items():
         g = found[name]
