@@ -113,12 +113,22 @@ def _unsteady(subject: Subject, predicted: list[Tensor]) -> Tensor:
     for trial in range(TRIALS):
         goal = _as_targets(subject, _goal(predicted, trial, draw))
         watch = Watch(larger, stopping.min_delta)
+        seen: list[float] = []
         for epoch, prediction in enumerate(predicted):
             if epoch >= stopping.start and watch.waited < stopping.patience:
-                watch.see(_monitored(reference, stopping.monitor, prediction, goal))
-        if watch.resets > best[0]:
+                value = _monitored(reference, stopping.monitor, prediction, goal)
+                seen.append(value)
+                watch.see(value)
+        if watch.resets > best[0] and _told_apart(seen):
             best = (watch.resets, goal)
     return _as_targets(subject, best[1]) if best[0] < 0 else best[1]
+
+
+def _told_apart(values: list[float]) -> bool:
+    """Tell whether no rounding decides which figure is the best one."""
+    ordered = sorted(values)
+    pairs = zip(ordered, ordered[1:], strict=False)
+    return all(a == b or b - a > 1e-8 * max(abs(a), abs(b)) for a, b in pairs)
 
 
 def _goal(predicted: list[Tensor], trial: int, draw: torch.Generator) -> Tensor:
