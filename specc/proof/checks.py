@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from specc.proof import calls, explosions, fits, gradients, steps
+from specc.proof import calls, explosions, fits, from_c, gradients, steps
 from specc.proof.finding import Finding
 from specc.proof.subject import Subject
 
@@ -43,6 +43,7 @@ CHECKS = (
     Check("copies", calls.copies, "what is given belongs to the caller"),
     Check("files", calls.files, "save, load and what a state lacks"),
     Check("inputs", calls.inputs, "what is no sample is refused"),
+    Check("c", from_c.from_c, "the loop of the source, and the binding's"),
     Check("module form", calls.module_form, "as_module() and autograd"),
 )
 FAILS = "it fails"

@@ -1,23 +1,28 @@
 """Which checks of `specc verify` find a fault: each in a process of its own, which may hang or die.
 
-`python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault.
+`python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault;
+`--every 3` examines a third of them, of which those in C have many.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from specc.model import Model
 from specc.proof.checks import CHECKS, findings
+from tests.mutation.c_faults import c_faults
 from tests.mutation.faults import Fault, faults
 
 PATIENCE = 60.0
@@ -80,6 +85,9 @@ def _examined(
             place.with_name(f"net{ending}").write_text(text, encoding="utf-8")
         try:
             module = imported(place)
+            if hasattr(module, "FLAGS"):  # in C: built in half the time
+                quick = {"-O3": "-O1"}
+                module.FLAGS = tuple(quick.get(flag, flag) for flag in module.FLAGS)
         except Exception:
             return ["import"]
         examined = subject(model, module, target, 16, 0)
@@ -106,24 +114,54 @@ def _told(example: str, target: str, fault: Fault, found: list[str]) -> dict[str
     }
 
 
+def in_c(example: str, every: int) -> Iterator[tuple[Fault, dict[str, str]]]:
+    """Give every so many faults of an example's C source that compile, with the module's files."""
+    from specc.compiler import compile_source
+    from tests.modules import example as text_of
+    from tests.modules import source
+
+    made = compile_source(source(text_of(example)), {}, "c", stem="net")
+    assert made.text is not None
+    files = {".py": made.text, **made.beside}
+    double = re.findall(r"\w+_DOUBLE", files[".c"])[0]
+    for fault in c_faults(files[".c"], (f"-D{double}",))[::every]:
+        changed = files | {".c": fault.text}
+        if _compiles(changed):
+            yield fault, changed
+
+
+def _compiles(files: Mapping[str, str]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        for ending, text in files.items():
+            (Path(folder) / f"net{ending}").write_text(text)
+        command = ["cc", "-fsyntax-only", "-w", f"{folder}/net.c"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+
 def main() -> None:
-    """Examine every fault of some examples' modules."""
+    """Examine every fault of some examples' modules, or every so many."""
     from tests.modules import checked, compiled, example
 
-    target, *names = sys.argv[1:]
-    everything = "--all" in names
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("target")
+    parser.add_argument("examples", nargs="+")
+    parser.add_argument("--all", action="store_true", help="not the first finder alone")
+    parser.add_argument("--every", type=int, default=1)
+    given = parser.parse_args()
     import torch  # once, for every child
 
     torch.set_num_threads(1)
-    for name in names:
-        if name.startswith("-"):
-            continue
-        text = example(name)
-        model = checked(text)
+    for name in given.examples:
+        model = checked(example(name))
         start = time.time()
-        for fault in faults(compiled(text, target=target)):
-            found = killers(model, target, {".py": fault.text}, everything)
-            print(json.dumps(_told(name, target, fault, found)), flush=True)
+        if given.target == "c":
+            pairs = in_c(name, given.every)
+        else:
+            found = faults(compiled(example(name), target=given.target))[:: given.every]
+            pairs = ((fault, {".py": fault.text}) for fault in found)
+        for fault, files in pairs:
+            by = killers(model, given.target, files, given.all)
+            print(json.dumps(_told(name, given.target, fault, by)), flush=True)
         print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
 
 

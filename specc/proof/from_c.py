@@ -1,0 +1,59 @@
+"""The check of what a module in C offers to a program in C, and its Python binding does not call.
+
+Takes a Subject, gives findings; none for another target.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from specc.proof.finding import Finding, fact
+from specc.proof.subject import Subject
+from specc.proof.training import trains
+
+EPOCHS = 40
+BY = {"epochs": 0, "early_stopping": 1, "non_finite": 4}
+"""What the function gives, of how training may end here."""
+
+
+def from_c(subject: Subject) -> Iterator[Finding]:
+    """The source's own loop of training leaves what the binding's does, bit for bit."""
+    model = subject.model
+    if subject.target != "c" or not trains(model):
+        return
+    size = 2 * model.train.batch_size + max(2, model.train.batch_size // 3)
+    samples, held_out = subject.drawn(size), subject.drawn(7, seed=1)
+    net = subject.net()
+    history = net.fit(*samples, *held_out, epochs=EPOCHS)
+    other: Any = subject.net()
+    inner, module = other._inner, subject.module._inner
+    run = module.Run(inner)
+    x, y, x_val, y_val = (
+        np.ascontiguousarray(part.numpy()) for part in (*samples, *held_out)
+    )
+    order = np.empty(2 * size + 1, np.uint32)
+    ended = getattr(inner._c, f"{model.name}_fit")(
+        ctypes.c_void_p(inner._m) if isinstance(inner._m, int) else inner._m,
+        ctypes.c_void_p(run.address),
+        *(ctypes.c_void_p(part.ctypes.data) for part in (x, y)),
+        ctypes.c_size_t(size),
+        *(ctypes.c_void_p(part.ctypes.data) for part in (x_val, y_val)),
+        ctypes.c_size_t(len(x_val)),
+        *([ctypes.c_void_p(order.ctypes.data)] if model.train.shuffle else []),
+        ctypes.c_int32(EPOCHS),
+        ctypes.c_uint64(int(net.seed)),
+        None,
+        None,
+    )
+    wanted = BY.get(history.stopped_by, -1)
+    where = f"{ended}, expected {wanted} for {history.stopped_by}"
+    yield fact("c", "ended", ended == wanted, where)
+    found = other.state_dict()
+    for name, value in net.state_dict().items():
+        same = torch.equal(found[name], value)
+        yield fact("c", name, same, "not what the binding's fit leaves")
