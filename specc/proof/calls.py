@@ -152,6 +152,11 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
         net.fit(*samples, *samples, epochs=1)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
     yield fact("copies", "fit", same, "updates before it leave something")
+    fresh = subject.net(used.state_dict())
+    for net in (used, fresh):
+        net.train_step(*subject.drawn(4), 0.01)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "after fit", same, "its updates leave something")
 
 
 def files(subject: Subject) -> Iterator[Finding]:

@@ -112,7 +112,8 @@ def _large(subject: Subject) -> Iterator[Case]:
     late = itertools.product(SCALES, (-1, size // 2), STEEP[:1], range(4))
     first = itertools.product(SCALES[-1:], (0, batch), STEEP[:1], range(2))
     steep = itertools.product(SCALES[1:3], (-1,), STEEP[1:], range(3))
-    for scale, position, factor, seed in itertools.chain(late, first, steep):
+    beyond = itertools.product(() if real else (1e290,), (-1,), STEEP[-1:], range(3))
+    for scale, position, factor, seed in itertools.chain(late, first, steep, beyond):
         x, y = subject.drawn(size, seed=10 + seed)
         place = int(order[position])
         if factor != 1:  # the others change nothing, where a bias of 0 gives 0
