@@ -120,6 +120,8 @@ def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
     """A state may be views of the model itself, in another order."""
     net = subject.net(state)
     own = dict(net.parameters)
+    if subject.model.buffers:
+        own |= net.buffers
     shapes: dict[tuple[int, ...], str] = {}
     for name, value in own.items():
         other = shapes.setdefault(tuple(value.shape), name)
