@@ -2,7 +2,8 @@
 
 Takes the text of a source, gives Faults, as `faults` does for Python: an operator, a number, a
 comparison or a statement is made a wrong one. Only lines that the compiler reads on this machine
-are changed: the source has others for other vectors.
+are changed: the source has others for other vectors. What all sources share, the kernels, is left
+out: it is made for shapes that one network does not have, and tested at those.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
+from specc.code_lines import functions
 from tests.mutation.faults import Fault
 
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
@@ -35,8 +37,20 @@ DECLARED = re.compile(
 OUTSIDE = re.compile(r"\w*(?:_check|_size|_bytes)\b")
 
 
-def c_faults(text: str, flags: tuple[str, ...] = ("-DNET_DOUBLE",)) -> list[Fault]:
-    """Give every fault of a source, in the order of its lines."""
+def shared(text: str, other: str) -> set[str]:
+    """Name the functions that two sources have word for word."""
+
+    def bodies(source: str) -> dict[str, str]:
+        lines = source.splitlines()
+        found = functions(source).items()
+        return {n: "\n".join(lines[p.lines[0] - 1 : p.lines[1]]) for n, p in found}
+
+    others = bodies(other)
+    return {name for name, body in bodies(text).items() if others.get(name) == body}
+
+
+def c_faults(text: str, outside: Container[str], flags: tuple[str, ...]) -> list[Fault]:
+    """Give every fault of a source but in some functions, in the order of its lines."""
     active = _active(text, flags)
     blank = COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
     made: dict[str, Fault] = {}
@@ -45,8 +59,8 @@ def c_faults(text: str, flags: tuple[str, ...] = ("-DNET_DOUBLE",)) -> list[Faul
         named = re.match(r"[A-Za-z].*?\b(\w+)\(", line)
         if named and not line.rstrip().endswith(";"):
             function = named[1]
-        inside = line.startswith(" ") and function and not OUTSIDE.fullmatch(function)
-        if inside and number in active:
+        inside = line.startswith(" ") and function and function not in outside
+        if inside and number in active and not OUTSIDE.fullmatch(function):
             for kind, start, end, new in _changes(line):
                 whole = text[: at + start] + new + text[at + end :]
                 old = text[at : at + len(line)].strip()

@@ -22,7 +22,7 @@ from typing import Any
 
 from specc.model import Model
 from specc.proof.checks import CHECKS, findings
-from tests.mutation.c_faults import c_faults
+from tests.mutation.c_faults import c_faults, shared
 from tests.mutation.faults import Fault, faults
 
 PATIENCE = 60.0
@@ -120,11 +120,17 @@ def in_c(example: str, every: int) -> Iterator[tuple[Fault, dict[str, str]]]:
     from tests.modules import example as text_of
     from tests.modules import source
 
-    made = compile_source(source(text_of(example)), {}, "c", stem="net")
-    assert made.text is not None
-    files = {".py": made.text, **made.beside}
+    def files_of(name: str) -> dict[str, str]:
+        made = compile_source(source(text_of(name)), {}, "c", stem="net")
+        assert made.text is not None
+        return {".py": made.text, **made.beside}
+
+    files = files_of(example)
+    kernels = shared(
+        files[".c"], files_of("iris" if example != "iris" else "disk")[".c"]
+    )
     double = re.findall(r"\w+_DOUBLE", files[".c"])[0]
-    for fault in c_faults(files[".c"], (f"-D{double}",))[::every]:
+    for fault in c_faults(files[".c"], kernels, (f"-D{double}",))[::every]:
         changed = files | {".c": fault.text}
         if _compiles(changed):
             yield fault, changed
