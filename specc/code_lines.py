@@ -142,12 +142,14 @@ def below(
 ) -> Lines | None:
     """Find the code below the headings of layers, in a function, that first has a name.
 
-    Where none has, it is the last of that code, which writes over it.
+    Where none has, it is the last of that code, which writes over it. Where they have no heading,
+    another layer's code has them with it.
     """
     place = places.get(function)
     found = {} if place is None else place.headed
     blocks = [block for layer in layers for block in found.get(layer, [])]
-    for block in blocks:
+    everything = [] if place is None else place.blocks
+    for block in blocks or everything:
         if re.search(rf"\b{name}\b", block.code):
             return block.lines
     return blocks[-1].lines if blocks else None

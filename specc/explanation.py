@@ -131,13 +131,10 @@ class _Explainer:
     def _groups(self) -> Iterator[list[Node]]:
         """Give each layer, with those behind it that the module computes along with it."""
         nodes = list(self.model.nodes)
-        heading = forward_heading(self.model)
         while nodes:
             count = 1
             for size in range(2, len(nodes) + 1):
-                origins = [origin_of(node) for node in nodes[:size]]
-                said_of = heading(SimpleNamespace(origins=origins))
-                if headed(self.places, "forward", said_of):
+                if headed(self.places, "forward", self._heading(nodes[:size])):
                     count = size
                 elif size - count > 3:
                     break
@@ -145,7 +142,9 @@ class _Explainer:
             del nodes[:count]
 
     def _heading(self, group: Sequence[Node]) -> str:
-        origins = [origin_of(node) for node in group]
+        """Write the heading of layers, of which some may compute nothing."""
+        computing = [n for n in group if identifier(n.name) in self._values]
+        origins = [origin_of(node) for node in computing or group]
         return forward_heading(self.model)(SimpleNamespace(origins=origins))
 
     def _layers(
@@ -212,7 +211,8 @@ class _Explainer:
             lines = beside(self.places, function, value.derivation)
             text, note = value.derivation, ""
             if lines is None and function.endswith("backward"):
-                lines = self._whole(function.replace("backward", "input_backward"))
+                own = function.replace("backward", "input_backward")
+                lines = beside(self.places, own, text) or self._whole(own)
                 note = "where it is asked for"
             rules = value.rules or _operations(value)
             made = _equation(left, right, text, value, rules, lines)
