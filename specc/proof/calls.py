@@ -52,9 +52,10 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
     """A prediction or a target that is the threshold is not above it."""
     model = subject.model
     for clause, layer in itertools.product(model.metrics, subject.biased[-1:]):
-        limit = dict(clause.use.arguments).get("threshold")
-        if limit is None or model.target.dtype == "int":
+        names = {argument.name for argument in clause.use.entry.arguments}
+        if "threshold" not in names or model.target.dtype == "int":
             continue
+        limit = clause.use["threshold"]
         state = subject.state()
         subject.bias_alone(layer, state)
         for start in _inverses(float(limit)):
@@ -70,9 +71,13 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 expected = reference(x)
             if not torch.equal(prediction, expected):
                 continue
-            found = net.evaluate(x, y)[clause.use.entry.name]
-            wanted = metric(model, clause.use, expected, y)
-            yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
+            none = torch.full_like(
+                y, limit - 0.1
+            )  # of which precision and recall are 0
+            for targets in (y, none):
+                found = net.evaluate(x, targets)[clause.use.entry.name]
+                wanted = metric(model, clause.use, expected, targets)
+                yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
 
 
 def _inverses(limit: float) -> Iterator[float]:
@@ -112,6 +117,11 @@ def copies(subject: Subject) -> Iterator[Finding]:
         numel = getattr(net, what).numel()
         fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
         yield fact("copies", what, fits, f"{numel} numbers, expected {size}")
+    if not subject.model.moves_on_one:
+        net = subject.net(state)
+        net.train_step(*subject.drawn(1), 0.0)
+        same = all(torch.equal(v, state[n]) for n, v in net.buffers.items())
+        yield fact("copies", "one sample", same, "it moves the running statistics")
     yield from _exchanged(subject, state)
     yield from _anew(subject, state)
 

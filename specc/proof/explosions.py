@@ -141,12 +141,14 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     validation = (x_val * (1.7e308 / x_val.abs().max()), y_val)
     if model.target.dtype == "real" and not subject.probabilities:
         validation = (x_val, torch.full_like(y_val, 1.7e308))
-    expected = fit(started(subject), 0, training, validation, epochs, left_out=1)
+    whole = fit(started(subject), 0, training, validation, epochs)
+    restored = whole.best_epoch >= 0 and stopping is not None and stopping.restore_best
+    left = 0 if restored else 1
+    expected = fit(started(subject), 0, training, validation, epochs, left_out=left)
     other = subject.reference(off(state_of(started(subject)), subject.seed))
-    shaken = fit(other, 0, training, validation, epochs, left_out=1)
+    shaken = fit(other, 0, training, validation, epochs, left_out=left)
     found = apart(expected.state, shaken.state)
-    restored = expected.best_epoch >= 0 and stopping is not None
-    if restored or not found < CHAOS or len(expected.history) < epochs:
+    if not found < CHAOS or len(expected.history) < epochs:
         return
     if not _bursts(subject, training, validation, epochs):
         return

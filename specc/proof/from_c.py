@@ -38,7 +38,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     )
     order = np.empty(2 * size + 1, np.uint32)
     ended = getattr(inner._c, f"{model.name}_fit")(
-        ctypes.c_void_p(inner._m) if isinstance(inner._m, int) else inner._m,
+        ctypes.c_void_p(inner._m),
         ctypes.c_void_p(run.address),
         *(ctypes.c_void_p(part.ctypes.data) for part in (x, y)),
         ctypes.c_size_t(size),
@@ -57,3 +57,25 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     for name, value in net.state_dict().items():
         same = torch.equal(found[name], value)
         yield fact("c", name, same, "not what the binding's fit leaves")
+    yield from _flat(subject)
+
+
+def _flat(subject: Subject) -> Iterator[Finding]:
+    """Parameters go out to one array and come in from it, in the order of torch."""
+    model = subject.model
+    net, other = subject.net(subject.state()), subject.net()
+    inner = net._inner
+    wanted = torch.cat([net.state_dict()[name].flatten() for name in model.parameters])
+    flat = np.full(len(wanted) + 1, 7.0)
+    getattr(inner._c, f"{model.name}_get")(
+        ctypes.c_void_p(inner._m), ctypes.c_void_p(flat.ctypes.data)
+    )
+    same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
+    yield fact("c", "get", same, "not the parameters in their order, and no more")
+    inner = other._inner
+    getattr(inner._c, f"{model.name}_set")(
+        ctypes.c_void_p(inner._m), ctypes.c_void_p(flat.ctypes.data)
+    )
+    for name in model.parameters:
+        same = torch.equal(other.state_dict()[name], net.state_dict()[name])
+        yield fact("c", f"set {name}", same, "not what the array has")
