@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from specc.cli import main
+from specc.compiler import compile_source
 from specc.proof.checks import CHECKS
 from specc.verify import verify
 from tests.modules import (
@@ -22,6 +23,7 @@ from tests.modules import (
     compiled,
     example,
     raw_module,
+    source,
 )
 from tests.mutation.examine import killers
 from tests.mutation.faults import faults
@@ -191,3 +193,23 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
         if not killers(model, target, {".py": fault.text}) and not reason("disk", fault)
     ]
     assert missed == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("run->best_value = run->reference = INFINITY;", ""),
+        ("disk_finish(m, run);\n  return", "return"),
+        ("flat(&m->parameters)[place(which, i)] = *from++;", "from++;"),
+        ("*to++ = flat_const(&m->parameters)[place(which, i)];", "*to++ = 0;"),
+    ],
+)
+def test_faults_that_only_a_program_in_c_meets_are_found(
+    right: str, wrong: str
+) -> None:
+    text = example("disk")
+    made = compile_source(source(text), {}, "c", stem="net")
+    assert made.text is not None and right in made.beside[".c"]
+    changed = made.beside[".c"].replace(right, wrong)
+    files = {".py": made.text, **made.beside, ".c": changed}
+    assert killers(checked(text), "c", files, checks=("c",)) == ["c"]
