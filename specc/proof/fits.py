@@ -89,11 +89,11 @@ def _goals(
     if not predicted:
         yield x_val, targets
         return
-    yield x_val, _as_targets(subject, predicted[min(3, len(predicted) - 1)])
+    yield x_val, as_targets(subject, predicted[min(3, len(predicted) - 1)])
     stopping = model.early_stopping
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
-    yield x_val, _as_targets(subject, predicted[0])
+    yield x_val, as_targets(subject, predicted[0])
     if model.target.dtype == "real" and not subject.probabilities:
         yield x_val, torch.full_like(targets, 1e200)  # a loss that may never be finite
     else:
@@ -114,9 +114,9 @@ def _unsteady(subject: Subject, predicted: list[Tensor]) -> tuple[Tensor, Tensor
     draw = torch.Generator().manual_seed(subject.seed)
     larger = larger_is_better(stopping.monitor, stopping.mode)
     everything = torch.arange(len(predicted[0]))
-    best = (-1, everything, _as_targets(subject, predicted[0]))
+    best = (-1, everything, as_targets(subject, predicted[0]))
     for trial in range(TRIALS):
-        chosen, goal = everything, _as_targets(subject, _goal(predicted, trial, draw))
+        chosen, goal = everything, as_targets(subject, _goal(predicted, trial, draw))
         if subject.model.target.dtype == "int" and trial % 3:
             chosen = torch.randperm(len(everything), generator=draw)[: 1 + trial % 4]
             classes = predicted[0].shape[-1]
@@ -169,7 +169,7 @@ def _monitored(
     return metric(reference.model, use, prediction, y)
 
 
-def _as_targets(subject: Subject, prediction: Tensor) -> Tensor:
+def as_targets(subject: Subject, prediction: Tensor) -> Tensor:
     """Make targets of predictions."""
     model = subject.model
     if model.target.dtype == "int":

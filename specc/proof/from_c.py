@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from specc.proof.finding import Finding, fact
+from specc.proof.fits import as_targets
 from specc.proof.subject import Subject
 from specc.proof.training import trains
 
@@ -27,13 +28,16 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     if subject.target != "c" or not trains(model):
         return
     size = 2 * model.train.batch_size + max(2, model.train.batch_size // 3)
-    samples, held_out = subject.drawn(size), subject.drawn(7, seed=1)
+    samples, (x_val, _) = subject.drawn(size), subject.drawn(7, seed=1)
+    net = subject.net()
+    net.fit(*samples, x_val, subject.drawn(7, seed=1)[1], epochs=2)
+    held_out = x_val, as_targets(subject, net.forward(x_val))  # best met early
     net = subject.net()
     history = net.fit(*samples, *held_out, epochs=EPOCHS)
     other: Any = subject.net()
     inner, module = other._inner, subject.module._inner
     run = module.Run(inner)
-    x, y, x_val, y_val = (
+    x, y, x_held, y_held = (
         np.ascontiguousarray(part.numpy()) for part in (*samples, *held_out)
     )
     order = np.empty(2 * size + 1, np.uint32)
@@ -42,8 +46,8 @@ def from_c(subject: Subject) -> Iterator[Finding]:
         ctypes.c_void_p(run.address),
         *(ctypes.c_void_p(part.ctypes.data) for part in (x, y)),
         ctypes.c_size_t(size),
-        *(ctypes.c_void_p(part.ctypes.data) for part in (x_val, y_val)),
-        ctypes.c_size_t(len(x_val)),
+        *(ctypes.c_void_p(part.ctypes.data) for part in (x_held, y_held)),
+        ctypes.c_size_t(len(x_held)),
         *([ctypes.c_void_p(order.ctypes.data)] if model.train.shuffle else []),
         ctypes.c_int32(EPOCHS),
         ctypes.c_uint64(int(net.seed)),
