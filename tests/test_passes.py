@@ -34,7 +34,7 @@ from specc.passes.fuse import fuse
 from specc.passes.layout import layout
 from specc.passes.share import share
 from specc.passes.simplify import simplify
-from specc.printing import _chained
+from specc.printing import in_statements
 from specc.proof.interpreter import concrete, evaluate
 from specc.shapes import TypeMismatch
 from specc.targets.numpy_text import NUMPY
@@ -517,7 +517,7 @@ def run(program: Program) -> None:
     """
     holds: dict[str, Value] = {value.name: value for value in program.inputs}
     done = []
-    for value in _chained(program):
+    for value in in_statements(program):
         if not value.slot:  # a number with a name, which nothing is written over
             continue
         for read, looked_at in _reads(value):

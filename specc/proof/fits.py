@@ -35,6 +35,8 @@ SHAKEN = ((0.0, 0.0), (1.0, 2e-16))
 """How the reference is run a second time, tried one after the other: of what the numbers of its
 start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
 too, which a kink amplifies; and Adam amplifies what cancels."""
+SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
+"""The figures that are counts, which no rounding changes."""
 LEAST = 0.1
 """What a figure below this is compared with: targets that are met leave nothing but roundings."""
 
@@ -133,6 +135,17 @@ def _unsteady(subject: Subject, predicted: list[Tensor]) -> tuple[Tensor, Tensor
         if watch.resets > best[0] and _told_apart(seen):
             best = (watch.resets, chosen, goal)
     return best[1:]
+
+
+def _decides(model: Model, expected: Fit) -> bool:
+    """Tell whether no rounding decides when training ends: what is monitored is never the same."""
+    stopping = model.early_stopping
+    if stopping is None or stopping.monitor.partition("_")[2] in SHARES:
+        return True
+    values = [logs[stopping.monitor] for logs in expected.history[stopping.start :]]
+    finite = sorted(value for value in values if math.isfinite(value))
+    pairs = zip(finite, finite[1:], strict=False)
+    return all(b - a > 1e-10 * max(abs(a), abs(b)) for a, b in pairs)
 
 
 def _told_apart(values: list[float]) -> bool:
@@ -244,6 +257,7 @@ def _both(
                 continue  # nobody says what the largest of NaN is
             seen = found.get(name, math.nan)
             same = seen == value or math.isnan(value)  # r2 of infinite errors
+            same = same or not (math.isfinite(seen) or math.isfinite(value))
             y = (validation if name.startswith("val_") else training)[1]
             size = max(abs(value), _least(model, name, y))
             error = 0.0 if same else abs(seen - value) / size
@@ -251,7 +265,7 @@ def _both(
                 error -= cancelled(y) * abs(1 - value) / size
             at = f"epoch {logs['epoch']}: {seen:.9g}, expected {value:.9g}"
             yield Finding("fit", name, max(error, 0.0), bound, at, said)
-    if length < len(expected.history):
+    if length < len(expected.history) or not _decides(model, expected):
         return
     facts = {
         "epochs": (len(history), len(expected.history)),
