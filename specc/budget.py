@@ -23,7 +23,6 @@ FREE = VIEWS | frozenset(
 """The operations that compute nothing: they look at numbers, or move them."""
 MOVES = frozenset({"minus_one_hot", "minus_hot"})
 """The operations that change one number of each row."""
-COPIES = frozenset({"swap", "concat", "pick", "place"})
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def budget(model: Model, plain: Derived) -> Budget:
     """Count what a step costs; `plain` are the Programs before any pass."""
     rows = model.positions
     backward = _work((plain.loss_gradient, plain.backward), rows)
-    kept = {name: value for name, value in plain.forward.outputs}
+    kept = dict(plain.forward.outputs)
     x = plain.forward.inputs[0]
     read = {value.name for value in plain.backward.inputs}
     numbers = [elements(value.shape, rows) for value in kept.values()]

@@ -78,8 +78,8 @@ def functions(text: str) -> Mapping[str, Place]:
 
 
 def _name(line: str) -> str | None:
-    made = re.match(r"(?:def|(?:OUTLINE|INLINE|static|void|double|\w+) .*?\b)", line)
-    if made is None or line.startswith(("#", "/*", " ", "return ")):
+    """Name the function whose first line this is: at the margin, after a word such as `def`."""
+    if not re.match(r"[A-Za-z_]\w* ", line):
         return None
     called = re.search(r"(\w+)\(", line)
     return called[1] if called and not line.rstrip().endswith(";") else None

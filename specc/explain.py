@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -48,8 +47,9 @@ def explain_command(
     if chosen is None:
         return FINDINGS
     ending = ".c" if ".c" in files else ".py"
-    page = Page(found, f"{stem}{ending}", command, files[".py"], whole=not layers)
-    page = replace(page, sections=chosen)
+    page = Page(
+        found, f"{stem}{ending}", command, files[".py"], chosen, whole=not layers
+    )
     click.echo(RENDERED[output_format](page), nl=False)
     return FINE
 

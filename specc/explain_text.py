@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from specc.budget import Budget, Cost, Work
 from specc.code_lines import Lines
-from specc.explanation import Equation, Explanation, Section
+from specc.equations import Equation
+from specc.explanation import Explanation, Section
 from specc.headings import title
 from specc.peak import step_bytes
 from specc.rule_table import Rule
@@ -33,9 +34,10 @@ class Page:
     command: str
     text: str
     """The text of the module's Python file."""
+    sections: Sequence[int]
+    """The places of those that are asked for."""
     whole: bool
-    """Whether legend and budget are asked for."""
-    sections: Sequence[int] = ()
+    """Whether legend and budget are asked for too."""
 
     @property
     def chosen(self) -> list[Section]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-from specc import latex
 from specc.budget import Budget, budget
 from specc.c_memory import Memory, memory
 from specc.code_lines import Lines, Place, below, beside, functions, headed
@@ -20,46 +19,27 @@ from specc.compiler import code_of, optimize
 from specc.derivation import mathematics
 from specc.derive import Derived, Pass, derive
 from specc.differentiate import active, differentiate
+from specc.equations import (
+    Equation,
+    equation_of,
+    is_forward,
+    mentioned,
+    operations,
+    spelled,
+)
 from specc.headings import forward_heading, said
-from specc.ir import Program, Value, argument, in_order, nameless, role
+from specc.ir import Program, Value, role
 from specc.lower import lower, per_step
 from specc.model import Model, Node
 from specc.network import identifier, origin_of
 from specc.ops import OPS, rules_of
-from specc.passes.expand import expand
 from specc.passes.simplify import simplify
 from specc.targets.text import Target
-from specc.view import dims
 
 PREDICTION = "in prediction"
 """What is said of an equation that training has otherwise."""
-ARITHMETIC = frozenset(("add", "sub", "mul", "div", "neg", "input", "const", "count"))
-"""The operations that need no rule to be understood, where something else stands beside them."""
 LOOKS = frozenset({"reshape", "swap"})
 """The operations that give the numbers of what they take."""
-KNOWN = frozenset({"softmax", "log_softmax"})
-"""The composites that are written by their names."""
-
-
-@dataclass(frozen=True)
-class Equation:
-    """One line: what it says, and where that comes from."""
-
-    name: str
-    """What the code calls its result; empty where that is not kept."""
-    left: str
-    right: Value
-    text: str
-    shape: str
-    rules: tuple[str, ...]
-    lines: Lines | None
-    """Of the module's file with the arithmetic, which are None where no statement is needed."""
-    note: str = ""
-
-    @property
-    def latex(self) -> str:
-        """The equation in LaTeX."""
-        return latex.equation(self.left, self.right)
 
 
 ByLayer = Mapping[str, Sequence[tuple[int, Equation]]]
@@ -162,9 +142,9 @@ class _Explainer:
         for equation in _of(names, prediction):
             if equation.text not in known:
                 own.append(replace(equation, note=PREDICTION))
-        own = [self._placed(each, names) if _is_forward(each) else each for each in own]
+        own = [self._placed(each, names) if is_forward(each) else each for each in own]
         own += self._outside(group)
-        own.sort(key=lambda each: (not _is_forward(each), each.note == PREDICTION))
+        own.sort(key=lambda each: (not is_forward(each), each.note == PREDICTION))
         return Section(
             names, heading, tuple(own), tuple(self._notes(group, readers, calls))
         )
@@ -214,12 +194,12 @@ class _Explainer:
                 own = function.replace("backward", "input_backward")
                 lines = beside(self.places, own, text) or self._whole(own)
                 note = "where it is asked for"
-            rules = value.rules or _operations(value)
-            made = _equation(left, right, text, value, rules, lines)
+            rules = value.rules or operations(value)
+            made = equation_of(left, right, text, value, rules, lines)
             return replace(made, note=note)
         right = spelled(value)
         text = f"{value.name} = {mathematics(right)}"
-        return _equation(value.name, right, text, value, _operations(value), None)
+        return equation_of(value.name, right, text, value, operations(value), None)
 
     def _same(
         self, value: Value, passed: Value | None, program: Program
@@ -235,7 +215,7 @@ class _Explainer:
         left = f"dL/d{mathematics(value)}"
         text = f"{left} = {mathematics(passed)}"
         layer = (user.origins or value.origins)[0].layer
-        made = _equation(left, passed, text, passed, (rule,), None)
+        made = equation_of(left, passed, text, passed, (rule,), None)
         yield layer, replace(made, name=f"d_{value.name}", note="one array")
 
     def _outside(self, group: Sequence[Node]) -> Iterator[Equation]:
@@ -262,8 +242,8 @@ class _Explainer:
         left = f"dL/d{name[2:]}" if name.startswith("d_") else name
         right = spelled(value)
         text = value.derivation or f"{left} = {mathematics(right)}"
-        rules = value.rules or _operations(value)
-        made = _equation(left, right, text, value, rules, lines)
+        rules = value.rules or operations(value)
+        made = equation_of(left, right, text, value, rules, lines)
         return replace(made, name=name)
 
     def _whole(self, function: str) -> Lines | None:
@@ -277,7 +257,7 @@ class _Explainer:
         right = spelled(value, named=False)
         lines = self._whole(plain.loss.name)
         text = f"L = {mathematics(right)}"
-        found = [_equation("L", right, text, value, _operations(value), lines)]
+        found = [equation_of("L", right, text, value, operations(value), lines)]
         function = plain.loss_gradient.name
         for value in plain.loss_gradient.values:
             if value.derivation:
@@ -298,7 +278,9 @@ class _Explainer:
         if plain.step_loss is not None:
             ((_, left),) = plain.step_loss.outputs
             lines = self._whole("step_loss")
-            made = _equation("L", left, left.derivation, left, _operations(left), lines)
+            made = equation_of(
+                "L", left, left.derivation, left, operations(left), lines
+            )
             found.append(replace(made, note="in a step"))
         return Section(
             ("loss",), f"loss: {said(model, model.loss)}", tuple(found), tuple(notes)
@@ -310,14 +292,14 @@ class _Explainer:
         text = f"lr = {mathematics(rate)}"
         lines = self._whole("learning_rate")
         words = (model.schedule.use.entry.name,), (model.optimizer.use.entry.name,)
-        found = [_equation("lr", rate, text, rate, words[0], lines)]
+        found = [equation_of("lr", rate, text, rate, words[0], lines)]
         for value in plain.update.values:
             if value.derivation:
                 left = value.derivation.partition(" = ")[0]
                 lines = beside(self.places, "update", value.derivation)
                 lines = lines or self._whole("update")
                 found.append(
-                    _equation(left, value, value.derivation, value, words[1], lines)
+                    equation_of(left, value, value.derivation, value, words[1], lines)
                 )
             elif value.name and value.op != "input":
                 made = self._value(value, "")
@@ -435,74 +417,20 @@ def _calls(training: Iterable[tuple[str, Equation]]) -> list[tuple[str, list[str
     """Give the derivatives that one call computes, with the layer of the first of them."""
     calls: dict[Lines, list[tuple[str, str]]] = {}
     for layer, equation in training:
-        if equation.lines and not _is_forward(equation):
+        if equation.lines and not is_forward(equation):
             calls.setdefault(equation.lines, []).append((layer, equation.left))
     several = (of for of in calls.values() if len(of) > 1)
     return [(of[0][0], [left for _, left in of]) for of in several]
-
-
-def spelled(value: Value, named: bool = True) -> Value:
-    """Write a Value in what has names, composites as what they are made of.
-
-    Unless `named`, what a composite calls its parts is spelled out too.
-    """
-    made = _cut(replace(value, name=""))
-    primitive = frozenset(
-        {"input", "const"} | {n for n, op in OPS.items() if not op.expansion} | KNOWN
-    )
-    inputs = tuple(part for part in in_order([made]) if part.op == "input")
-    written = expand(Program("", inputs, (("", made),)), primitive)
-    ((_, made),) = simplify(written if named else nameless(written)).outputs
-    return replace(made, name="") if made.op != "input" else made
-
-
-def _cut(value: Value) -> Value:
-    """Take what has a name for given."""
-    if value.op in ("input", "const"):
-        return value
-    if value.name:
-        return argument(value.name, value.shape, value.dtype)
-    return replace(value, args=tuple(map(_cut, value.args)))
-
-
-def _equation(
-    left: str,
-    right: Value,
-    text: str,
-    of: Value,
-    rules: Iterable[str],
-    lines: Lines | None,
-) -> Equation:
-    shape = dims(of.shape) if of.shape else ""
-    return Equation(of.name, left, right, text, shape, tuple(rules), lines)
-
-
-def _is_forward(equation: Equation) -> bool:
-    return not equation.left.startswith("dL/d")
-
-
-def _operations(value: Value) -> tuple[str, ...]:
-    """Name the rows of `ops.py` that an expression is made of, but for plain arithmetic."""
-    found: dict[str, None] = {}
-    waiting = [replace(value, name="")]
-    while waiting:
-        part = waiting.pop()
-        if part.name or part.op in ("input", "const"):
-            continue
-        found[part.op] = None
-        waiting += reversed(part.args)
-    more = [op for op in found if op not in ARITHMETIC]
-    return tuple(more or list(found)[:1])
 
 
 def _readers(training: Iterable[tuple[str, Equation]]) -> dict[str, list[str]]:
     """Name the derivatives that are computed from what each name stands for."""
     found: dict[str, dict[str, None]] = {}
     for layer, equation in training:
-        if not _is_forward(equation):
+        if not is_forward(equation):
             left = equation.left
             of = f" of {layer}" if left in ("dL/d[W b]", "dL/dW", "dL/db") else ""
-            for name in _mentioned(equation.right):
+            for name in mentioned(equation.right):
                 found.setdefault(name, {})[left + of] = None
     return {name: list(lefts) for name, lefts in found.items()}
 
@@ -511,19 +439,6 @@ def _readers(training: Iterable[tuple[str, Equation]]) -> dict[str, list[str]]:
 def _slots(program: Program) -> dict[str, str]:
     """Tell in which array each name of a Program is."""
     return {value.name: value.slot for value in program.values if value.slot}
-
-
-def _mentioned(right: Value) -> set[str]:
-    """Name what an expression is made of, not what that is made of."""
-    found: set[str] = set()
-    waiting = list(right.args)
-    while waiting:
-        part = waiting.pop()
-        if part.name:
-            found.add(part.name)
-        else:
-            waiting += part.args
-    return found
 
 
 def listed(words: Sequence[str]) -> str:

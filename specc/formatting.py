@@ -43,9 +43,8 @@ def _statement(line: str) -> list[str]:
     return [indent + piece for piece in made.removesuffix(f"{body}\n").splitlines()]
 
 
-@functools.lru_cache(
-    maxsize=4096
-)  # statements of layers that are alike, of other targets
+# Layers that are alike have the same statements.
+@functools.lru_cache(maxsize=4096)
 def _black(text: str, width: int) -> str:
     import black
     from black.mode import TargetVersion

@@ -36,7 +36,7 @@ def step_bytes(
     """
     names = names_of_module(model, derived, target)
     slots = _slots(derived)
-    kept = names.kept or frozenset(slots)
+    kept = frozenset(slots) if names.kept is None else names.kept
     walk = _Walk(target, samples, width, model.positions)
     given = {value.name for program in derived.programs for value in program.inputs}
     walk.given = set(names.parameters | names.buffers)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from specc.derivation import mathematics
 from specc.differentiate import ADDED, SUMMED
-from specc.explanation import spelled
-from specc.ir import BATCH, Program, Shape, Value, argument, in_order, nameless
+from specc.equations import spelled
+from specc.ir import BATCH, DType, Program, Shape, Value, argument, in_order, nameless
 from specc.ops import OPS, apply, rules_of
 
 
@@ -86,13 +86,13 @@ def _rules_of(name: str) -> list[Rule]:
         shapes = (ROWS,) * len(names)
     if len(names) < len(shapes):
         names = ["a", "b"]
-    kinds = {"i": "int", "c": "bool"}
+    kinds: dict[str, DType] = {"i": "int", "c": "bool"}
     if name.endswith("cross_entropy") and name != "binary_cross_entropy":
         kinds["t"] = "int"
-    args = []
-    for word, shape in zip(names, shapes, strict=True):
-        dtype = kinds.get(word, "real")
-        args.append(argument(word, shape, dtype))  # type: ignore[arg-type]
+    args = [
+        argument(word, shape, kinds.get(word, "real"))
+        for word, shape in zip(names, shapes, strict=True)
+    ]
     forward = apply(name, *args, **attrs)
     y = argument("y", forward.shape, forward.dtype)
     dy = argument("dy", forward.shape)

@@ -16,8 +16,9 @@ from specc import code_lines
 from specc.cli import main
 from specc.compiler import optimize, target_called
 from specc.derive import derive
+from specc.equations import Equation
 from specc.explain_text import WIDTH
-from specc.explanation import PREDICTION, Equation, Explanation, explanation
+from specc.explanation import PREDICTION, Explanation, explanation
 from specc.ir import Program, Value, argument, rewrite
 from specc.lower import lower
 from specc.ops import OPS

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from specc.proof.finding import Finding, fact
-from specc.proof.fits import as_targets
+from specc.proof.goals import as_targets
 from specc.proof.subject import Subject
 from specc.proof.training import trains
 
