@@ -22,6 +22,7 @@ from specc.proof.goals import goals
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import (
+    SHARES,
     Fit,
     Samples,
     Watch,
@@ -35,8 +36,10 @@ SHAKEN = ((0.0, 0.0), (1.0, 2e-16))
 """How the reference is run a second time, tried one after the other: of what the numbers of its
 start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
 too, which a kink amplifies; and Adam amplifies what cancels."""
-SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
-"""The figures that are counts, which no rounding changes."""
+HUGE = 1e100
+"""Samples beyond are those of which a loss is not to be finite."""
+LARGE = 1e6
+"""Targets beyond leave roundings in a loss, however small it is."""
 LEAST = 0.1
 """What a figure below this is compared with: targets that are met leave nothing but roundings."""
 
@@ -149,14 +152,19 @@ def _both(
         for name, value in logs.items():
             lost = name.startswith("val_") and not math.isfinite(logs["val_loss"])
             if lost and name != "val_loss":
+                if name in _monitored(model):
+                    return
                 continue  # nobody says what the largest of NaN is
             seen = found.get(name, math.nan)
-            if name == "val_loss" and math.isnan(value) and math.isfinite(seen):
+            huge = name == "val_loss" and float(validation[0].abs().max()) > HUGE
+            if huge and (math.isfinite(value) or math.isfinite(seen)):
                 return  # a norm of samples so large is what its formula makes of them
             same = seen == value or math.isnan(value)  # r2 of infinite errors
             same = same or not (math.isfinite(seen) or math.isfinite(value))
             y = (validation if name.startswith("val_") else training)[1]
             size = max(abs(value), _least(model, name, y))
+            if name.endswith("_loss") and float(y.abs().max()) > LARGE:
+                size = max(size, float(y.abs().max()))  # of which it is a difference
             error = 0.0 if same else abs(seen - value) / size
             if name.endswith("_r2") and not same:
                 error -= cancelled(y) * abs(1 - value) / size
@@ -178,6 +186,15 @@ def _both(
     bound = DRIFT + AMPLIFIED * apart(expected.state, shaken.state)
     for name, wanted_numbers in expected.state.items():
         yield near("fit", name, kept[name], wanted_numbers, bound, said)
+
+
+def _monitored(model: Model) -> list[str]:
+    """Name the figures that early stopping and the schedule look at."""
+    found = [model.early_stopping.monitor] if model.early_stopping else []
+    use = model.schedule.use
+    if use.entry.name == "plateau" and not use.entry.defined:
+        found.append(use["monitor"])
+    return found
 
 
 def _comparable(expected: Fit, shaken: Fit) -> tuple[int, list[float]]:

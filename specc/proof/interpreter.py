@@ -56,7 +56,13 @@ def sigmoid(x: Array) -> Array:
 
 def log_softmax(x: Array, axis: int) -> Array:
     """The logarithm of the softmax, as it is defined."""
-    return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
+    return x - logsumexp(x, axis, True)
+
+
+def logsumexp(x: Array, axis: int, keep: bool) -> Array:
+    """log(sum(exp(x))), where exp(x) may be too large for a float."""
+    total = np.asarray(np.logaddexp.reduce(x, axis=axis))
+    return np.expand_dims(total, axis) if keep else total
 
 
 def one_hot(x: Array, i: Array, axis: int) -> Array:
@@ -132,14 +138,14 @@ LINES: dict[str, Callable[..., Array]] = {
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "tanh": np.tanh,
     "sigmoid": sigmoid,
-    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "softplus": lambda x: np.logaddexp(x, 0.0),
     "minimum": np.minimum,
     "maximum": np.maximum,
     "where": np.where,
     "pointwise": pointwise,
-    "softmax": lambda x, axis: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True),
+    "softmax": lambda x, axis: np.exp(log_softmax(x, axis)),
     "log_softmax": log_softmax,
-    "logsumexp": lambda x, axis, keep: np.log(np.exp(x).sum(axis=axis, keepdims=keep)),
+    "logsumexp": logsumexp,
     "greater": lambda a, b: a > b,
     "less": lambda a, b: a < b,
     "greater_equal": lambda a, b: a >= b,

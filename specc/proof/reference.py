@@ -41,7 +41,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "mish": nn.Mish,
-    "softplus": lambda: nn.Softplus(threshold=1000),
+    "softplus": lambda: nn.Softplus(threshold=100),
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
     "hard_tanh": nn.Hardtanh,

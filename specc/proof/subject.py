@@ -67,7 +67,7 @@ class Subject:
         """Whether a loss of the spec's own is for positive numbers alone."""
         if not self.model.loss.use.entry.defined:
             return False
-        x, y = samples(self.model, 5, self.seed)
+        x, y = samples(self.model, 200, self.seed)
         reference = self.reference(parameters(self.model, self.seed))
         with torch.no_grad():
             return not math.isfinite(float(reference.loss(x, y)))

@@ -22,6 +22,11 @@ from specc.proof.formulas import function_of
 from specc.proof.reference import Reference
 from specc.streams import permutation
 
+SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
+"""The figures that are counts, which no rounding changes unless it decides a tie."""
+TIES = 1e-14
+"""What a tie is, of the largest prediction."""
+
 
 def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """Make torch's optimizer of the spec's."""
@@ -128,15 +133,30 @@ Samples = tuple[Tensor, Tensor]
 
 
 def figures(
-    reference: Reference, last: tuple[Tensor, Tensor], y: Tensor
+    reference: Reference,
+    last: tuple[Tensor, Tensor],
+    y: Tensor,
+    noise: float = 0.0,
 ) -> dict[str, float]:
-    """Give the loss and every metric of what `last_two` gave for whole samples."""
+    """Give the loss and every metric of what `last_two` gave for whole samples.
+
+    Noise moves what counts are made of, so that ties are decided otherwise.
+    """
     model = reference.model
     found = {"loss": float(reference.compared(last, y))}
     for clause in model.metrics:
         name = clause.use.entry.name
-        found[name] = metric(model, clause.use, last[1], y, rounded=True)
+        counts = noise and name in SHARES
+        predicted = _moved(last[1], TIES) if counts else last[1]
+        found[name] = metric(model, clause.use, predicted, y, rounded=True)
     return found
+
+
+def _moved(prediction: Tensor, share: float) -> Tensor:
+    """Move predictions by a share of the largest; the same each time."""
+    draw = torch.Generator().manual_seed(1)
+    by = torch.randn(prediction.shape, generator=draw, dtype=torch.float64)
+    return prediction + share * prediction.abs().max() * by
 
 
 def step(
@@ -224,7 +244,7 @@ def fit(
             targets.append(y[chosen])
         seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
         logs = {"epoch": epoch, "lr": lr}
-        trained = figures(reference, seen, torch.cat(targets))
+        trained = figures(reference, seen, torch.cat(targets), noise)
         finite = all(
             bool(torch.isfinite(p).all()) for p in state_of(reference).values()
         )
@@ -239,7 +259,7 @@ def fit(
         reference.eval()
         with torch.no_grad():
             seen = reference.last_two(validation[0])
-            found = figures(reference, seen, validation[1])
+            found = figures(reference, seen, validation[1], noise)
         made.predicted.append(seen[1])
         logs |= {f"val_{name}": value for name, value in found.items()}
         made.history.append(logs)

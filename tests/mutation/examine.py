@@ -1,7 +1,8 @@
 """Which checks of `specc verify` find a fault: each in a process of its own, which may hang or die.
 
-`python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault;
-`--every 3` examines a third of them, of which those in C have many.
+`python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault. What
+an earlier example has in the same function and line is not planted again, nor what those of
+`--after` have; `--every 3` examines a third of the rest.
 """
 
 from __future__ import annotations
@@ -114,8 +115,15 @@ def _told(example: str, target: str, fault: Fault, found: list[str]) -> dict[str
     }
 
 
-def in_c(example: str, every: int) -> Iterator[tuple[Fault, dict[str, str]]]:
-    """Give every so many faults of an example's C source that compile, with the module's files."""
+def _in_python(example: str, target: str) -> Iterator[tuple[Fault, dict[str, str]]]:
+    from tests.modules import compiled
+    from tests.modules import example as text_of
+
+    for fault in faults(compiled(text_of(example), target=target)):
+        yield fault, {".py": fault.text}
+
+
+def _in_c(example: str) -> Iterator[tuple[Fault, dict[str, str]]]:
     from specc.compiler import compile_source
     from tests.modules import example as text_of
     from tests.modules import source
@@ -130,10 +138,24 @@ def in_c(example: str, every: int) -> Iterator[tuple[Fault, dict[str, str]]]:
         files[".c"], files_of("iris" if example != "iris" else "disk")[".c"]
     )
     double = re.findall(r"\w+_DOUBLE", files[".c"])[0]
-    for fault in c_faults(files[".c"], kernels, (f"-D{double}",))[::every]:
-        changed = files | {".c": fault.text}
-        if _compiles(changed):
-            yield fault, changed
+    for fault in c_faults(files[".c"], kernels, (f"-D{double}",)):
+        yield fault, files | {".c": fault.text}
+
+
+def distinct(
+    examples: Sequence[str], target: str
+) -> Iterator[tuple[str, list[tuple[Fault, dict[str, str]]]]]:
+    """Give each example with the faults that no earlier one has, and the files of each."""
+    seen: set[tuple[str, str, str]] = set()
+    for name in examples:
+        pairs = _in_c(name) if target == "c" else _in_python(name, target)
+        new = {
+            # a C source calls everything by the network's name
+            (fault.function, fault.old, fault.new): (fault, files)
+            for fault, files in pairs
+        }
+        yield name, [pair for told, pair in new.items() if told not in seen]
+        seen |= new.keys()
 
 
 def _compiles(files: Mapping[str, str]) -> bool:
@@ -146,26 +168,26 @@ def _compiles(files: Mapping[str, str]) -> bool:
 
 def main() -> None:
     """Examine every fault of some examples' modules, or every so many."""
-    from tests.modules import checked, compiled, example
+    from tests.modules import checked, example
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("target")
     parser.add_argument("examples", nargs="+")
     parser.add_argument("--all", action="store_true", help="not the first finder alone")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--after", nargs="+", default=[], metavar="EXAMPLE")
     given = parser.parse_args()
     import torch  # once, for every child
 
     torch.set_num_threads(1)
-    for name in given.examples:
+    for name, pairs in distinct([*given.after, *given.examples], given.target):
+        if name in given.after:
+            continue
         model = checked(example(name))
         start = time.time()
-        if given.target == "c":
-            pairs = in_c(name, given.every)
-        else:
-            found = faults(compiled(example(name), target=given.target))[:: given.every]
-            pairs = ((fault, {".py": fault.text}) for fault in found)
-        for fault, files in pairs:
+        for fault, files in pairs[:: given.every]:
+            if given.target == "c" and not _compiles(files):
+                continue
             by = killers(model, given.target, files, given.all)
             print(json.dumps(_told(name, given.target, fault, by)), flush=True)
         print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
