@@ -81,7 +81,10 @@ def explosions(subject: Subject) -> Iterator[Finding]:
 
 
 def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
-    """Tell whether it explodes alike from a start that is a rounding off."""
+    """Tell whether it explodes alike from a start that is a rounding off.
+
+    Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
+    """
     start = off(case.start(subject), subject.seed)
     other = fit(subject.reference(start), 0, case.samples, validation, EXPLOSION)
     alike = (len(other.history), other.bad_update, other.bad, other.best_epoch) == (
@@ -94,7 +97,7 @@ def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> 
     return (
         alike
         and apart(found.state, other.state) <= 1e-8
-        and not any(1e250 < figure < math.inf for figure in figures)
+        and not any(1e250 < f < math.inf or math.isnan(f) for f in figures)
     )
 
 
