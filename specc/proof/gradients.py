@@ -26,11 +26,11 @@ from specc.proof.subject import Subject
 from specc.proof.training import state_of
 
 EXACT = 1e-9
+"""How far two exact derivatives may be apart, of which roundings of stacked norms need 5e-10."""
 NEARBY = 4
 """Starts that are a rounding off, of which the one that moves most says what roundings do."""
 CANCELLED = 1e-3
-"""How far autograd may be from a derivative, of which enough digits are then left to compare."""
-"""How far two exact derivatives may be apart, of which roundings of stacked norms need 5e-10."""
+"""How far autograd and the expansions may be apart, so that enough digits are left to compare."""
 MEASURED = 1e-6
 """How far a derivative may be from the difference of the loss."""
 PLACES = 24

@@ -90,22 +90,23 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"(forward|huber|squared_error|mae): .*\(\(?[\w.()]+ - [\w.()]+\)\.(square|abs)\(",
+        r"(forward|huber|squared_error|mae): .*\(([\w.()]+) - ([\w.()]+)\)\.(square|abs)\(\).*"
+        r" -> .*\(\3 - \2\)\.\4\(\)",
         "neither the square nor the size of a difference has a sign",
     ),
     (
         "",
-        r"figures: .*(mse|squared_error|true_positives)\(\w+, \w+\)",
+        r"figures: .*(mse|squared_error|true_positives)\((\w+), (\w+)\).* -> .*\1\(\3, \2\)",
         "what is counted or compared is symmetric in prediction and target",
     ),
     (
         "disk_sigmoid",
-        r"figures: .*accuracy\(",
+        r"figures: .*accuracy\((\w+), (\w+)\).* -> .*accuracy\(\2, \1\)",
         "accuracy by a threshold is symmetric in prediction and target",
     ),
     (
         "",
-        r"huber_gradient: .*abs\(\) < ",
+        r"huber_gradient: .*abs\(\) < (\S+) -> .*abs\(\) <= \1",
         "at delta itself both branches are the same",
     ),
     (
@@ -115,7 +116,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "mixer",
-        r"backward: s\.d_linear5 = s\.d_residual2.*s\.d_flatten2",
+        r"backward: s\.d_linear5 = s\.d_residual2.* -> s\.d_linear5 = s\.d_flatten2",
         "both are views of one array",
     ),
     (

@@ -148,14 +148,13 @@ def distinct(
     """Give each example with the faults that no earlier one has, and the files of each."""
     seen: set[tuple[str, str, str]] = set()
     for name in examples:
-        pairs = _in_c(name) if target == "c" else _in_python(name, target)
-        new = {
-            # a C source calls everything by the network's name
-            (fault.function, fault.old, fault.new): (fault, files)
-            for fault, files in pairs
-        }
-        yield name, [pair for told, pair in new.items() if told not in seen]
-        seen |= new.keys()
+        pairs = list(_in_c(name) if target == "c" else _in_python(name, target))
+        yield name, [pair for pair in pairs if _key(pair[0]) not in seen]
+        seen.update(_key(fault) for fault, _ in pairs)
+
+
+def _key(fault: Fault) -> tuple[str, str, str]:
+    return fault.function, fault.old, fault.new
 
 
 def _compiles(files: Mapping[str, str]) -> bool:
