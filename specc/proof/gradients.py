@@ -93,9 +93,8 @@ def _against(
     if check == "autograd" and not all(finding.ok for finding in found):
         arrays = {n: value.numpy() for n, value in state_of(reference).items()}
         masks = _masks(subject, reference) if training else None
-        by_name = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)[1]
-        other = {name: torch.from_numpy(g) for name, g in by_name.items()}
-        found = _cancelled(check, gradients, truth.gradients, other, said)
+        other = _expanded(subject, arrays, x, y, masks)[1]
+        found = _where_cancelled(found, gradients, truth.gradients, other, said)
     yield from found
     extra = gradients.keys() - truth.gradients.keys()
     for name in sorted(extra):
@@ -188,23 +187,32 @@ def expansions(subject: Subject) -> Iterator[Finding]:
         masks = _masks(subject, reference) if training else None
         asked = {"training": True} if training else {}
         loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
-        made, by_name = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
+        made, expected = _expanded(subject, arrays, x, y, masks)
         said = "in training" if training else ""
         yield number("expansions", "loss", loss, made, EXACT, said)
-        expected = {name: torch.from_numpy(g) for name, g in by_name.items()}
         found = compared("expansions", gradients, expected, EXACT, said)
         if not all(finding.ok for finding in found):
             others = []
             for near, x_near in _nearby(state, x, subject.seed):
                 moved = {name: value.numpy() for name, value in near.items()}
-                both = x_near.numpy(), y.numpy()
-                again = mechanical(subject.model, moved, *both, masks)[1]
-                others.append({n: torch.from_numpy(g) for n, g in again.items()})
+                others.append(_expanded(subject, moved, x_near, y, masks)[1])
             found = _with_roundings("expansions", gradients, expected, others, said)
         if not all(finding.ok for finding in found):
             autograd = reference.truth(x, y, training).gradients
-            found = _cancelled("expansions", gradients, expected, autograd, said)
+            found = _where_cancelled(found, gradients, expected, autograd, said)
         yield from found
+
+
+def _expanded(
+    subject: Subject,
+    arrays: dict[str, Array],
+    x: Tensor,
+    y: Tensor,
+    masks: dict[str, Array] | None,
+) -> tuple[float, dict[str, Tensor]]:
+    """Give the loss and the gradients that the expansions have."""
+    loss, found = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
+    return loss, {name: torch.from_numpy(g) for name, g in found.items()}
 
 
 def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
@@ -225,27 +233,31 @@ def _nearby(
         yield off(state, seed + draw), off({"x": x}, seed + NEARBY + draw)["x"]
 
 
-def _cancelled(
-    check: str,
-    found: dict[str, Tensor],
-    expected: dict[str, Tensor],
-    other: dict[str, Tensor],
+def _where_cancelled(
+    judged: list[Finding],
+    found: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    other: Mapping[str, Tensor],
     said: str,
 ) -> list[Finding]:
-    """Compare as far as autograd and the expansions, `expected` and `other`, agree.
+    """Judge anew what disagrees, as far as autograd and the expansions agree: the latter two.
 
     Neither reads the module. Where a tanh is 1 but for its last bits, 1 - tanh^2 has few digits,
     however it is rounded.
     """
+    check = judged[0].check
     apart: dict[str, float] = {}
     for finding in compared(check, other, expected, EXACT):
         apart[finding.what] = max(finding.error, apart.get(finding.what, 0.0))
     told = f"{said}; digits cancel" if said else "digits cancel"
     made = []
-    for finding in compared(check, found, expected, EXACT, told):
+    for finding, again in zip(
+        judged, compared(check, found, expected, EXACT, told), strict=True
+    ):
         lost = apart[finding.what]
         bound = EXACT + (2 * lost if lost < CANCELLED else 0.0)
-        made.append(dataclasses.replace(finding, bound=bound))
+        anew = dataclasses.replace(again, bound=bound)
+        made.append(finding if finding.ok else anew)
     return made
 
 

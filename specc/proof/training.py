@@ -166,10 +166,12 @@ def step(
     y: Tensor,
     lr: float,
     noise: float = 0.0,
+    draw: int = 0,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Do one update; give the loss before it, and what the last layer took and gave.
 
-    Noise is of the size of roundings of the gradient: what another order of sums may leave.
+    Noise is of the size of roundings of the gradient: what another order of sums may leave. It is
+    the same each time, of one draw.
     """
     train = reference.model.train
     reference.train()
@@ -179,7 +181,7 @@ def step(
     torch.autograd.backward(loss)
     weights = list(reference.parameters())
     if noise:
-        _shake([w.grad for w in weights if w.grad is not None], noise)
+        _shake([w.grad for w in weights if w.grad is not None], noise, draw)
     if train.clip_value is not None:
         nn.utils.clip_grad_value_(weights, train.clip_value)
     if train.clip_norm is not None:
@@ -190,12 +192,12 @@ def step(
     return loss.detach(), (last[0].detach(), last[1].detach())
 
 
-def _shake(gradients: list[Tensor], noise: float) -> None:
-    """Add noise to gradients, of a part of the largest of their numbers; the same each time."""
+def _shake(gradients: list[Tensor], noise: float, draw: int) -> None:
+    """Add noise to gradients, of a part of the largest of their numbers."""
     largest = max(float(g.abs().max()) for g in gradients)
-    draw = torch.Generator().manual_seed(0)
+    chance = torch.Generator().manual_seed(draw)
     for g in gradients:
-        by = torch.randn(g.shape, generator=draw, dtype=torch.float64)
+        by = torch.randn(g.shape, generator=chance, dtype=torch.float64)
         g += noise * largest * by
 
 
@@ -207,10 +209,11 @@ def fit(
     epochs: int,
     left_out: int = 0,
     noise: float = 0.0,
+    draw: int = 0,
 ) -> Fit:
     """Train the reference from where it is, `epochs` epochs at most.
 
-    So many updates of the last epoch are left out; noise is that of `step`.
+    So many updates of the last epoch are left out; noise and its draw are those of `step`.
     """
     model = reference.model
     x, y = training
@@ -234,7 +237,7 @@ def fit(
             reference.draw(seed, updates, len(chosen))
             before = state_of(reference)
             batch = x[chosen], y[chosen]
-            loss, last = step(reference, optimizer, *batch, lr, noise)
+            loss, last = step(reference, optimizer, *batch, lr, noise, draw)
             updates += 1
             if math.isfinite(loss) and bad < 0:
                 good = before
@@ -302,14 +305,20 @@ def measure(reference: Reference, x: Tensor) -> None:
     state[f"{node.name}.std"].copy_(torch.where(constant, 1.0, deviation))
 
 
+def waits(model: Model) -> bool:
+    """Tell whether the schedule looks at a figure: `plateau`, unless the spec has its own."""
+    entry = model.schedule.use.entry
+    return entry.name == "plateau" and not entry.defined
+
+
 def _watches(model: Model) -> tuple[Watch | None, Watch | None]:
     stopping: EarlyStopping | None = model.early_stopping
     watch = plateau = None
     if stopping is not None:
         larger = larger_is_better(stopping.monitor, stopping.mode)
         watch = Watch(larger, stopping.min_delta)
-    use = model.schedule.use
-    if use.entry.name == "plateau" and not use.entry.defined:
+    if waits(model):
+        use = model.schedule.use
         larger = larger_is_better(use["monitor"], use["mode"])
         plateau = Watch(larger, use["min_delta"])
     return watch, plateau
