@@ -48,7 +48,8 @@ def _parameter_lines(
             base = f"self.{value.name.removesuffix('_matrix')}"
             lines.append(f"{base}_weight = self.{value.name}[:, :-1]")
             lines.append(f"{base}_bias = self.{value.name}[:, -1]")
-    return lines + [line for line in views(view, "p.") if line not in lines]
+    known = frozenset(lines)
+    return lines + [line for line in views(view, "p.") if line not in known]
 
 
 def _named(model: Model) -> list[str]:

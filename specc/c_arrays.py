@@ -98,8 +98,8 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     numbers = frozenset(
         value.slot
         for program in kept
-        for value in program.values
-        if value.slot and batched(value.shape) and _runs_along(value)
+        for value in _running_along(program)
+        if value.slot and batched(value.shape)
     )
     samples: dict[str, Array] = {}
     parameters: dict[str, Weight] = {}
@@ -148,12 +148,18 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     return Arrays(samples, found, buffers, features, numbers)
 
 
-def _runs_along(value: Value) -> bool:
-    """Tell whether it is a number for each row, of what runs along it: a mean, a deviation."""
-    if value.op == "mean_over":
-        return bool(value.attribute("axis") > 0)
-    rows = [arg for arg in value.args if batched(arg.shape)]
-    return bool(rows) and all(map(_runs_along, rows))
+def _running_along(program: Program) -> list[Value]:
+    """Give what is a number for each row, of what runs along it: a mean, a deviation."""
+    found: dict[Value, None] = {}
+    for value in program.values:
+        rows = [arg for arg in value.args if batched(arg.shape)]
+        if value.op == "mean_over":
+            runs = value.attribute("axis") > 0
+        else:
+            runs = bool(rows) and all(arg in found for arg in rows)
+        if runs:
+            found[value] = None
+    return list(found)
 
 
 def _parameters(linear: Value) -> list[Value]:

@@ -59,8 +59,8 @@ class Printer(Products):
         """Tell whether a later statement takes this Value in."""
         if uses[value] != 1 or self._ends_product(value, uses):
             return False
-        for later in program.values:
-            if later.slot == value.slot and value in later.args and later is not value:
+        for later in program.users[value]:
+            if later.slot == value.slot:
                 if value.op in ("linear", "mm"):
                     return self._end(later) is not None
                 return value.op not in WHOLE | WHOLE_ROWS and later.op not in WHOLE

@@ -20,6 +20,7 @@ from specc.ir import Value, constant, is_constant
 from specc.library.entry import ArgumentError, Entry
 from specc.library.losses import REDUCTION, averaged
 from specc.library.schedules import COMMON, warming
+from specc.names import forbidden_parameter
 from specc.slope import slope_of
 
 OPERANDS = {
@@ -98,6 +99,9 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
         raise Invalid(error("E013", message, span, label, form))
     common = {"schedule": {p.name for p in COMMON}, "loss": {REDUCTION.name}}
     for parameter in given:
+        fault = forbidden_parameter(parameter.name)
+        if fault is not None:
+            raise Invalid(fault)
         if parameter.name.text in common.get(definition.kind, ()):
             message = (
                 f"`{parameter.name.text}` is an argument of every {definition.kind}"

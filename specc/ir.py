@@ -7,7 +7,8 @@ that leaves a stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -146,10 +147,19 @@ class Program:
     inputs: tuple[Value, ...]
     outputs: tuple[tuple[str, Value], ...]
 
-    @property
+    @functools.cached_property
     def values(self) -> tuple[Value, ...]:
         """Every Value that a result needs, each after its arguments, in order of the results."""
         return in_order(value for _, value in self.outputs)
+
+    @functools.cached_property
+    def users(self) -> Mapping[Value, list[Value]]:
+        """Of each Value those that it is an argument of, in order."""
+        found: dict[Value, list[Value]] = {value: [] for value in self.values}
+        for value in self.values:
+            for arg in dict.fromkeys(value.args):
+                found[arg].append(value)
+        return found
 
     def output(self, name: str) -> Value:
         """Give one result by its name."""
@@ -260,9 +270,10 @@ def verify(program: Program, stage: str) -> Program:
     from specc import ops
 
     names: dict[str, Value] = {}
+    inputs = frozenset(program.inputs)
     for value in program.values:
         if value.op == "input":
-            if value not in program.inputs:
+            if value not in inputs:
                 _fail(program, stage, f"`{value.name}` is no argument of it")
         elif value.op != "const":
             shape, dtype = ops.result_type(value.op, value.args, dict(value.attrs))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import sys
+from collections.abc import Container
 
 from specc.diagnostics import Diagnostic, error
 from specc.functions import CONSTANTS, FUNCTIONS
@@ -118,12 +119,18 @@ def used_by_module(name: str) -> bool:
     return name in RESERVED or ends or partial
 
 
+def forbidden_parameter(name: Name) -> Diagnostic | None:
+    """Say why a parameter of a definition, which is a Python function, may not be called `name`."""
+    return _one_of(name, "a Python keyword", keyword.kwlist)
+
+
 def _of_python(name: Name) -> Diagnostic | None:
-    for what, names in (
-        ("a Python keyword", keyword.kwlist),
-        ("a Python built-in", vars(builtins)),
-    ):
-        if name.text in names:
-            message = f"`{name.text}` is {what}"
-            return error("E025", message, name.span, "choose another name")
-    return None
+    built_in = _one_of(name, "a Python built-in", vars(builtins))
+    return forbidden_parameter(name) or built_in
+
+
+def _one_of(name: Name, what: str, names: Container[str]) -> Diagnostic | None:
+    if name.text not in names:
+        return None
+    message = f"`{name.text}` is {what}"
+    return error("E025", message, name.span, "choose another name")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from specc.group import Branches, Element, Group
 
-LIMIT = 10_000
-"""How many layers a network may have."""
+LIMIT = 256
+"""How many layers a network may have; a module has 30 to 100 lines for each."""
 
 
 @dataclass(frozen=True)

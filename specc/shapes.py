@@ -6,6 +6,7 @@ does not fit raises TypeMismatch, here and nowhere else.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ def broadcast(*args: Value) -> Type:
     return together(*(arg.shape for arg in args)), "real"
 
 
+@functools.lru_cache(maxsize=4096)
 def together(*shapes: Shape) -> Shape:
     """Give the shape that shapes broadcast to."""
     whole: Shape = ()

@@ -83,7 +83,7 @@ def test_shapes_are_inferred_over_the_last_axis():
         ({"input": "input x: real[2^20, 2^20]"}, ["E033"]),
         ({"layers": "layers { linear(10^12) linear(1) }"}, ["E033"]),
         ({"layers": "layers { linear(2^60) linear(1) }"}, ["E033"]),
-        ({"layers": "layers { repeat(9999) { linear(30_000) } linear(1) }"}, ["E033"]),
+        ({"layers": "layers { repeat(200) { linear(30_000) } linear(1) }"}, ["E033"]),
     ],
 )
 def test_shapes_fit_or_are_told(changes, expected):
@@ -357,13 +357,13 @@ def doubling(levels: int) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (bomb(1, "9_999"), []),
-        (bomb(1, "10_000"), ["E032"]),
+        (bomb(1, "255"), []),
+        (bomb(1, "256"), ["E032"]),
         (bomb(40), ["E032"]),
         (bomb(60, "2^62"), ["E032"]),
         (bomb(1, "10^18"), ["E032"]),
-        (doubling(14), []),
-        (doubling(15), ["E032"]),
+        (doubling(8), []),
+        (doubling(9), ["E032"]),
         (doubling(60), ["E032"]),
         (doubling(66), ["E006"]),
         (bomb(1, "0"), []),

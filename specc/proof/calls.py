@@ -78,6 +78,29 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 found = net.evaluate(x, targets)[clause.use.entry.name]
                 wanted = metric(model, clause.use, expected, targets)
                 yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
+    yield from _alike(subject)
+
+
+def _alike(subject: Subject) -> Iterator[Finding]:
+    """Compare `r2` of targets that are all alike, met and missed: there is nothing to explain."""
+    model = subject.model
+    uses = [c.use for c in model.metrics if c.use.entry.name == "r2"]
+    for use, layer in itertools.product(uses, subject.biased[-1:]):
+        state = subject.state()
+        subject.bias_alone(layer, state)
+        state[f"{layer}.bias"].fill_(0.75)
+        net, reference = subject.net(state), subject.reference(state).eval()
+        x, y = subject.drawn(4)
+        with torch.no_grad():
+            expected = reference(x)
+        levels = [torch.zeros_like(y), torch.full_like(y, 0.5)]
+        met = expected.flatten()[0].expand_as(y).clone()
+        if torch.equal(net.forward(x), met.reshape(expected.shape)):
+            levels += [met, met / 3]
+        for targets in levels:
+            found = net.evaluate(x, targets)["r2"]
+            wanted = metric(model, use, expected, targets)
+            yield number("thresholds", "r2", found, wanted, 1e-7, "targets all alike")
 
 
 def _inverses(limit: float) -> Iterator[float]:

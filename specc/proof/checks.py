@@ -39,7 +39,11 @@ CHECKS = (
     Check("callback", fits.callbacks, "what a callback is told, and does"),
     Check("resume", fits.resumed, "one run and the same in two parts"),
     Check("batches", calls.batches, "torch.nn and the metrics' definitions"),
-    Check("thresholds", calls.thresholds, "metrics of predictions at the threshold"),
+    Check(
+        "thresholds",
+        calls.thresholds,
+        "metrics at the threshold, and of targets all alike",
+    ),
     Check("copies", calls.copies, "what is given belongs to the caller"),
     Check("files", calls.files, "save, load and what a state lacks"),
     Check("inputs", calls.inputs, "what is no sample is refused"),

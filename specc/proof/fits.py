@@ -26,8 +26,10 @@ from specc.proof.training import (
     Fit,
     Samples,
     Watch,
+    batches_of,
     fit,
     larger_is_better,
+    measure,
     state_of,
     trains,
     waits,
@@ -80,6 +82,42 @@ def fits(subject: Subject) -> Iterator[Finding]:
     epochs = max(2, min(model.train.epochs, longest, 150))
     for validation in goals(subject, x, y, x_val, epochs):
         yield from _one_fit(subject, (x, y), validation, epochs)
+    if not model.moves_on_one:
+        yield from _last_of_one(subject)
+        pair = subject.drawn(batch + 2)
+        yield from _one_fit(subject, pair, pair, 1)
+
+
+def _last_of_one(subject: Subject) -> Iterator[Finding]:
+    """Compare running statistics that one more sample does not move, in a batch of its own.
+
+    No batch but the first moves them, which needs no more of torch than one prediction; torch
+    itself refuses the second.
+    """
+    batch = subject.model.train.batch_size
+    x, y = subject.drawn(batch + 1)
+    first = batches_of(subject.model, 0, len(x))(0)[0]
+    exact = started(subject)
+    moved = off(state_of(exact), subject.seed)
+    tracked = []
+    for reference in (exact, subject.reference(moved)):
+        measure(reference, x)
+        reference.train()
+        reference.draw(0, 0, batch)
+        with torch.no_grad():
+            reference.last_two(x[first])
+        tracked.append(reference.buffers_by_name())
+    net = subject.net()
+    history = net.fit(x, y, x, y, epochs=1)
+    gap = apart(*tracked)
+    if history.stopped_by == "non_finite" or not gap <= CHAOS:
+        told = "a batch of one left out: the loss is not finite, or roundings grow"
+        yield Finding("fit", "running statistics", 0.0, DRIFT, said=told)
+        return
+    kept, said = net.state_dict(), f"{batch} samples and one"
+    for name, numbers in tracked[0].items():
+        bound = DRIFT + AMPLIFIED * gap
+        yield near("fit", name, kept[name], numbers, bound, said)
 
 
 def _decides(model: Model, expected: Fit) -> bool:

@@ -217,7 +217,7 @@ def fit(
     """
     model = reference.model
     x, y = training
-    batches = _batches(model, seed, len(x))
+    batches = batches_of(model, seed, len(x))
     optimizer = optimizer_of(model, list(reference.parameters()))
     measure(reference, x)
     made = Fit()
@@ -324,7 +324,7 @@ def _watches(model: Model) -> tuple[Watch | None, Watch | None]:
     return watch, plateau
 
 
-def _batches(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:
+def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:
     """Give which samples make the batches of an epoch, in order."""
     train = model.train
 
