@@ -18,8 +18,8 @@ def formatted(text: str) -> str:
     lines: list[str] = []
     for line in text.splitlines():
         lines += _statement(line) if len(line) > WIDTH or "**" in line else [line]
-    if any(len(line) > WIDTH for line in lines):
-        return _black(text, WIDTH)  # a long name within an expression: slower, and rare
+    if any(len(line) > WIDTH for line in lines):  # within an expression: slower, and rare
+        lines = [line for block in _blocks(lines) for line in _whole(block)]
     return "\n".join(lines) + "\n"
 
 
@@ -28,6 +28,25 @@ def literal(text: str) -> str:
     quote = '"' if text.count('"') <= text.count("'") else "'"
     escaped = text.encode("unicode_escape").decode().replace(quote, f"\\{quote}")
     return f"{quote}{escaped}{quote}"
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    """Part a module before each function, class or statement that has lines below it."""
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith(("@", "class ", "def ")) and blocks[-1][-1:] == [""]:
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _whole(block: list[str]) -> list[str]:
+    """Let black have a whole function or class, where a line of it does not fit."""
+    if all(len(line) <= WIDTH for line in block):
+        return block
+    below = len(block) - len("\n".join(block).rstrip().split("\n"))
+    made = _black("\n".join(block) + "\n", WIDTH).rstrip().split("\n")
+    return made + [""] * below
 
 
 def _statement(line: str) -> list[str]:
@@ -41,6 +60,11 @@ def _statement(line: str) -> list[str]:
     except ValueError:  # part of a longer statement
         return [line]
     return [indent + piece for piece in made.removesuffix(f"{body}\n").splitlines()]
+
+
+def forget() -> None:
+    """Forget what was asked before, for whoever measures how long a first compilation takes."""
+    _black.cache_clear()
 
 
 # Layers that are alike have the same statements.

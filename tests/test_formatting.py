@@ -19,6 +19,8 @@ MODULES = [
     f"class A:\n    def f(self, {NAMES}) -> None:\n        return {SUM}\n",
     f"def f(t):\n    if t:\n        target = f(g({SUM}), {SUM})  # (25, batch)\n",
     "def f(t):\n    return 0.1 * 0.97 ** t * 2 ** g(t)\n",
+    "def g():\n    return 1\n\n\n@cached\ndef f(a):\n    return {\n"
+    f'        "a": f({SUM}, {SUM}),\n    }}\n\n\nclass B:\n    """B."""\n\n\nX = 1\n',
     f"def f(t):\n    # {'a comment of any length ' * 5}\n    return t\n",
 ]
 
