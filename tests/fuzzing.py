@@ -402,9 +402,9 @@ def examine(text: str | bytes, seed: int, tried: Tried) -> str:
     source = Source(str(ROOT / "examples" / "net.spec"), text)
     chance = random.Random(seed)
     target = chance.choices(TARGETS, weights=(5, 5, 2))[0]
-    made, shown, took = _compiled(source, target)
+    made, shown, took = compiled(source, target)
     if took > SLOW:  # or the machine was busy
-        took = min(took, _compiled(source, target)[2]) / max(_slowness(), 1.0)
+        took = min(took, compiled(source, target)[2]) / max(slowness(), 1.0)
     for output_format, text in shown.items():
         if re.search(r"[\0-\x08\x0b-\x1f\x7f\u200b\u202e\u2028\u2066]", text):
             return f"{output_format} shows a control character"
@@ -433,7 +433,7 @@ def examine(text: str | bytes, seed: int, tried: Tried) -> str:
     return ""
 
 
-def _compiled(source: Source, target: str) -> tuple[Compilation, dict[str, str], float]:
+def compiled(source: Source, target: str) -> tuple[Compilation, dict[str, str], float]:
     """Compile a text; give what is shown of the findings, and the seconds both took."""
     formatting.forget()
     start = time.process_time()
@@ -442,11 +442,11 @@ def _compiled(source: Source, target: str) -> tuple[Compilation, dict[str, str],
     return made, shown, time.process_time() - start
 
 
-def _slowness() -> float:
+def slowness() -> float:
     """Tell how many times as long as on the yardstick's processor the disk takes here and now."""
     path = ROOT / "examples" / "disk.spec"
     disk = Source(str(path), path.read_text())
-    return min(_compiled(disk, "numpy")[2] for _ in range(3)) / YARDSTICK
+    return min(compiled(disk, "numpy")[2] for _ in range(3)) / YARDSTICK
 
 
 def _compiles(path: Path) -> str:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from specc.source import Unreadable, read
+from specc.naming import LIMIT
+from specc.source import Source, Unreadable, read
 from tests import fuzzing
 from tests.fuzzing import HOSTILE, ROOT, Tried, chunk, drawn, examine, imported, trial
+from tests.modules import TARGETS
 
 PARTS, EACH = 10, 500
 """How many processes of the tests try how many texts."""
@@ -52,6 +54,20 @@ def test_texts_that_are_no_specs_are_told_so(text: str, tmp_path: Path) -> None:
             with pytest.raises(Unreadable, match="NUL"):
                 read(str(tmp_path / "a.spec"))
         assert not examine(whole, 0, tried)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_deepest_network_takes_no_longer(target: str) -> None:
+    """As many layers as there may be, some of them written as a function that calls others."""
+    layers = "linear(2) layer_norm residual { linear(2) tanh }"
+    text = (
+        "model deep\ninput x: real[2]\ntarget y: real[1]\nlayers {\n"
+        f"  repeat({(LIMIT - 1) // 5}) {{ {layers} }}\n  linear(1)\n}}\n"
+        "loss mse\noptimizer adam(lr=0.1)\n"
+    )
+    made, _, took = fuzzing.compiled(Source("deep.spec", text), target)
+    assert made.text is not None and not made.diagnostics
+    assert took / max(fuzzing.slowness(), 1.0) < fuzzing.SLOW
 
 
 @pytest.mark.parametrize("part", range(PARTS))
