@@ -20,7 +20,9 @@ def formatted(text: str) -> str:
     lines: list[str] = []
     for line in text.splitlines():
         lines += _statement(line) if len(line) > WIDTH or "**" in line else [line]
-    if any(len(line) > WIDTH for line in lines):  # within an expression: slower, and rare
+    if any(
+        len(line) > WIDTH for line in lines
+    ):  # within an expression: slower, and rare
         lines = [line for block in _blocks(lines) for line in _whole(block)]
     return "\n".join(lines) + "\n"
 

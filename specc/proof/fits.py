@@ -8,23 +8,18 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from specc.model import Model
-from specc.proof.figures import cancelled
 from specc.proof.finding import Finding, fact, near
 from specc.proof.goals import goals
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import (
-    SHARES,
-    Fit,
-    Samples,
     Watch,
     batches_of,
     fit,
@@ -32,28 +27,14 @@ from specc.proof.training import (
     measure,
     state_of,
     trains,
-    waits,
 )
+from specc.proof.two_fits import TwoFits
 
 SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
 """How the reference is run a second time, tried one after the other: of what the numbers of its
 start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
 too, which a kink amplifies; and Adam amplifies what cancels. One draw may move little, as it
 happens, so there are a few."""
-HUGE = 1e100
-"""Samples beyond are those of which a loss is not to be finite."""
-LARGE = 1e6
-"""Targets beyond leave roundings in a loss, however small it is."""
-LEAST = 0.1
-"""What a figure below this is compared with: targets that are met leave nothing but roundings."""
-
-
-def _least(model: Model, figure: str, y: Tensor) -> float:
-    """Give that for a figure; a loss that is a sum has the roundings of all that it sums."""
-    reduction = model.loss.use["reduction"]
-    if not figure.endswith("_loss") or reduction == "mean":
-        return LEAST
-    return LEAST * (y.numel() if reduction == "sum" else y[0].numel())
 
 
 def fits(subject: Subject) -> Iterator[Finding]:
@@ -120,17 +101,6 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
         yield near("fit", name, kept[name], numbers, bound, said)
 
 
-def _decides(model: Model, expected: Fit) -> bool:
-    """Tell whether no rounding decides when training ends: what is monitored is never the same."""
-    stopping = model.early_stopping
-    if stopping is None or _counted(stopping.monitor):
-        return True
-    values = [logs[stopping.monitor] for logs in expected.history[stopping.start :]]
-    finite = sorted(value for value in values if math.isfinite(value))
-    pairs = zip(finite, finite[1:], strict=False)
-    return all(b - a > 1e-10 * max(abs(a), abs(b)) for a, b in pairs)
-
-
 def _one_fit(
     subject: Subject,
     training: tuple[Tensor, Tensor],
@@ -148,131 +118,13 @@ def _one_fit(
     for draw, (least, noise) in enumerate(SHAKEN):
         other = subject.reference(off(start, subject.seed + draw, least))
         shaken = fit(other, 0, training, validation, epochs, noise=noise, draw=draw)
-        made = list(
-            _both(
-                subject.model,
-                expected,
-                shaken,
-                history,
-                kept,
-                elapsed,
-                training,
-                validation,
-            )
+        both = TwoFits(
+            subject.model, training, validation, expected, shaken, history, kept
         )
+        made = [both.seconds(elapsed), *both.findings()]
         if all(finding.ok for finding in made):
             break
     yield from made
-
-
-def _both(
-    model: Model,
-    expected: Fit,
-    shaken: Fit,
-    history: Any,
-    kept: dict[str, Tensor],
-    elapsed: float,
-    training: Samples,
-    validation: Samples,
-) -> Iterator[Finding]:
-    """Compare a fit with the reference's, as far as that agrees with itself."""
-    spent = [history.seconds, *(logs["seconds"] for logs in history)]
-    within = all(0 <= seconds <= elapsed for seconds in spent)
-    length, bounds = _comparable(expected, shaken, _monitored(model))
-    said = f"{len(expected.history)} epochs"
-    if expected.best_epoch >= 0:
-        said += f", best {expected.best_epoch}"
-    if expected.stopped_by == "early_stopping":
-        said += ", stopped early"
-    if length < len(expected.history):
-        said += f"; roundings grow, compared for {length}"
-    where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
-    yield fact("fit", "seconds", within, where, said)
-    compared = zip(expected.history, shaken.history, history, bounds, strict=False)
-    for logs, other, found, bound in compared:
-        rest = f"what follows epoch {logs['epoch']} is left out"
-        for name, value in logs.items():
-            lost = name.startswith("val_") and not math.isfinite(logs["val_loss"])
-            if lost and name != "val_loss":
-                if name in _monitored(model):
-                    told = f"{name} of a loss that is not finite: {rest}"
-                    yield Finding("fit", name, 0.0, bound, said=told)
-                    return
-                continue  # nobody says what the largest of NaN is
-            seen = found.get(name, math.nan)
-            huge = name == "val_loss" and float(validation[0].abs().max()) > HUGE
-            if huge and (math.isfinite(value) or math.isfinite(seen)):
-                # a norm of samples so large is what its formula makes of them
-                told = f"a loss of samples beyond {HUGE:.0e}: {rest}"
-                yield Finding("fit", name, 0.0, bound, said=told)
-                return
-            if _counted(name) and value != other[name]:
-                told = f"{name} left out where roundings decide ties"
-                yield Finding("fit", name, 0.0, bound, said=told)
-                continue
-            same = seen == value or math.isnan(value)  # r2 of infinite errors
-            same = same or not (math.isfinite(seen) or math.isfinite(value))
-            y = (validation if name.startswith("val_") else training)[1]
-            size = max(abs(value), _least(model, name, y))
-            if name.endswith("_loss") and float(y.abs().max()) > LARGE:
-                size = max(size, float(y.abs().max()))  # of which it is a difference
-            error = 0.0 if same else abs(seen - value) / size
-            if name.endswith("_r2") and not same:
-                error -= cancelled(y) * abs(1 - value) / size
-            at = f"epoch {logs['epoch']}: {seen:.9g}, expected {value:.9g}"
-            yield Finding("fit", name, max(error, 0.0), bound, at, said)
-    if length < len(expected.history) or not _decides(model, expected):
-        return
-    facts = {
-        "epochs": (len(history), len(expected.history)),
-        "best_epoch": (history.best_epoch, expected.best_epoch),
-        "stopped_by": (history.stopped_by, expected.stopped_by),
-        "stopped_epoch": (history.stopped_epoch, len(expected.history) - 1),
-    }
-    for name, (is_, wanted) in facts.items():
-        where = f"{is_}, expected {wanted}"
-        yield fact("fit", name, is_ == wanted, where, said)
-    if expected.stopped_by == "non_finite":
-        return
-    bound = DRIFT + AMPLIFIED * apart(expected.state, shaken.state)
-    for name, wanted_numbers in expected.state.items():
-        yield near("fit", name, kept[name], wanted_numbers, bound, said)
-
-
-def _monitored(model: Model) -> list[str]:
-    """Name the figures that early stopping and the schedule look at."""
-    found = [model.early_stopping.monitor] if model.early_stopping else []
-    if waits(model):
-        found.append(model.schedule.use["monitor"])
-    return found
-
-
-def _counted(figure: str) -> bool:
-    """Tell whether a figure is a count, which nothing moves but a tie."""
-    return figure.partition("_")[2] in SHARES
-
-
-def _comparable(
-    expected: Fit, shaken: Fit, monitored: Sequence[str]
-) -> tuple[int, list[float]]:
-    """Give how many epochs roundings leave alone, and how far each may be off.
-
-    A count that ties decide ends nothing, unless it is one of those `monitored`.
-    """
-    bounds: list[float] = []
-    for a, b in zip(expected.history, shaken.history, strict=False):
-        gap = max(
-            abs(value - b[name]) / max(abs(value), LEAST)
-            for name, value in a.items()
-            if math.isfinite(value)  # an infinite loss of validation is no drift
-            and (name in monitored or not _counted(name))
-        )
-        if not gap <= CHAOS:
-            return len(bounds), bounds
-        bounds.append(DRIFT + AMPLIFIED * gap)
-    same = len(expected.history) == len(shaken.history)
-    alike = same and expected.best_epoch == shaken.best_epoch
-    return (len(bounds) if alike else len(bounds) - 1), bounds
 
 
 def resumed(subject: Subject) -> Iterator[Finding]:
