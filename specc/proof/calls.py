@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.library.entry import Use
 from specc.proof.figures import metric
 from specc.proof.finding import Finding, compared, fact, number
 from specc.proof.gradients import SHORT
@@ -78,7 +79,33 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 found = net.evaluate(x, targets)[clause.use.entry.name]
                 wanted = metric(model, clause.use, expected, targets)
                 yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
+            yield from _some_at(subject, clause.use, layer, start)
     yield from _alike(subject)
+
+
+def _some_at(subject: Subject, use: Use, layer: str, start: float) -> Iterator[Finding]:
+    """Compare a metric of predictions of which some are the threshold, and others are not.
+
+    Of samples that are 0 a layer without a bias gives 0, and activations that do so too.
+    """
+    limit, state = float(use["threshold"]), subject.state()
+    for name, value in state.items():
+        if name.endswith((".bias", "mean")):
+            value.zero_()
+    state[f"{layer}.bias"].fill_(start)
+    x, y = subject.drawn(8)
+    x[:4] = 0.0
+    above = (torch.arange(8) % 2 == 1).reshape(-1, *[1] * (y.dim() - 1)).expand_as(y)
+    targets = torch.where(above, limit + 0.1, limit - 0.1).double()
+    net, reference = subject.net(state), subject.reference(state).eval()
+    with torch.no_grad():
+        expected = reference(x)
+    at = torch.full_like(expected[:4], limit)
+    if torch.equal(expected[:4], at) and torch.equal(net.forward(x)[:4], at):
+        found = net.evaluate(x, targets)[use.entry.name]
+        wanted = metric(subject.model, use, expected, targets)
+        said = "some predictions at the threshold"
+        yield number("thresholds", use.entry.name, found, wanted, 1e-7, said)
 
 
 def _alike(subject: Subject) -> Iterator[Finding]:

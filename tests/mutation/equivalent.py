@@ -96,6 +96,36 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
+        r"forward: .*\(\((\w+) - ([\w.]+)\) \*\* 2\).* -> .*\(\(\2 - \1\) \*\* 2\)",
+        "neither the square nor the size of a difference has a sign",
+    ),
+    (
+        "",
+        r"(huber|mae|mse): .*np\.abs\((\w+) - (\w+)\).* -> .*np\.abs\(\3 - \2\)",
+        "neither the square nor the size of a difference has a sign",
+    ),
+    (
+        "",
+        r"Model\.(_loss|_backward): return huber\((.*), (\w+)\) -> return huber\(\3, \2\)",
+        "the loss is symmetric, and only its size is asked for",
+    ),
+    (
+        "",
+        r"Model\._train: .*huber\((\S+), (\S+)\) .* -> .*huber\(\2, \1\) ",
+        "the loss is symmetric, and only its size is asked for",
+    ),
+    (
+        "",
+        r"\.reshape\(-1, (\d+)\).* -> .*\.reshape\(-\(1 \+ 1\), \1\)",
+        "NumPy takes any negative size for the one that it is to find",
+    ),
+    (
+        "",
+        r"sigmoid: .*np\.where\(z < 0, e, 1\).* -> .*np\.where\(z <= 0, e, 1\)",
+        "at 0 both branches are the same",
+    ),
+    (
+        "",
         r"figures: .*(mse|squared_error|true_positives)\((\w+), (\w+)\).* -> .*\1\(\3, \2\)",
         "what is counted or compared is symmetric in prediction and target",
     ),
@@ -110,8 +140,18 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "accuracy by a threshold is symmetric in prediction and target",
     ),
     (
+        "breast_cancer",
+        r"figures: .*accuracy\((\w+), (\w+)\).* -> .*accuracy\(\2, \1\)",
+        "accuracy by a threshold is symmetric in prediction and target",
+    ),
+    (
         "",
         r"huber_gradient: .*abs\(\) < (\S+) -> .*abs\(\) <= \1",
+        "at delta itself both branches are the same",
+    ),
+    (
+        "",
+        r"huber: .*np\.abs\(.*\) < (\S+), -> .*np\.abs\(.*\) <= \1,",
         "at delta itself both branches are the same",
     ),
     (
