@@ -2,7 +2,7 @@
 
 `python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault. What
 an earlier example has in the same function and line is not planted again, nor what those of
-`--after` have; `--every 3` examines a third of the rest.
+`--after` have; `--every 3` examines a third of the rest, `--first 1` another.
 """
 
 from __future__ import annotations
@@ -174,6 +174,7 @@ def main() -> None:
     parser.add_argument("examples", nargs="+")
     parser.add_argument("--all", action="store_true", help="not the first finder alone")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="of those of `--every`")
     parser.add_argument("--after", nargs="+", default=[], metavar="EXAMPLE")
     given = parser.parse_args()
     import torch  # once, for every child
@@ -184,7 +185,7 @@ def main() -> None:
             continue
         model = checked(example(name))
         start = time.time()
-        for fault, files in pairs[:: given.every]:
+        for fault, files in pairs[given.first :: given.every]:
             if given.target == "c" and not _compiles(files):
                 continue
             by = killers(model, given.target, files, given.all)
