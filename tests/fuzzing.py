@@ -45,7 +45,7 @@ YARDSTICK = 0.08
 LARGE = 300_000
 """Kilobytes that the process may take, Python and the compiler included."""
 HANGS = 30
-"""Seconds after which a text is given up."""
+"""Seconds of the processor after which a text is given up."""
 LONGEST = 20_000
 
 FOLDERS = ("examples", "tests/diagnostics", "tests/regressions")
@@ -472,9 +472,9 @@ def largest_size() -> int:
 def trial(first: int, count: int, folder: Path) -> Tried:
     """Try the texts of so many seeds."""
     tried = Tried(folder)
-    signal.signal(signal.SIGALRM, _give_up)
+    signal.signal(signal.SIGPROF, _give_up)
     for seed in range(first, first + count):
-        signal.alarm(HANGS)
+        signal.setitimer(signal.ITIMER_PROF, HANGS)
         try:
             problem = examine(drawn(seed), seed, tried)
         except Hanging:
@@ -482,7 +482,7 @@ def trial(first: int, count: int, folder: Path) -> Tried:
         except Exception:
             problem = traceback.format_exc(limit=-3).strip().replace("\n", " | ")
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         tried.count += 1
         size = largest_size()
         if size > LARGE:

@@ -96,7 +96,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"forward: .*\(\((\w+) - ([\w.]+)\) \*\* 2\).* -> .*\(\(\2 - \1\) \*\* 2\)",
+        r"(forward|mse): .*\(\((\w+) - ([\w.]+)\) \*\* 2\).* -> .*\(\(\3 - \2\) \*\* 2\)",
         "neither the square nor the size of a difference has a sign",
     ),
     (
