@@ -5,13 +5,13 @@ Takes a Subject, gives findings; none for another target.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+from specc.proof import c_calls, sanitized
 from specc.proof.finding import Finding, fact
 from specc.proof.goals import as_targets
 from specc.proof.subject import Subject
@@ -36,23 +36,10 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     history = net.fit(*samples, *held_out, epochs=EPOCHS)
     other: Any = subject.net()
     inner, module = other._inner, subject.module._inner
-    run = module.Run(inner)
-    x, y, x_held, y_held = (
-        np.ascontiguousarray(part.numpy()) for part in (*samples, *held_out)
-    )
-    order = np.empty(2 * size + 1, np.uint32)
-    ended = getattr(inner._c, f"{model.name}_fit")(
-        ctypes.c_void_p(inner._m),
-        ctypes.c_void_p(run.address),
-        *(ctypes.c_void_p(part.ctypes.data) for part in (x, y)),
-        ctypes.c_size_t(size),
-        *(ctypes.c_void_p(part.ctypes.data) for part in (x_held, y_held)),
-        ctypes.c_size_t(len(x_held)),
-        *([ctypes.c_void_p(order.ctypes.data)] if model.train.shuffle else []),
-        ctypes.c_int32(EPOCHS),
-        ctypes.c_uint64(int(net.seed)),
-        None,
-        None,
+    x, y, x_held, y_held = (part.numpy() for part in (*samples, *held_out))
+    shuffles = model.train.shuffle
+    ended = c_calls.own_fit(
+        module, inner, model.name, shuffles, (x, y), (x_held, y_held), EPOCHS
     )
     wanted = BY.get(history.stopped_by, -1)
     where = f"{ended}, expected {wanted} for {history.stopped_by}"
@@ -61,25 +48,41 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     for name, value in net.state_dict().items():
         same = torch.equal(found[name], value)
         yield fact("c", name, same, "not what the binding's fit leaves")
+    yield _padding(inner, "after a fit")
     yield from _flat(subject)
+    yield from _begun(subject)
+    yield from sanitized.found(subject)
+
+
+def _padding(inner: Any, said: str) -> Finding:
+    """Rows are padded with zeros, which stay zeros."""
+    whole = np.count_nonzero(inner.flat_parameters)
+    named = sum(np.count_nonzero(value) for value in inner.parameters.values())
+    where = f"{whole - named} numbers between the rows"
+    return fact("c", "padding", whole == named, where, said)
+
+
+def _begun(subject: Subject) -> Iterator[Finding]:
+    """A model may begin in memory that held something, of which nothing is left."""
+    inner = subject.net()._inner
+    yield _padding(inner, "at the start")
+    clean, used = (c_calls.begun_in(inner, subject.model.name, b) for b in (0, 0xAB))
+    same = np.array_equal(clean[:-64], used[:-64])
+    yield fact("c", "init", same, "what the memory held is left in the model")
+    kept = not clean[-64:].any() and bool((used[-64:] == 0xAB).all())
+    yield fact("c", "init beyond", kept, "memory behind the model is written to")
 
 
 def _flat(subject: Subject) -> Iterator[Finding]:
     """Parameters go out to one array and come in from it, in the order of torch."""
     model = subject.model
     net, other = subject.net(subject.state()), subject.net()
-    inner = net._inner
     wanted = torch.cat([net.state_dict()[name].flatten() for name in model.parameters])
     flat = np.full(len(wanted) + 1, 7.0)
-    getattr(inner._c, f"{model.name}_get")(
-        ctypes.c_void_p(inner._m), ctypes.c_void_p(flat.ctypes.data)
-    )
+    c_calls.get(net._inner, model.name, flat)
     same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
     yield fact("c", "get", same, "not the parameters in their order, and no more")
-    inner = other._inner
-    getattr(inner._c, f"{model.name}_set")(
-        ctypes.c_void_p(inner._m), ctypes.c_void_p(flat.ctypes.data)
-    )
+    c_calls.set_(other._inner, model.name, flat)
     for name in model.parameters:
         same = torch.equal(other.state_dict()[name], net.state_dict()[name])
         yield fact("c", f"set {name}", same, "not what the array has")

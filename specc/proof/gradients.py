@@ -45,12 +45,13 @@ KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
 def autograd(subject: Subject) -> Iterator[Finding]:
     """Compare with autograd on the same network of torch.nn, in prediction and in training."""
     state = subject.state()
+    net = subject.net(state)  # one for all, so that buffers have what was there before
     for count, training in itertools.product(_sizes(subject), subject.modes):
         if training and not _moves(subject, count):
             continue
         count = min(count, subject.most) if training else count
         x, y = subject.drawn(count)
-        net, reference = subject.net(state), subject.reference(state)
+        reference = subject.reference(state)
         yield from _against(subject, net, reference, x, y, training, "autograd")
 
 

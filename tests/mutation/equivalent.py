@@ -106,7 +106,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"Model\.(_loss|_backward): return huber\((.*), (\w+)\) -> return huber\(\3, \2\)",
+        r"Model\.(_loss|loss|_backward): return (float\()?huber\((.*), (\w+)\)+ -> "
+        r"return (float\()?huber\(\4, \3\)",
         "the loss is symmetric, and only its size is asked for",
     ),
     (
@@ -151,7 +152,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"huber: .*np\.abs\(.*\) < (\S+), -> .*np\.abs\(.*\) <= \1,",
+        r"(huber|step_loss): .*abs\(.*\) < (\S+), .*-> .*abs\(.*\) <= \2,",
         "at delta itself both branches are the same",
     ),
     (
@@ -165,13 +166,18 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "both are views of one array",
     ),
     (
+        "digits_wide",
+        r"accumulate: torch\.mul\(made, alpha, (.*)\) -> torch\.div\(made, alpha, \1\)",
+        "where beta is 0, alpha is 1",
+    ),
+    (
         "mixer",
         r"Model\.predict: .*BLOCK \* \(8 \+ 1\)",
         "blocks may have any number of samples",
     ),
     (
         "",
-        r"(fused_linear|by_onednn|dense|add_product): ",
+        r"(fused_linear|by_onednn|is_intel|dense|add_product): ",
         "UNREACHED: kernels of oneDNN, for large products in float32",
     ),
 )
