@@ -202,6 +202,9 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
         ("disk_finish(m, run);\n  return", "return"),
         ("flat(&m->parameters)[place(which, i)] = *from++;", "from++;"),
         ("*to++ = flat_const(&m->parameters)[place(which, i)];", "*to++ = 0;"),
+        ("memset(m, 0, sizeof *m);", ""),
+        ("q < 4; q++) sum[q] +=", "q <= 4; q++) sum[q] +="),
+        ("if (n > DISK_SAMPLES) return NAN;", ""),
     ],
 )
 def test_faults_that_only_a_program_in_c_meets_are_found(

@@ -44,6 +44,15 @@ def own_fit(
     )
 
 
+def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
+    """Do one update as a program in C would; give the loss before it."""
+    function = getattr(net._c, f"{name}_train_step")
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
+    count, rate = ctypes.c_size_t(len(x)), ctypes.c_double(lr)
+    return float(function(ctypes.c_void_p(net._m), *at, count, rate))
+
+
 def get(net: Any, name: str, flat: Array) -> None:
     """Write every parameter of a Model into `flat`, (parameters,), in the order of torch."""
     _with_flat(net, f"{name}_get", flat)

@@ -5,6 +5,7 @@ Takes a Subject, gives findings; none for another target.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 import torch
 
 from specc.proof import c_calls, sanitized
-from specc.proof.finding import Finding, fact
+from specc.proof.finding import Finding, fact, near
 from specc.proof.goals import as_targets
+from specc.proof.roundings import DRIFT
 from specc.proof.subject import Subject
 from specc.proof.training import trains
 
 EPOCHS = 40
+LITTLE = 1e-3
+"""The rate of a step that is compared with another."""
 BY = {"epochs": 0, "early_stopping": 1, "non_finite": 4}
 """What the function gives, of how training may end here."""
 
@@ -49,15 +53,41 @@ def from_c(subject: Subject) -> Iterator[Finding]:
         same = torch.equal(found[name], value)
         yield fact("c", name, same, "not what the binding's fit leaves")
     yield _padding(inner, "after a fit")
+    net.loss_and_gradients(*samples)
+    yield _padding(net._inner, "after gradients")
     yield from _flat(subject)
     yield from _begun(subject)
+    yield from _too_many(subject)
     yield from sanitized.found(subject)
+
+
+def _too_many(subject: Subject) -> Iterator[Finding]:
+    """Of more samples than the workspace holds a step learns what it should, or gives NAN."""
+    state = subject.state()
+    net, other = subject.net(state), subject.net(state)
+    x, y = subject.drawn(subject.most + 1)
+    pair = x.numpy(), y.numpy()
+    told = c_calls.train_step(net._inner, subject.model.name, *pair, LITTLE)
+    if math.isnan(told):
+        kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
+        yield fact("c", "too many", kept, "it gives NAN and changes the parameters")
+        return
+    if any(node.layer.tracks for node in subject.model.nodes):
+        where = f"it gives {told}, of a batch that it cannot hold"
+        yield fact("c", "too many", False, where)
+        return
+    other.train_step(x, y, LITTLE)  # in parts
+    said = "more samples than the workspace holds"
+    for name, value in other.state_dict().items():
+        yield near("c", name, net.state_dict()[name], value, DRIFT, said)
 
 
 def _padding(inner: Any, said: str) -> Finding:
     """Rows are padded with zeros, which stay zeros."""
-    whole = np.count_nonzero(inner.flat_parameters)
-    named = sum(np.count_nonzero(value) for value in inner.parameters.values())
+    flats = inner.flat_parameters, inner.flat_gradients
+    whole = sum(map(np.count_nonzero, flats))
+    values = [*inner.parameters.values(), *inner.gradients.values()]
+    named = sum(map(np.count_nonzero, values))
     where = f"{whole - named} numbers between the rows"
     return fact("c", "padding", whole == named, where, said)
 

@@ -103,8 +103,8 @@ def _against(
 
 
 def _sizes(subject: Subject) -> tuple[int, ...]:
-    """Give the batches: whole, short, of one, and whole again, from buffers used before."""
-    return (subject.samples, SHORT, 1, subject.samples)
+    """Give the batches: whole, short, of one, some more, whole again from buffers used before."""
+    return (subject.samples, SHORT, 1, subject.samples + 3, subject.samples)
 
 
 def _moves(subject: Subject, count: int) -> bool:

@@ -46,8 +46,7 @@ def found(subject: Subject) -> Iterator[Finding]:
     if not runtime:
         yield fact("c", "sanitizers", True, "", "left out: no sanitizers of gcc here")
         return
-    size = min(2 * model.train.batch_size + 3, 40)
-    size = max(size, model.train.batch_size + 2)
+    size = max(model.train.batch_size + 2, min(2 * subject.most + 3, 67))
     x, y = (part.numpy() for part in subject.drawn(size))
     x_val, y_val = (part.numpy() for part in subject.drawn(5, seed=1))
     with tempfile.TemporaryDirectory(prefix="specc_sanitized_") as folder:
@@ -102,9 +101,11 @@ def main() -> None:
         part = min(count, len(x))
         net.predict(x[:part])
         net.evaluate(x[:part], y[:part])
-        held = min(part, most)
+        held = min(part, most)  # of which batch_norm needs all at once
         net.loss_and_gradients(x[:held], y[:held], input_gradient=True)
         net.train_step(x[:held], y[:held], 1e-3)
+    more = [np.resize(part, (most + 1, *part.shape[1:])) for part in (x, y)]
+    c_calls.train_step(net, name, more[0], more[1], 1e-3)
     net.fit(x, y, *held_out, epochs=3)
     flat = np.zeros(sum(value.size for value in net.parameters.values()))
     c_calls.get(net, name, flat)

@@ -89,13 +89,11 @@ def _updates(subject: Subject, factor: float) -> Iterator[Finding]:
         for each in (twin.exact, twin.other)
     ]
     net = subject.net(state)
-    least = 1 if model.moves_on_one else 2
+    counts = _counts(subject)
     made: list[Finding] = []
     said = f"{STEPS} steps" + (f" at {factor:g} of the rate" if factor != 1 else "")
     total = model.train.epochs
-    sizes = min(subject.samples, 9, subject.most + 1 - least)
-    for t in range(STEPS):
-        count = least + (5 * t) % sizes
+    for t, count in enumerate(counts):
         x, y = subject.drawn(count, seed=t)
         lr = factor * rate(model, t, max(total, STEPS))
         losses = []
@@ -116,3 +114,14 @@ def _updates(subject: Subject, factor: float) -> Iterator[Finding]:
             for name in expected
         ]
     yield from made
+
+
+def _counts(subject: Subject) -> list[int]:
+    """Give how many samples each step takes: few, at last more than a workspace in C holds."""
+    least = 1 if subject.model.moves_on_one else 2
+    sizes = min(subject.samples, 9, subject.most + 1 - least)
+    counts = [least + (5 * t) % sizes for t in range(STEPS)]
+    needs_all = any(node.layer.tracks for node in subject.model.nodes)
+    if subject.target == "c" and not needs_all:
+        counts[-3:] = [subject.most + 3, 1, 2 * subject.most + 1]
+    return counts
