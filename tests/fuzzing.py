@@ -405,8 +405,8 @@ def examine(text: str | bytes, seed: int, tried: Tried) -> str:
     made, shown, took = compiled(source, target)
     if took > SLOW:  # or the machine was busy
         took = min(took, compiled(source, target)[2]) / max(slowness(), 1.0)
-    for output_format, text in shown.items():
-        if re.search(r"[\0-\x08\x0b-\x1f\x7f\u200b\u202e\u2028\u2066]", text):
+    for output_format, told in shown.items():
+        if re.search(r"[\0-\x08\x0b-\x1f\x7f\u200b\u202e\u2028\u2066]", told):
             return f"{output_format} shows a control character"
     tried.slowest = max(tried.slowest, took)
     if took > SLOW:

@@ -196,6 +196,27 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "target", "check", "right", "wrong"),
+    [
+        ("progression", "torch", "thresholds", "<= 1e-13", "< 1e-13"),
+        ("progression", "numpy", "thresholds", "squared_error > 0", "squared_error >= 0"),
+        ("breast_cancer", "torch", "fit", "len(linear3) > 1:", "len(linear3) >= 1:"),
+        ("breast_cancer", "torch", "fit", "len(linear3) > 1:", "len(linear3) > 2:"),
+        ("breast_cancer", "numpy", "thresholds", "mean(prediction > ", "mean(prediction >= "),
+        ("digits_wide", "torch", "autograd", "s.d_linear3, beta=0", "s.d_linear3, beta=1"),
+    ],
+)  # fmt: skip
+def test_holes_that_were_closed_stay_closed(
+    name: str, target: str, check: str, right: str, wrong: str
+) -> None:
+    """Faults that no check found once, of docs/proof.md."""
+    module = compiled(example(name), target=target)
+    assert right in module
+    files = {".py": module.replace(right, wrong)}
+    assert killers(checked(example(name)), target, files, checks=(check,)) == [check]
+
+
+@pytest.mark.parametrize(
     ("right", "wrong"),
     [
         ("run->best_value = run->reference = INFINITY;", ""),

@@ -47,7 +47,7 @@ CHECKS = (
     Check("copies", calls.copies, "what is given belongs to the caller"),
     Check("files", calls.files, "save, load and what a state lacks"),
     Check("inputs", calls.inputs, "what is no sample is refused"),
-    Check("c", from_c.from_c, "the loop of the source, and the binding's"),
+    Check("c", from_c.from_c, "its binding, its memory, and what sanitizers tell"),
     Check("module form", calls.module_form, "as_module() and autograd"),
 )
 FAILS = "it fails"

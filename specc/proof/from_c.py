@@ -27,7 +27,10 @@ BY = {"epochs": 0, "early_stopping": 1, "non_finite": 4}
 
 
 def from_c(subject: Subject) -> Iterator[Finding]:
-    """The source's own loop of training leaves what the binding's does, bit for bit."""
+    """The source's own loop of training leaves what the binding's does, bit for bit.
+
+    Then what else a program in C may call and do, and what sanitizers tell of all of it.
+    """
     model = subject.model
     if subject.target != "c" or not trains(model):
         return
@@ -72,7 +75,7 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
         yield fact("c", "too many", kept, "it gives NAN and changes the parameters")
         return
-    if any(node.layer.tracks for node in subject.model.nodes):
+    if not subject.in_parts:
         where = f"it gives {told}, of a batch that it cannot hold"
         yield fact("c", "too many", False, where)
         return

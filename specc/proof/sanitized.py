@@ -22,7 +22,7 @@ import numpy as np
 
 from specc.proof import c_calls
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch has no place in a process that is watched
     from specc.proof.finding import Finding
     from specc.proof.subject import Subject
 

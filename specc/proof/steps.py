@@ -121,7 +121,6 @@ def _counts(subject: Subject) -> list[int]:
     least = 1 if subject.model.moves_on_one else 2
     sizes = min(subject.samples, 9, subject.most + 1 - least)
     counts = [least + (5 * t) % sizes for t in range(STEPS)]
-    needs_all = any(node.layer.tracks for node in subject.model.nodes)
-    if subject.target == "c" and not needs_all:
+    if subject.target == "c" and subject.in_parts:
         counts[-3:] = [subject.most + 3, 1, 2 * subject.most + 1]
     return counts

@@ -44,6 +44,11 @@ class Subject:
         """How many samples a step takes at once: a module in C has room for so many."""
         return int(getattr(self.module, "HELD", 1_000_000))
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether a step may be of more samples than that: a norm over the batch needs all."""
+        return not any(node.layer.tracks for node in self.model.nodes)
+
     def net(self, state: Mapping[str, Tensor] | None = None, seed: int = 0) -> Any:
         """Make a model in float64."""
         net = self.module.Model(seed=seed, dtype=torch.float64)
