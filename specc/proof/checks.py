@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from specc.proof import calls, explosions, fits, from_c, gradients, steps
+from specc.proof import calls, explosions, fits, from_c, gradients, slopes, steps
 from specc.proof.finding import Finding
 from specc.proof.subject import Subject
 
@@ -24,7 +24,7 @@ class Check:
 
 CHECKS = (
     Check("autograd", gradients.autograd, "autograd on the same network of torch.nn"),
-    Check("differences", gradients.differences, "differences of the emitted loss"),
+    Check("differences", slopes.differences, "differences of the emitted loss"),
     Check("expansions", gradients.expansions, "the derivative of what it is made of"),
     Check("kinks", gradients.kinks, "autograd, where derivatives jump"),
     Check("extremes", gradients.extremes, "autograd, where numbers are large"),
