@@ -6,6 +6,9 @@ READY := .venv/ready
 BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
 
+# Bytecode is kept, wherever this runs: commands are tested, and timed, as a user has them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint bench bench-all golden clean
 
 demo: $(READY)  ## compile and train the example, plots in runs/disk

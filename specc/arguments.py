@@ -6,7 +6,7 @@ argument is either in the result or told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from specc import syntax
 from specc.diagnostics import Diagnostic, did_you_mean, either, error, quoted
@@ -63,3 +63,17 @@ def match_arguments(
         message = f"{called} needs {what}"
         report(error("E013", message, written.span, f"{what} missing", signature))
     return given
+
+
+def late(parameters: Iterable[syntax.Parameter]) -> Diagnostic | None:
+    """Refuse a parameter without a default behind one that has a default."""
+    optional = None
+    for parameter in parameters:
+        if parameter.default is not None:
+            optional = parameter.name.text
+        elif optional is not None:
+            name = parameter.name
+            message = f"`{name.text}` has no default, and follows one that has"
+            label = f"give it one, or put it before `{optional}`"
+            return error("E015", message, name.span, label)
+    return None

@@ -69,13 +69,16 @@ def _code(line: str) -> list[str]:
         indent = line[: len(line) - len(statement)]
         first, *others = re.split(r" (?=(?:[?:]|<=) )", statement)
         return [indent + first, *wrapped_words(others, indent + "    ")]
-    if statement.startswith("#") or "(" not in statement:
+    if statement.startswith("#"):
         return [line]
     body, mark, comment = statement.partition(" /* ")
     indent = line[: len(line) - len(statement)]
     if mark:
-        return [f"{indent}/* {comment}", *wrapped(body.rstrip(), len(indent))]
-    return wrapped(statement, len(indent))
+        return [
+            f"{indent}/* {comment}",
+            *formatted_c(indent + body.rstrip()).splitlines(),
+        ]
+    return wrapped(statement, len(indent)) if "(" in statement else [line]
 
 
 def _comment(block: list[str]) -> list[str]:

@@ -231,7 +231,7 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         ("int32_t best_epoch;", "-1 before the first"),
         ("int32_t waited;", "epochs without a gain"),
         ("int32_t bad;", "the update whose loss is not finite"),
-        ("volatile int32_t stop;", "set it, and training ends after the update"),
+        ("volatile int32_t stop;", "set it, to end after the update"),
         ("int32_t unused;", "padding"),
     ]
     return aligned([line for line, _ in lines], [text for _, text in lines])

@@ -120,7 +120,8 @@ LESSONS: Mapping[str, Lesson] = {
     ),
     "E015": Lesson(
         "There are more positional values than arguments, or one stands after a named one, where "
-        "its place cannot be counted.",
+        "its place cannot be counted. So, in a definition, may no parameter without a default "
+        "follow one that has one.",
         "layers", "layers { linear(units=8, he_normal) relu linear(1) }",
         "layers { linear(8, he_normal) relu linear(1) }",
     ),
@@ -132,8 +133,8 @@ LESSONS: Mapping[str, Lesson] = {
         "optimizer sgd(lr=0.1, momentum=0.9, nesterov=true)",
     ),
     "E017": Lesson(
-        "The value lies outside what the argument means anything for: a layer of no units, a "
-        "probability above 1.",
+        "The value lies outside what the argument means anything for, a layer of no units or a "
+        "probability above 1, or is larger than what every target computes with.",
         "layers", "layers { linear(0) relu linear(1) }", "layers { linear(8) relu linear(1) }",
     ),
     "E018": Lesson(

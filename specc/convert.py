@@ -18,6 +18,8 @@ from specc.library.entry import Argument, Use, spelled
 
 LARGEST = (2 - 2**-23) * 2.0**127
 """The largest number in float32, in which modules compute unless they are told otherwise."""
+MOST = 2**31 - 1
+"""The largest whole number that every target counts with."""
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -78,6 +80,10 @@ def converted(
         fits, made = _fitted(value, option)
         if fits:
             inside = argument.constraint
+            if _beyond(made):
+                message = f"{called} is too large"
+                label = "whole numbers end at 2^31 - 1 here"
+                raise Invalid(error("E017", message, expr.span, label))
             if isinstance(made, float) and abs(made) > LARGEST:
                 message = f"{called} is {spelled(made)}, which float32 cannot hold"
                 raise Invalid(
@@ -93,6 +99,13 @@ def converted(
         found += f", which is {spelled(value)}" if value is not None else ""
     message = f"{called} takes {expected}, found {found}"
     raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
+
+
+def _beyond(value: Value) -> bool:
+    """Tell whether a whole number, or one of a list, is larger than `MOST`."""
+    if isinstance(value, tuple):
+        return any(_beyond(item) for item in value)
+    return isinstance(value, int) and abs(value) > MOST
 
 
 def _fitted(value: Value, option: Any) -> tuple[bool, Value]:

@@ -458,6 +458,15 @@ def test_a_warning_is_found(tmp_path: Path) -> None:
         silent(tmp_path, text, COMPILERS[0], "0", "float")
 
 
+@pytest.mark.parametrize("length", [40, 70, 84, 160])
+def test_a_name_may_be_long(length: int, tmp_path: Path) -> None:
+    """Whether or not what it stands in can be broken."""
+    text = TABLE["wine"].replace("model wine", f"model {'n' * length}")
+    for ending, made in emitted(text).items():
+        (tmp_path / f"net{ending}").write_text(made)
+    silent(tmp_path, text, COMPILERS[0], "0", "float")
+
+
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
 @pytest.mark.parametrize("name", ["disk", "iris", "two", "eight"])
 def test_the_header_is_one_of_cpp_too(name: str, folder: Callable[[str], Path]) -> None:
