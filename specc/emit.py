@@ -7,17 +7,13 @@ they stand, which a test checks on every golden.
 from __future__ import annotations
 
 import ast
-import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from specc.derive import Derived
 from specc.formatting import formatted
 from specc.model import Model
 from specc.targets.text import Target
-from specc.view import Code
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from specc.templates import rendered
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
@@ -58,37 +54,6 @@ def _module(view: dict[str, Any], target: Target) -> str:
     text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
     check(text, target.imports)
     return text
-
-
-def rendered(name: str, view: dict[str, Any]) -> str:
-    """Fill in a template, named by its path in `templates/`, as those that it includes are."""
-    return _environment().get_template(name).render(view)
-
-
-@functools.cache
-def _environment() -> Environment:
-    """Read each template once."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
-
-    from specc.resources import folder
-
-    def finalize(piece: object) -> str:
-        if isinstance(piece, Undefined):
-            return str(piece)  # raises, naming what is missing
-        if not isinstance(piece, Code):
-            raise TypeError(f"a template prints {piece!r}, which is not Code")
-        return piece.text
-
-    templates = folder("templates")
-    return Environment(
-        loader=FunctionLoader(lambda file: (templates / file).read_text("utf-8")),
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
 
 
 def _tidy(text: str) -> str:

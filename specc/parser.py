@@ -8,6 +8,7 @@ Invariant: `parse` returns for any text, and a tree is never deeper than
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import cache
@@ -28,7 +29,7 @@ from specc.fragments import (
     bracket_fault,
     split,
 )
-from specc.resources import folder
+from specc.resources import folder, keep, kept
 from specc.source import Source, Span
 from specc.stray import invisible, malformed_number, unexpected
 from specc.syntax import Broken, Expr, Statement, Tree
@@ -89,17 +90,29 @@ _FAULTS = 50
 """How many characters that are none of the language's make a text no text."""
 
 
+_OPTIONS: dict[str, Any] = {
+    "parser": "lalr",
+    "lexer": "basic",
+    "start": ["fragment", "expr"],
+    "propagate_positions": True,
+    "maybe_placeholders": True,
+}
+
+
 @cache
 def _grammar() -> lark.Lark:
+    """Give lark's tables: those of the last run, where they are of this grammar and this lark."""
+    text = grammar_text()
+    source = f"{lark.__version__} {_OPTIONS} {text}"
+    tables = kept("grammar", source)
     with _without_comparing():
-        return lark.Lark(
-            grammar_text(),
-            parser="lalr",
-            lexer="basic",
-            start=["fragment", "expr"],
-            propagate_positions=True,
-            maybe_placeholders=True,
-        )
+        if tables is not None:
+            return lark.Lark.load(io.BytesIO(tables))
+        made = lark.Lark(text, **_OPTIONS)
+    saved = io.BytesIO()
+    made.save(saved)
+    keep("grammar", source, saved.getvalue())
+    return made
 
 
 @cache
