@@ -195,6 +195,9 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
     assert missed == []
 
 
+LEVEL = "\n        self.level = math.inf"
+
+
 @pytest.mark.parametrize(
     ("name", "target", "check", "right", "wrong"),
     [
@@ -203,6 +206,8 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
         ("breast_cancer", "torch", "fit", "len(linear3) > 1:", "len(linear3) >= 1:"),
         ("breast_cancer", "torch", "fit", "len(linear3) > 1:", "len(linear3) > 2:"),
         ("breast_cancer", "numpy", "thresholds", "mean(prediction > ", "mean(prediction >= "),
+        ("progression", "torch", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
+        ("progression", "numpy", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
         ("digits_wide", "torch", "autograd", "s.d_linear3, beta=0", "s.d_linear3, beta=1"),
     ],
 )  # fmt: skip

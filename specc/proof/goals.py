@@ -14,7 +14,11 @@ from specc.proof.figures import metric
 from specc.proof.reference import Reference
 from specc.proof.roundings import started
 from specc.proof.subject import Subject
-from specc.proof.training import Samples, Watch, fit, larger_is_better
+from specc.proof.training import Samples, Watch, fit, larger_is_better, monitored
+
+BEYOND = 1.6e308
+"""Targets of which a loss is not finite, even where it is their distance: the sum of a few is
+not."""
 
 
 def goals(
@@ -32,13 +36,14 @@ def goals(
         yield x_val, targets
         return
     yield x_val, as_targets(subject, predicted[min(3, len(predicted) - 1)])
+    free = model.target.dtype == "real" and not subject.probabilities
+    if free and any(figure.startswith("val_") for figure in monitored(model)):
+        yield x_val, torch.full_like(targets, BEYOND)
     stopping = model.early_stopping
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
     yield x_val, as_targets(subject, predicted[0])
-    if model.target.dtype == "real" and not subject.probabilities:
-        yield x_val, torch.full_like(targets, 1e200)  # a loss that may never be finite
-    else:
+    if not free:
         many, labels = subject.drawn(40, seed=2)
         yield many * (1.7e308 / many.abs().max()), labels
     chosen, goal = _unsteady(subject, predicted)

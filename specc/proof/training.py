@@ -311,6 +311,14 @@ def waits(model: Model) -> bool:
     return entry.name == "plateau" and not entry.defined
 
 
+def monitored(model: Model) -> list[str]:
+    """Name the figures that early stopping and the schedule look at."""
+    found = [model.early_stopping.monitor] if model.early_stopping else []
+    if waits(model):
+        found.append(model.schedule.use["monitor"])
+    return found
+
+
 def _watches(model: Model) -> tuple[Watch | None, Watch | None]:
     stopping: EarlyStopping | None = model.early_stopping
     watch = plateau = None

@@ -16,7 +16,7 @@ from specc.model import Model
 from specc.proof.figures import cancelled
 from specc.proof.finding import Finding, fact, near
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart
-from specc.proof.training import SHARES, Fit, Samples, waits
+from specc.proof.training import SHARES, Fit, Samples, monitored
 
 HUGE = 1e100
 """Samples beyond are those of which a loss is not to be finite."""
@@ -101,7 +101,7 @@ class TwoFits:
         values = logs["val_loss"], found.get("val_loss", math.nan)
         if self._huge and any(math.isfinite(value) for value in values):
             return f"a loss of samples beyond {HUGE:.0e}"
-        others = [name for name in self._monitored() if name != "val_loss"]
+        others = [name for name in monitored(self.model) if name != "val_loss"]
         lost = [name for name in others if name in self._lost(epoch)]
         return f"{lost[0]} of a loss that is not finite" if lost else ""
 
@@ -154,14 +154,15 @@ class TwoFits:
 
         A count that ties decide ends nothing, unless it is monitored.
         """
-        expected, shaken, monitored = self.expected, self.shaken, self._monitored()
+        expected, shaken = self.expected, self.shaken
+        watched = monitored(self.model)
         bounds: list[float] = []
         for a, b in zip(expected.history, shaken.history, strict=False):
             gap = max(
                 abs(value - b[name]) / max(abs(value), LEAST)
                 for name, value in a.items()
                 if math.isfinite(value)  # an infinite loss of validation is no drift
-                and (name in monitored or not _counted(name))
+                and (name in watched or not _counted(name))
             )
             if not gap <= CHAOS:
                 return len(bounds), bounds
@@ -169,13 +170,6 @@ class TwoFits:
         same = len(expected.history) == len(shaken.history)
         alike = same and expected.best_epoch == shaken.best_epoch
         return (len(bounds) if alike else len(bounds) - 1), bounds
-
-    def _monitored(self) -> list[str]:
-        """Name the figures that early stopping and the schedule look at."""
-        found = [self.model.early_stopping.monitor] if self.model.early_stopping else []
-        if waits(self.model):
-            found.append(self.model.schedule.use["monitor"])
-        return found
 
     def _decides(self) -> bool:
         """Tell whether no rounding decides when training ends: no two monitored are alike."""
