@@ -166,14 +166,31 @@ def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
     )
 
 
-def _kernels(texts: list[str]) -> dict[str, bool]:
-    """Tell which of the helpers for wide products the functions call."""
+def _kernels(texts: list[str]) -> dict[str, Any]:
+    """Tell which of the helpers for wide products the functions call, and with what."""
     dense = [text for text in texts if "dense(" in text]
     adds = any("add_product(" in text for text in texts)
+    used = [word for word in ("relu", "tanh") if any(f'"{word}"' in t for t in dense)]
+    plain = any('"' not in text for text in dense)
+    out = any("out=" in text for text in dense)
+    takes = ""
+    if used and plain:
+        takes += ', bias: Tensor | None = None, activation: str = "none"'
+    elif used:
+        takes += ", bias: Tensor, activation: str"
+    if out:
+        takes += ", out: Tensor | None = None"
+    result = "".join(
+        f'z.{word}_() if activation == "{word}" else ' for word in used[1:]
+    )
     return {
         "onednn": bool(dense) or adds,
         "dense": bool(dense),
-        "dense_out": any("out=" in text for text in dense),
+        "dense_takes": Code(takes),
+        "dense_activates": bool(used),
+        "dense_plain": plain,
+        "dense_out": out,
+        "dense_result": Code(f"{result}z.{used[0]}_()" if used else "z"),
         "adds_product": adds,
         "accumulates": any("accumulate(" in text for text in texts) or adds,
     }

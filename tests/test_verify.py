@@ -221,6 +221,19 @@ def test_holes_that_were_closed_stay_closed(
     assert killers(checked(example(name)), target, files, checks=(check,)) == [check]
 
 
+def test_a_fault_of_a_kernel_for_float32_alone_is_found() -> None:
+    """On any processor: the kernel is called wherever torch has it."""
+    module = compiled(example("digits_wide"))
+    chosen, right = "None if is_intel() else fused_linear()", "FUSED_LINEAR(a, b.t(),"
+    assert chosen in module and right in module
+    module = module.replace(chosen, "fused_linear()")
+    model = checked(example("digits_wide"))
+    assert killers(model, "torch", {".py": module}, checks=("float32",)) == []
+    files = {".py": module.replace(right, "FUSED_LINEAR(2 * a, b.t(),")}
+    assert killers(model, "torch", files, checks=("autograd", "updates")) == []
+    assert killers(model, "torch", files, checks=("float32",)) == ["float32"]
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [

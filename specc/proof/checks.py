@@ -7,7 +7,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from specc.proof import calls, explosions, fits, from_c, gradients, slopes, steps
+from specc.proof import (
+    calls,
+    explosions,
+    fits,
+    from_c,
+    gradients,
+    single,
+    slopes,
+    steps,
+)
 from specc.proof.finding import Finding
 from specc.proof.subject import Subject
 
@@ -31,6 +40,7 @@ CHECKS = (
     Check("start", steps.start, "the initializers' definitions"),
     Check("rates", steps.rates, "the schedule's closed form"),
     Check("updates", steps.updates, "steps of torch.optim"),
+    Check("float32", single.single, "what it makes of the same in float64"),
     Check("fit", fits.fits, "torch's loop with the spec's early stopping"),
     Check("ties", fits.ties, "the rule of early stopping, where nothing changes"),
     Check(

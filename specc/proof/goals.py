@@ -6,6 +6,7 @@ Takes a Subject and training samples, gives pairs; the checks of `fits` train wi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -31,7 +32,8 @@ def goals(
     """
     model = subject.model
     _, targets = subject.drawn(len(x_val), seed=2)
-    predicted = fit(started(subject), 0, (x, y), (x_val, targets), epochs).predicted
+    tried = fit(started(subject), 0, (x, y), (x_val, targets), epochs).predicted
+    predicted = list(takewhile(lambda made: bool(made.isfinite().all()), tried))
     if not predicted:
         yield x_val, targets
         return

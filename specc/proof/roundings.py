@@ -37,14 +37,14 @@ def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 
 
 def off(
-    state: Mapping[str, Tensor], seed: int, least: float = 0.0
+    state: Mapping[str, Tensor], seed: int, least: float = 0.0, by: float = 4e-16
 ) -> dict[str, Tensor]:
     """Move every number by about a rounding, of itself or of `least`: that moves 0 too."""
     draw = torch.Generator().manual_seed(seed)
     moved = {}
     for name, value in state.items():
-        by = 4e-16 * torch.randn(value.shape, generator=draw, dtype=torch.float64)
-        moved[name] = value * (1 + by) + least * by
+        noise = by * torch.randn(value.shape, generator=draw, dtype=torch.float64)
+        moved[name] = value * (1 + noise) + least * noise
     return moved
 
 
