@@ -14,12 +14,10 @@ from specc import syntax
 from specc.diagnostics import Invalid, did_you_mean, either, error, quoted
 from specc.evaluate import UNKNOWN, Value, kind_of
 from specc.functions import CONSTANTS
-from specc.library.entry import Argument, Use, spelled
+from specc.library.entry import MOST, Argument, Interval, Use, spelled
 
 LARGEST = (2 - 2**-23) * 2.0**127
 """The largest number in float32, in which modules compute unless they are told otherwise."""
-MOST = 2**31 - 1
-"""The largest whole number that every target counts with."""
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -80,7 +78,7 @@ def converted(
         fits, made = _fitted(value, option)
         if fits:
             inside = argument.constraint
-            if _beyond(made):
+            if _beyond(made, inside):
                 message = f"{called} is too large"
                 label = "whole numbers end at 2^31 - 1 here"
                 raise Invalid(error("E017", message, expr.span, label))
@@ -101,11 +99,12 @@ def converted(
     raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
 
 
-def _beyond(value: Value) -> bool:
-    """Tell whether a whole number, or one of a list, is larger than `MOST`."""
+def _beyond(value: Value, inside: Interval | None) -> bool:
+    """Tell whether a count, or one of a list of whole numbers, is larger than `MOST`."""
     if isinstance(value, tuple):
-        return any(_beyond(item) for item in value)
-    return isinstance(value, int) and abs(value) > MOST
+        return any(isinstance(item, int) and abs(item) > MOST for item in value)
+    counts = inside is not None and inside.high == MOST
+    return counts and isinstance(value, int) and value > MOST
 
 
 def _fitted(value: Value, option: Any) -> tuple[bool, Value]:

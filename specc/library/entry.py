@@ -56,7 +56,7 @@ class Interval:
         parts = []
         if self.low is not None:
             parts.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
-        if self.high is not None:
+        if self.high is not None and self.high != MOST:
             parts.append(f"{'below' if self.high_open else 'at most'} {self.high:g}")
         return " and ".join(parts)
 
@@ -68,8 +68,12 @@ class Of:
     kind: str
 
 
-Count = Annotated[int, Interval(low=1)]
-CountOrZero = Annotated[int, Interval(low=0)]
+MOST = 2**31 - 1
+"""The largest whole number that every target counts with."""
+Size = Annotated[int, Interval(low=1)]
+"""How large something is; where that is too much, its shape is told."""
+Count = Annotated[int, Interval(low=1, high=MOST)]
+CountOrZero = Annotated[int, Interval(low=0, high=MOST)]
 Positive = Annotated[float, Interval(low=0, low_open=True)]
 NotNegative = Annotated[float, Interval(low=0)]
 Fraction = Annotated[float, Interval(low=0, high=1)]

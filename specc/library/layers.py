@@ -15,10 +15,10 @@ from specc import ops
 from specc.ir import Value
 from specc.library.entry import (
     ArgumentError,
-    Count,
     Interval,
     Of,
     ShapeError,
+    Size,
     Use,
     entry,
     use,
@@ -104,7 +104,7 @@ def with_features(shape: Shape, what: str) -> Shape:
 class Linear(Layer):
     """x W^T + b over the last axis; W is (units, in). Source: torch.nn.Linear."""
 
-    units: Count
+    units: Size
     weight: Initializer = use("initializer", "xavier_uniform")
     bias: Annotated[Use, Of("initializer")] | None = use("initializer", "zeros")
 
