@@ -35,7 +35,7 @@ def drift(
         reference.loss(x, y).backward()
         optimizer.step()
         schedule.step()
-        named = reference.named().values()
+        named = reference.named.values()
         pairs = list(zip(net.parameters.values(), named, strict=True))
         assert all(b.abs().max() < 10 for _, b in pairs), "the reference diverges"
         found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))

@@ -67,7 +67,7 @@ def drift(text: str, optimizer: str, clips: dict[str, float], target: str) -> fl
         if "clip_norm" in clips:
             torch.nn.utils.clip_grad_norm_(weights, clips["clip_norm"])
         made.step()
-        named = reference.named().values()
+        named = reference.named.values()
         pairs = zip(net.parameters.values(), named, strict=True)
         found.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
     return max(found)

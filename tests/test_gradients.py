@@ -600,7 +600,7 @@ def test_steps_draw_and_track_as_torch_does(name: str, target: str) -> None:
         optimizer.step()
         found = float(net.train_step(x, y, 0.02))
         assert abs(found - float(loss.detach())) <= 1e-11 * max(1.0, abs(found)), update
-    expected = reference.named() | reference.buffers_by_name()
+    expected = reference.named | reference.buffers_by_name
     apart = {
         k: float((net.state_dict()[k] - v).abs().max()) for k, v in expected.items()
     }
@@ -637,7 +637,7 @@ def check_module_form(name: str, training: bool) -> None:
     assert distance(found, truth.gradients) <= BOUND
     assert distance({"": prediction.detach()}, {"": truth.prediction}) <= BOUND
     moved = dict(module.named_buffers())
-    for key, buffer in reference.buffers_by_name().items():
+    for key, buffer in reference.buffers_by_name.items():
         torch.testing.assert_close(moved[key], buffer, rtol=1e-12, atol=1e-12)
         assert torch.equal(net.buffers[key], moved[key])
 

@@ -340,6 +340,6 @@ def _pulled_back(
     reference.zero_grad()
     x = x.clone().requires_grad_()
     torch.autograd.backward(reference(x), cotangent)
-    found = {name: p.grad for name, p in reference.named().items()}
+    found = {name: p.grad for name, p in reference.named.items()}
     found[reference.model.input.name] = x.grad
     return {name: g.clone() for name, g in found.items() if g is not None}

@@ -87,7 +87,7 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
         reference.draw(0, 0, batch)
         with torch.no_grad():
             reference.last_two(x[first])
-        tracked.append(reference.buffers_by_name())
+        tracked.append(reference.buffers_by_name)
     net = subject.net()
     history = net.fit(x, y, x, y, epochs=1)
     gap = apart(*tracked)

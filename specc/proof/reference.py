@@ -6,9 +6,11 @@ it gives is what the emitted module is measured against. Everything is float64.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +100,11 @@ class Reference(nn.Module):
             made.append(layer(*given))
         return given[-1], made[-1]
 
+    def train(self, mode: bool = True) -> Self:
+        """Be in training, or not: torch goes through all modules though they are."""
+        return self if self.training == mode else super().train(mode)
+
+    @functools.cached_property
     def named(self) -> dict[str, nn.Parameter]:
         """Every parameter under the name that the spec gives it."""
         return {
@@ -106,6 +113,7 @@ class Reference(nn.Module):
             for short, parameter in layer.named_parameters()
         }
 
+    @functools.cached_property
     def buffers_by_name(self) -> dict[str, Tensor]:
         """Every buffer likewise, but for torch's count of batches."""
         return {
@@ -126,7 +134,7 @@ class Reference(nn.Module):
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take every parameter and buffer from `state`."""
-        own = self.named() | self.buffers_by_name()
+        own = self.named | self.buffers_by_name
         assert own.keys() == state.keys()
         with torch.no_grad():
             for name, parameter in own.items():
@@ -193,7 +201,7 @@ class Reference(nn.Module):
         last = self.last_two(x)
         loss = self.compared(last, y)
         torch.autograd.backward(loss)
-        found = {name: p.grad for name, p in self.named().items()}
+        found = {name: p.grad for name, p in self.named.items()}
         found[self.model.input.name] = x.grad
         gradients = {name: g.clone() for name, g in found.items() if g is not None}
         return Truth(last[1].detach(), float(loss.detach()), gradients)

@@ -297,7 +297,7 @@ def measure(reference: Reference, x: Tensor) -> None:
     node = reference.model.standardize
     if node is None:
         return
-    state = reference.buffers_by_name()
+    state = reference.buffers_by_name
     rows = x.reshape(-1, state[f"{node.name}.mean"].numel())
     deviation = rows.std(dim=0, correction=0)
     state[f"{node.name}.mean"].copy_(rows.mean(dim=0))
@@ -350,5 +350,5 @@ def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tens
 
 def state_of(reference: Reference) -> dict[str, Tensor]:
     """Copy parameters and buffers by their full names."""
-    whole = reference.named() | reference.buffers_by_name()
+    whole = reference.named | reference.buffers_by_name
     return {name: value.detach().clone() for name, value in whole.items()}
