@@ -15,10 +15,11 @@ from torch import Tensor
 
 from specc.network import differs
 from specc.proof.finding import Finding, fact, near
+from specc.proof.fitting import Fit, Run, fit
 from specc.proof.reference import Reference
 from specc.proof.roundings import AMPLIFIED, CHAOS, apart, off, started
 from specc.proof.subject import Subject
-from specc.proof.training import Fit, Samples, fit, state_of, trains
+from specc.proof.training import Samples, state_of, trains
 from specc.streams import permutation
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
@@ -65,7 +66,8 @@ def explosions(subject: Subject) -> Iterator[Finding]:
     tried: dict[tuple[int, int, str, bool], tuple[Case, Fit]] = {}
     validation = subject.drawn(5, seed=1)
     for case in _large(subject):
-        found = fit(case.reference(subject), 0, case.samples, validation, EXPLOSION)
+        run = Run(case.reference(subject), 0, case.samples)
+        found = fit(run, validation, EXPLOSION)
         if found.stopped_by == "non_finite":
             way = (
                 len(found.history),
@@ -86,7 +88,8 @@ def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> 
     Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
     """
     start = off(case.start(subject), subject.seed)
-    other = fit(subject.reference(start), 0, case.samples, validation, EXPLOSION)
+    run = Run(subject.reference(start), 0, case.samples)
+    other = fit(run, validation, EXPLOSION)
     alike = (len(other.history), other.bad_update, other.bad, other.best_epoch) == (
         len(found.history),
         found.bad_update,
@@ -144,16 +147,17 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     validation = (x_val * (1.7e308 / x_val.abs().max()), y_val)
     if model.target.dtype == "real" and not subject.probabilities:
         validation = (x_val, torch.full_like(y_val, 1.7e308))
-    whole = fit(started(subject), 0, training, validation, epochs)
+    run = Run(started(subject), 0, training)
+    whole = fit(run, validation, epochs)
     restored = whole.best_epoch >= 0 and stopping is not None and stopping.restore_best
     left = 0 if restored else 1
-    expected = fit(started(subject), 0, training, validation, epochs, left_out=left)
+    expected = fit(run, validation, epochs, left) if left else whole
     other = subject.reference(off(state_of(started(subject)), subject.seed))
-    shaken = fit(other, 0, training, validation, epochs, left_out=left)
+    shaken = fit(Run(other, 0, training), validation, epochs, left)
     found = apart(expected.state, shaken.state)
     if not found < CHAOS or len(expected.history) < epochs:
         return
-    if not _bursts(subject, training, validation, epochs):
+    if not _bursts(subject, whole, training, epochs):
         return
     net = subject.net()
 
@@ -177,13 +181,10 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
         yield near("not finite", name, kept[name], value, bound, said)
 
 
-def _bursts(
-    subject: Subject, training: Samples, validation: Samples, epochs: int
-) -> bool:
+def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
     """Tell whether enlarged parameters give the first batch after these epochs no finite loss."""
     model = subject.model
     reference = started(subject)
-    whole = fit(reference, 0, training, validation, epochs)
     state = {
         n: v * LARGE if n in model.parameters else v for n, v in whole.state.items()
     }

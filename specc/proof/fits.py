@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from specc.proof.finding import Finding, fact, near
+from specc.proof.fitting import Run, fit
 from specc.proof.goals import goals
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import (
+    Samples,
     Watch,
     batches_of,
-    fit,
     larger_is_better,
     measure,
     state_of,
@@ -61,12 +61,13 @@ def fits(subject: Subject) -> Iterator[Finding]:
     stopping = model.early_stopping
     longest = 2 * stopping.patience + stopping.start + 8 if stopping else 6
     epochs = max(2, min(model.train.epochs, longest, 150))
-    for validation in goals(subject, x, y, x_val, epochs):
-        yield from _one_fit(subject, (x, y), validation, epochs)
+    runs = Runs(subject, (x, y))
+    for validation in goals(subject, runs.exact, x_val, epochs):
+        yield from _one_fit(subject, runs, validation, epochs)
     if not model.moves_on_one:
         yield from _last_of_one(subject)
         pair = subject.drawn(batch + 2)
-        yield from _one_fit(subject, pair, pair, 1)
+        yield from _one_fit(subject, Runs(subject, pair), pair, 1)
 
 
 def _last_of_one(subject: Subject) -> Iterator[Finding]:
@@ -101,23 +102,39 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
         yield near("fit", name, kept[name], numbers, bound, said)
 
 
+class Runs:
+    """The reference in training on some samples, and a rounding off."""
+
+    def __init__(self, subject: Subject, training: Samples) -> None:
+        self.training = training
+        self.exact = Run(started(subject), 0, training)
+        self._subject = subject
+        self._shaken: dict[int, Run] = {}
+
+    def shaken(self, draw: int) -> Run:
+        """Give the run of an entry of `SHAKEN`."""
+        if draw not in self._shaken:
+            least, noise = SHAKEN[draw]
+            start = state_of(started(self._subject))
+            moved = off(start, self._subject.seed + draw, least)
+            other = self._subject.reference(moved)
+            self._shaken[draw] = Run(other, 0, self.training, noise, draw)
+        return self._shaken[draw]
+
+
 def _one_fit(
-    subject: Subject,
-    training: tuple[Tensor, Tensor],
-    validation: tuple[Tensor, Tensor],
-    epochs: int,
+    subject: Subject, runs: Runs, validation: Samples, epochs: int
 ) -> Iterator[Finding]:
-    exact, start = started(subject), state_of(started(subject))
-    expected = fit(exact, 0, training, validation, epochs)
+    training = runs.training
+    expected = fit(runs.exact, validation, epochs)
     net = subject.net()
     begun = time.perf_counter()
     history = net.fit(*training, *validation, epochs=epochs)
     elapsed = time.perf_counter() - begun
     kept = net.state_dict()
     made: list[Finding] = []
-    for draw, (least, noise) in enumerate(SHAKEN):
-        other = subject.reference(off(start, subject.seed + draw, least))
-        shaken = fit(other, 0, training, validation, epochs, noise=noise, draw=draw)
+    for draw in range(len(SHAKEN)):
+        shaken = fit(runs.shaken(draw), validation, epochs)
         both = TwoFits(
             subject.model, training, validation, expected, shaken, history, kept
         )

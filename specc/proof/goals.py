@@ -1,6 +1,6 @@
 """Samples of validation with which a fit has something to decide: met early, never, by turns.
 
-Takes a Subject and training samples, gives pairs; the checks of `fits` train with each of them.
+Takes a Subject and its reference in training, gives pairs; the checks of `fits` train with each.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import torch
 from torch import Tensor
 
 from specc.proof.figures import metric
+from specc.proof.fitting import Run, fit
 from specc.proof.reference import Reference
 from specc.proof.roundings import started
 from specc.proof.subject import Subject
-from specc.proof.training import Samples, Watch, fit, larger_is_better, monitored
+from specc.proof.training import Samples, Watch, larger_is_better, monitored
 
 BEYOND = 1.6e308
 """Targets of which a loss is not finite, even where it is their distance: the sum of a few is
 not."""
 
 
-def goals(
-    subject: Subject, x: Tensor, y: Tensor, x_val: Tensor, epochs: int
-) -> Iterator[Samples]:
+def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Samples]:
     """Give samples of validation whose targets the network meets best after a few epochs.
 
     Then those of which the figure that is monitored gets better again after it has not, as often
@@ -32,7 +31,7 @@ def goals(
     """
     model = subject.model
     _, targets = subject.drawn(len(x_val), seed=2)
-    tried = fit(started(subject), 0, (x, y), (x_val, targets), epochs).predicted
+    tried = fit(run, (x_val, targets), epochs).predicted
     predicted = list(takewhile(lambda made: bool(made.isfinite().all()), tried))
     if not predicted:
         yield x_val, targets

@@ -1,21 +1,19 @@
-"""A fit of the reference: torch.optim, the schedule in closed form, early stopping as documented.
+"""The reference in training: torch.optim, the schedule in closed form, figures as documented.
 
-Takes a Reference with its start, gives what `fit` of the emitted module has to give: the history,
-the epochs that were best and last, the parameters that are kept. Nothing is read of the compiler
-but the words of the spec and the definition of the random streams.
+Takes a Reference, does what a batch or an epoch needs. Nothing is read of the compiler but the
+words of the spec and the definition of the random streams.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from specc.library.metrics import LARGER_IS_BETTER
-from specc.library.settings import EarlyStopping
 from specc.model import Model
 from specc.proof.figures import metric
 from specc.proof.formulas import function_of
@@ -112,23 +110,6 @@ class Watch:
             self.waited += 1
 
 
-@dataclass
-class Fit:
-    """What a fit gives."""
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = -1
-    stopped_by: str = "epochs"
-    bad_update: int = -1
-    """The update of the last epoch at which a number was not finite any more."""
-    bad: str = ""
-    """What that was."""
-    predicted: list[Tensor] = field(default_factory=list)
-    """What was predicted for the samples of validation after each epoch."""
-    state: dict[str, Tensor] = field(default_factory=dict)
-    """Parameters and buffers at the end."""
-
-
 Samples = tuple[Tensor, Tensor]
 
 
@@ -201,92 +182,6 @@ def _shake(gradients: list[Tensor], noise: float, draw: int) -> None:
         g += noise * largest * by
 
 
-def fit(
-    reference: Reference,
-    seed: int,
-    training: Samples,
-    validation: Samples,
-    epochs: int,
-    left_out: int = 0,
-    noise: float = 0.0,
-    draw: int = 0,
-) -> Fit:
-    """Train the reference from where it is, `epochs` epochs at most.
-
-    So many updates of the last epoch are left out; noise and its draw are those of `step`.
-    """
-    model = reference.model
-    x, y = training
-    batches = batches_of(model, seed, len(x))
-    optimizer = optimizer_of(model, list(reference.parameters()))
-    measure(reference, x)
-    made = Fit()
-    watch, plateau = _watches(model)
-    reductions, updates, best_value = 0, 0, math.inf
-    per_step = model.schedule.use["per"] == "step"
-    total = model.train.epochs * (len(batches(0)) if per_step else 1)
-    kept: dict[str, Tensor] | None = None
-    good = state_of(reference)
-    for epoch in range(epochs):
-        lasts, targets, lr, bad = [], [], 0.0, -1
-        whole = batches(epoch)
-        last_epoch = epoch == epochs - 1
-        for number, chosen in enumerate(whole[: len(whole) - left_out * last_epoch]):
-            t = updates if per_step else epoch
-            lr = rate(model, t, total, reductions)
-            reference.draw(seed, updates, len(chosen))
-            before = state_of(reference)
-            batch = x[chosen], y[chosen]
-            loss, last = step(reference, optimizer, *batch, lr, noise, draw)
-            updates += 1
-            if math.isfinite(loss) and bad < 0:
-                good = before
-            elif bad < 0:
-                bad = number
-            lasts.append(last)
-            targets.append(y[chosen])
-        seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
-        logs = {"epoch": epoch, "lr": lr}
-        trained = figures(reference, seen, torch.cat(targets), noise)
-        finite = all(
-            bool(torch.isfinite(p).all()) for p in state_of(reference).values()
-        )
-        if not (finite and math.isfinite(trained["loss"])):
-            made.stopped_by = "non_finite"
-            made.bad_update = bad if bad >= 0 else len(lasts)
-            made.bad = "the mean loss" if finite else "a parameter"
-            made.bad = "the loss" if bad >= 0 else made.bad
-            kept = good if kept is None else kept
-            break
-        logs |= {f"train_{name}": value for name, value in trained.items()}
-        reference.eval()
-        with torch.no_grad():
-            seen = reference.last_two(validation[0])
-            found = figures(reference, seen, validation[1], noise)
-        made.predicted.append(seen[1])
-        logs |= {f"val_{name}": value for name, value in found.items()}
-        made.history.append(logs)
-        if plateau is not None:
-            plateau.see(logs[model.schedule.use["monitor"]])
-            if plateau.waited >= model.schedule.use["patience"]:
-                reductions, plateau.waited = reductions + 1, 0
-        stopping = model.early_stopping
-        if stopping is None or watch is None or epoch < stopping.start:
-            continue
-        value = logs[stopping.monitor] * (-1 if watch.larger else 1)
-        if math.isfinite(value) and value < best_value:
-            best_value, made.best_epoch = value, epoch
-            kept = state_of(reference) if stopping.restore_best else None
-        watch.see(logs[stopping.monitor])
-        if watch.waited >= stopping.patience:
-            made.stopped_by = "early_stopping"
-            break
-    if model.early_stopping is None:
-        made.best_epoch = len(made.history) - 1
-    made.state = state_of(reference) if kept is None else kept
-    return made
-
-
 def trains(model: Model) -> bool:
     """Tell whether torch trains the network in batches of the spec's size."""
     return model.train.batch_size > 1 or model.moves_on_one
@@ -317,19 +212,6 @@ def monitored(model: Model) -> list[str]:
     if waits(model):
         found.append(model.schedule.use["monitor"])
     return found
-
-
-def _watches(model: Model) -> tuple[Watch | None, Watch | None]:
-    stopping: EarlyStopping | None = model.early_stopping
-    watch = plateau = None
-    if stopping is not None:
-        larger = larger_is_better(stopping.monitor, stopping.mode)
-        watch = Watch(larger, stopping.min_delta)
-    if waits(model):
-        use = model.schedule.use
-        larger = larger_is_better(use["monitor"], use["mode"])
-        plateau = Watch(larger, use["min_delta"])
-    return watch, plateau
 
 
 def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:

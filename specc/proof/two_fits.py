@@ -15,8 +15,9 @@ from torch import Tensor
 from specc.model import Model
 from specc.proof.figures import cancelled
 from specc.proof.finding import Finding, fact, near
+from specc.proof.fitting import Fit
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart
-from specc.proof.training import SHARES, Fit, Samples, monitored
+from specc.proof.training import SHARES, Samples, monitored
 
 HUGE = 1e100
 """Samples beyond are those of which a loss is not to be finite."""
