@@ -453,7 +453,7 @@ def _compiles(path: Path) -> str:
     """Let a compiler of C read a source."""
     command = ["cc", "-std=c99", "-fsyntax-only", "-Wall", "-Werror", str(path)]
     ran = subprocess.run(command, capture_output=True, text=True)
-    return "" if ran.returncode == 0 else f"cc: {ran.stderr[:500]}"
+    return "" if ran.returncode == 0 else f"cc: {' '.join(ran.stderr.split())[:500]}"
 
 
 def largest_size() -> int:

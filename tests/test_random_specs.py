@@ -97,9 +97,19 @@ def test_specs_at_random_are_right(first: int) -> None:
     assert tried.count >= FIXED
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
-def test_what_failed_once_is_right(path: Path, target: str) -> None:
+def kept() -> list[tuple[str, str]]:
+    """Give every spec that failed, with targets: C, for which each is built, where it was C's."""
+    found = []
+    for path in KEPT:
+        first = re.match(r"# (torch|numpy),", path.read_text(encoding="utf-8"))
+        targets = TARGETS[: 2 if first else 3]
+        found += [(path.stem, target) for target in targets]
+    return found
+
+
+@pytest.mark.parametrize(("stem", "target"), kept())
+def test_what_failed_once_is_right(stem: str, target: str) -> None:
+    path = REGRESSIONS / f"{stem}.spec"
     assert list(of_text(path.read_text(encoding="utf-8"), target)) == []
 
 

@@ -174,7 +174,7 @@ def test_a_fault_of_the_compiler_is_found(fault: str, tmp_path: Path) -> None:
     assert "disagree" in ran.stdout and not ran.stderr
 
 
-EVERY = 37
+EVERY = 61
 """Of the faults of a module, every so many'th is examined here; `docs/proof.md` has all."""
 
 
@@ -186,7 +186,7 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
     text = example("disk")
     model = checked(text)
     examined = faults(compiled(text, target=target))[::EVERY]
-    assert len(examined) >= 10
+    assert len(examined) >= 6
     missed = [
         str(fault)
         for fault in examined
