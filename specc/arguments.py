@@ -65,7 +65,7 @@ def match_arguments(
     return given
 
 
-def late(parameters: Iterable[syntax.Parameter]) -> Diagnostic | None:
+def misplaced(parameters: Iterable[syntax.Parameter]) -> Diagnostic | None:
     """Refuse a parameter without a default behind one that has a default."""
     optional = None
     for parameter in parameters:

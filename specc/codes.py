@@ -120,8 +120,8 @@ LESSONS: Mapping[str, Lesson] = {
     ),
     "E015": Lesson(
         "There are more positional values than arguments, or one stands after a named one, where "
-        "its place cannot be counted. So, in a definition, may no parameter without a default "
-        "follow one that has one.",
+        "its place cannot be counted. For the same reason a parameter without a default may not "
+        "follow one that has a default.",
         "layers", "layers { linear(units=8, he_normal) relu linear(1) }",
         "layers { linear(8, he_normal) relu linear(1) }",
     ),

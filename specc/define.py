@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from specc import ops, syntax
-from specc.arguments import late
+from specc.arguments import misplaced
 from specc.bind import article
 from specc.diagnostics import Invalid, error, quoted
 from specc.evaluate import UNKNOWN, evaluate, kind_of
@@ -114,9 +114,9 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
             message = f"`{parameter.name.text}` is what the {definition.kind} is of"
             label = "it takes no default"
             raise Invalid(error("E015", message, parameter.name.span, label, form))
-    misplaced = late(given)
-    if misplaced is not None:
-        raise Invalid(misplaced)
+    fault = misplaced(given)
+    if fault is not None:
+        raise Invalid(fault)
 
 
 def _check_slope(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from specc import syntax
-from specc.arguments import Report, late, match_arguments
+from specc.arguments import Report, match_arguments, misplaced
 from specc.bind import article, bind, find
 from specc.convert import converted
 from specc.diagnostics import Invalid, did_you_mean, error, quoted
@@ -76,7 +76,7 @@ def define(
 ) -> Macro:
     """Check a block's body for whatever holds with any arguments."""
     inner = scope(block.parameters, names, "this block", report)
-    fault = late(block.parameters)
+    fault = misplaced(block.parameters)
     if fault is not None:
         report(fault)
     vocabulary.inside = block.name.text

@@ -109,7 +109,7 @@ def _large(subject: Subject) -> Iterator[Case]:
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
-    real = model.target.dtype == "real" and not subject.probabilities
+    real = subject.any_target
     if not trains(model) or (not real and model.standardize is not None):
         return  # nothing is large once it is standardized
     order = torch.arange(size)
@@ -145,7 +145,7 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
         size += 1
     training, (x_val, y_val) = subject.drawn(size), subject.drawn(40, seed=1)
     validation = (x_val * (1.7e308 / x_val.abs().max()), y_val)
-    if model.target.dtype == "real" and not subject.probabilities:
+    if subject.any_target:
         validation = (x_val, torch.full_like(y_val, 1.7e308))
     run = Run(started(subject), 0, training)
     whole = fit(run, validation, epochs)

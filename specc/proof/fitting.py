@@ -192,6 +192,8 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
     if model.early_stopping is None:
         made.best_epoch = len(made.history) - 1
     made.state = last if kept is None else kept
+    if left_out:
+        run.begin()  # its last epoch is no whole one
     return made
 
 

@@ -37,14 +37,15 @@ def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Sa
         yield x_val, targets
         return
     yield x_val, as_targets(subject, predicted[min(3, len(predicted) - 1)])
-    free = model.target.dtype == "real" and not subject.probabilities
-    if free and any(figure.startswith("val_") for figure in monitored(model)):
+    if subject.any_target and any(
+        figure.startswith("val_") for figure in monitored(model)
+    ):
         yield x_val, torch.full_like(targets, BEYOND)
     stopping = model.early_stopping
     if stopping is None or not stopping.monitor.startswith("val_"):
         return
     yield x_val, as_targets(subject, predicted[0])
-    if not free:
+    if not subject.any_target:
         many, labels = subject.drawn(40, seed=2)
         yield many * (1.7e308 / many.abs().max()), labels
     chosen, goal = _unsteady(subject, predicted)

@@ -82,6 +82,11 @@ class Subject:
         """Whether targets are probabilities."""
         return self.model.loss.use.entry.name == "binary_cross_entropy"
 
+    @property
+    def any_target(self) -> bool:
+        """Whether targets may be any real numbers: neither classes nor probabilities."""
+        return self.model.target.dtype == "real" and not self.probabilities
+
     def bias_alone(self, layer: str, state: dict[str, Tensor]) -> None:
         """Let a layer give nothing but its bias, where it has a weight."""
         if f"{layer}.weight" in state:
