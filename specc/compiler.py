@@ -6,7 +6,7 @@ net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from specc.source import Source
 
 if TYPE_CHECKING:
     from specc.derive import Derived
+    from specc.ir import Program
     from specc.targets.text import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
@@ -79,62 +80,57 @@ def compile_source(
         from specc.parser import parse
 
         return Compilation(model, outline(parse(source)[0]), diagnostics)
-    if stage in ("opt", "code"):
-        missing = missing_in(model, target)
-        if missing:
-            return Compilation(None, None, arranged((*diagnostics, *missing), source))
-    if stage == "code":
-        files = code_of(model, target, command, stem or model.name)
-        return Compilation(model, files.pop(".py"), diagnostics, files)
-    return Compilation(model, text_of(model, target, stage), diagnostics)
+    if stage not in ("opt", "code"):
+        return Compilation(model, text_of(model, target, stage), diagnostics)
+    language = target_called(target)
+    derived, missing = derivation(model, language)
+    if missing:
+        return Compilation(None, None, arranged((*diagnostics, *missing), source))
+    derived = optimize(derived, language)
+    if stage == "opt":
+        return Compilation(model, _listed(derived.programs), diagnostics)
+    files = code_of(model, derived, language, command, stem or model.name)
+    return Compilation(model, files.pop(".py"), diagnostics, files)
 
 
-def missing_in(model: Model, target: str) -> list[Diagnostic]:
-    """Say what of a checked model a target cannot write."""
+def derivation(model: Model, target: Target) -> tuple[Derived, list[Diagnostic]]:
+    """Derive what a checked model computes; say what of it a target cannot write."""
     from specc.coverage import uncovered
     from specc.derive import derive
     from specc.lower import lower
 
-    targets = [target_called(name) for name in TARGETS]
-    language = targets[TARGETS.index(target)]
-    return uncovered(model, derive(lower(model), language), language, targets)
+    derived = derive(lower(model), target)
+    every = [target_called(name) for name in TARGETS]
+    return derived, uncovered(model, derived, target, every)
 
 
 def text_of(model: Model, target: str, stage: str) -> str:
-    """Show a stage of a checked model's compilation before the last: any but `ast`."""
+    """Show a checked model, or its programs before the passes."""
     from specc.derive import derive
-    from specc.listing import show
     from specc.lower import lower
 
     if stage == "model":
         return _shown(model)
     lowered = lower(model)
     if stage == "ir":
-        return "\n".join(show(program) for program in lowered.programs)
-    language = target_called(target)
-    derived = derive(lowered, language)
-    if stage == "grad":
-        return "\n".join(show(program) for program in derived.programs)
-    derived = optimize(derived, language)
-    return "\n".join(show(program) for program in derived.programs)
+        return _listed(lowered.programs)
+    return _listed(derive(lowered, target_called(target)).programs)
 
 
-def code_of(model: Model, target: str, command: str, stem: str) -> dict[str, str]:
-    """Give the files of a module: ending -> text."""
-    from specc.derive import derive
+def code_of(
+    model: Model, derived: Derived, target: Target, command: str, stem: str
+) -> dict[str, str]:
+    """Give the files of a module, of optimized programs: ending -> text."""
     from specc.emit import emit, emit_c
-    from specc.lower import lower
 
-    language = target_called(target)
-    derived = optimize(derive(lower(model), language), language)
-    if target == "c":
-        return emit_c(model, derived, language, command, stem)
-    return {".py": emit(model, derived, language, command)}
+    if target.name == "c":
+        return emit_c(model, derived, target, command, stem)
+    return {".py": emit(model, derived, target, command)}
 
 
 def optimize(derived: Derived, target: Target) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
-    from specc.ir import Program, nameless, verify
+    from specc.ir import nameless, verify
     from specc.passes.buffers import OVERWRITING, buffers
     from specc.passes.copies import copies
     from specc.passes.expand import expand
@@ -175,6 +171,12 @@ def optimize(derived: Derived, target: Target) -> Derived:
         return program
 
     return derived.map(run)
+
+
+def _listed(programs: Iterable[Program]) -> str:
+    from specc.listing import show
+
+    return "\n".join(show(program) for program in programs)
 
 
 def _shown(model: Model) -> str:

@@ -7,6 +7,8 @@ they stand, which a test checks on every golden.
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from specc.derive import Derived
@@ -19,6 +21,9 @@ STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
     json math os shlex shutil subprocess sys tempfile threading time typing""".split()
 )
+
+FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")
+"""What no module calls."""
 
 
 def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
@@ -71,14 +76,29 @@ def check(text: str, packages: frozenset[str]) -> None:
     """Parse the module; refuse characters, imports and calls that no template writes."""
     if not text.isascii():
         raise UnsafeModule("the module is not plain ASCII")
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    for statement in _statements(tree):
         imported: list[str] = []
-        if isinstance(node, ast.Import):
-            imported = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            imported = ["" if node.level else node.module or ""]
-        elif isinstance(node, ast.Name) and node.id in ("eval", "exec", "__import__"):
-            raise UnsafeModule(f"the module calls {node.id}")
+        if isinstance(statement, ast.Import):
+            imported = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            imported = ["" if statement.level else statement.module or ""]
         for name in imported:
             if name.partition(".")[0] not in STDLIB | packages:
                 raise UnsafeModule(f"the module imports `{name}`")
+    if FORBIDDEN.search(text):  # in a string, or else a name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and FORBIDDEN.fullmatch(node.id):
+                raise UnsafeModule(f"the module calls {node.id}")
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Give every statement, without looking into its expressions, of which there are many more."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            below = getattr(node, field, [])
+            waiting += below if isinstance(below, list) else []

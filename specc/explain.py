@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from specc.compiler import analyse, missing_in, target_called
+from specc.compiler import analyse, derivation, target_called
 from specc.diagnostics import arranged, did_you_mean
 from specc.explanation import Explanation, explanation
 from specc.place import recorded_command, stem_of
@@ -58,13 +58,14 @@ def _explained(
     source: Source, path: str, overrides: Mapping[str, str], target: str
 ) -> tuple[Explanation, Mapping[str, str], str, str] | None:
     model, diagnostics = analyse(source, overrides)
-    missing = missing_in(model, target) if model is not None else []
+    language = target_called(target)
+    missing = derivation(model, language)[1] if model is not None else []
     show(arranged((*diagnostics, *missing), source), "full", sys.stderr)
     if model is None or missing:
         return None
     command = recorded_command(path, overrides, target)
     stem = stem_of(path, None) or model.name
-    found, files = explanation(model, target_called(target), command, stem)
+    found, files = explanation(model, language, command, stem)
     return found, files, command, stem
 
 

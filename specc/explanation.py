@@ -75,9 +75,9 @@ def explanation(
     model: Model, target: Target, command: str, stem: str
 ) -> tuple[Explanation, Mapping[str, str]]:
     """Explain what `target` computes; also give the module's files: ending -> text."""
-    files = code_of(model, target.name, command, stem)
     lowered = lower(model)
     derived = optimize(derive(lowered, target), target)
+    files = code_of(model, derived, target, command, stem)
     plain = derive(lowered, replace(target, descends="never"))
     text = files.get(".c", files[".py"])
     made = _Explainer(model, derived, plain, functions(text))

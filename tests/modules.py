@@ -39,6 +39,7 @@ IN_PYTHON = ("torch", "numpy")
 """Those whose formulas are functions of the Python module, so that a test can change one."""
 
 
+@functools.cache
 def example(name: str) -> str:
     """Give the text of an example."""
     return EXAMPLE_FILES[name].read_text(encoding="utf-8")
@@ -52,9 +53,7 @@ def source(text: str) -> Source:
 
 def checked(text: str, overrides: Mapping[str, str] | None = None) -> Model:
     """Give the Model of a spec, which has to be free of errors."""
-    model, found = analyse(source(text), overrides or {})
-    assert model is not None, told(found)
-    return model
+    return _checked(text, tuple(sorted((overrides or {}).items())))
 
 
 def compiled(
@@ -104,6 +103,13 @@ def module_of_example(
 ) -> Any:
     """Compile an example, `disk`, and import what it makes."""
     return module_of_spec(example(name), overrides, target)
+
+
+@functools.cache
+def _checked(text: str, overrides: tuple[tuple[str, str], ...]) -> Model:
+    model, found = analyse(source(text), dict(overrides))
+    assert model is not None, told(found)
+    return model
 
 
 @functools.cache

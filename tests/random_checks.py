@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import black
 import torch
 from black.mode import TargetVersion
+from ruff import find_ruff_bin
 from torch import Tensor
 
 from specc.compiler import compile_source
@@ -71,7 +71,7 @@ def _unclean(module: str) -> Iterator[str]:
         yield "the module is not plain ASCII"
     if black.format_str(module, mode=MODE) != module:
         yield "black would change the module"
-    command = [sys.executable, "-m", "ruff", "check", "-q", "--no-cache", "-"]
+    command = [find_ruff_bin(), "check", "-q", "--no-cache", "-"]
     command += ["--stdin-filename", "generated/torch/net.py"]
     ran = subprocess.run(
         command, input=module, capture_output=True, text=True, cwd=ROOT

@@ -8,6 +8,7 @@ an earlier example has in the same function and line is not planted again, nor w
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -42,6 +43,7 @@ def killers(
     Without `everything` it is the first alone. What cannot be imported is found by `import`, what
     does not end by `hangs`, what kills its process by `dies`.
     """
+    importlib.import_module("torch._dynamo")  # which optimizers need: once, not a child
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
