@@ -14,6 +14,7 @@ from typing import Any
 
 from specc.diagnostics import Diagnostic, warning
 from specc.library.entry import Use
+from specc.library.norms import Norm
 from specc.model import Model, Node
 from specc.naming import Placed
 from specc.source import Span
@@ -41,6 +42,7 @@ def advice(
     yield from _about_output(model)
     yield from _about_targets(model, written)
     yield from _about_starts(model.nodes, layers)
+    yield from _about_norms(model)
     yield from _about_stopping(model, written)
 
 
@@ -129,6 +131,22 @@ def _about_starts(
         if better:
             message = f"`{word}` before `{after}`, which it is not made for"
             yield warning("W003", message, span, f"did you mean `{better}`?")
+
+
+def _about_norms(model: Model) -> Iterator[Diagnostic]:
+    """Warn of a norm that takes the mean of one number, and so leaves nothing of it."""
+    for node in model.nodes:
+        norm = node.layer
+        if not isinstance(norm, Norm):
+            continue
+        if norm.numbers(node.input_shape, model.train.batch_size) == 1:
+            word = node.use.entry.name
+            message = f"`{word}` of one number at a time gives {norm.leaves} alone"
+            label = "leave it out, or give it more features"
+            if norm.tracks:
+                message = f"{message} in training"
+                label = "write a larger `batch_size`"
+            yield warning("W007", message, node.span, label)
 
 
 def _about_stopping(model: Model, written: Written) -> Iterator[Diagnostic]:

@@ -288,6 +288,13 @@ LESSONS: Mapping[str, Lesson] = {
         "line keeps it without a word.",
         "before", "def activation swish(z) = z * sigmoid(z)", "",
     ),
+    "W007": Lesson(
+        "A number less its own mean is 0, so that a norm of one feature, or `batch_norm` of a "
+        "batch of one sample, gives the same whatever it is given, and what stands before it "
+        "is not trained.",
+        "layers", "layers { linear(1) layer_norm linear(1) }",
+        "layers { linear(8) layer_norm linear(1) }",
+    ),
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ CODES: dict[str, str] = {
     "W004": "patience that the epochs can never exhaust",
     "W005": "early stopping that monitors the samples of the final figures",
     "W006": "a definition that nothing uses",
+    "W007": "a norm of one number, of which it leaves nothing",
 }
 
 LIMIT = 20

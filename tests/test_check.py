@@ -462,6 +462,10 @@ WARNINGS = {
         DIGITS | {"data": 'data npz("digits.npz", test=0)'},
         DIGITS | {"data": 'data npz("digits.npz", test=9)'},
     ),
+    "W007": (
+        {"layers": "layers { linear(1) layer_norm linear(3) }"},
+        {"layers": "layers { linear(2) layer_norm linear(3) }"},
+    ),
 }  # fmt: skip
 
 
@@ -503,6 +507,23 @@ def test_targets_beyond_the_last_activation_are_warned_of_for_each_pair():
     ):
         text = spec(layers=f"layers {{ linear(1) {last} }}", loss=f"loss {loss}")
         assert codes(text) == ["W002"], (last, loss)
+
+
+def test_a_batch_norm_is_warned_of_where_a_batch_is_one_number():
+    def warned(shape, layers, batch_size):
+        text = spec(
+            input=f"input x: real[{shape}]",
+            layers=f"layers {{ {layers} flatten linear(1) }}",
+            train=f"train(batch_size={batch_size})",
+        )
+        return codes(text) == ["W007"]
+
+    assert warned("4", "repeat(2) { batch_norm }", 1)
+    assert not warned("4", "repeat(2) { batch_norm }", 2)
+    assert not warned("1", "batch_norm", 2)
+    assert not warned("4, 2", "batch_norm", 1)
+    assert warned("4, 1", "batch_norm", 1)
+    assert warned("4, 1", "rms_norm", 9)
 
 
 def test_an_error_cannot_be_silenced():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,6 +36,13 @@ class Norm(Layer):
             for name, initializer in own
             if initializer is not None
         }
+
+    def numbers(self, shape: Shape, batch_size: int) -> int:
+        """Tell of how many numbers each mean is, in training."""
+        return shape[-1]
+
+    leaves: ClassVar[str] = "its bias"
+    """What is left of one number that is its own mean."""
 
 
 def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
@@ -78,6 +86,8 @@ class RmsNorm(Norm):
     weight: Initializer | None = use("initializer", "ones")
     bias: ClassVar[None] = None  # type: ignore[misc]
 
+    leaves: ClassVar[str] = "its sign"
+
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
         square = ops.mean_over(x**2, axis=axis, keep=True)
@@ -103,6 +113,9 @@ class BatchNorm(Norm):
 
     along: ClassVar[int] = 0  # type: ignore[misc]
     tracks: ClassVar[bool] = True  # type: ignore[misc]
+
+    def numbers(self, shape: Shape, batch_size: int) -> int:
+        return batch_size * math.prod(shape[1:])
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
         return {
