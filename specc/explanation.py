@@ -23,7 +23,6 @@ from specc.equations import (
     Equation,
     equation_of,
     is_forward,
-    mentioned,
     operations,
     spelled,
 )
@@ -32,15 +31,13 @@ from specc.ir import Program, Value, role
 from specc.lower import lower, per_step
 from specc.model import Model, Node
 from specc.network import identifier, origin_of
-from specc.ops import OPS, rules_of
+from specc.notes import Notes
+from specc.ops import rules_of
 from specc.passes.simplify import simplify
 from specc.targets.text import Target
 
 PREDICTION = "in prediction"
 """What is said of an equation that training has otherwise."""
-LOOKS = frozenset({"reshape", "swap"})
-"""The operations that give the numbers of what they take."""
-
 
 ByLayer = Mapping[str, Sequence[tuple[int, Equation]]]
 """The equations of each layer, and their places among all."""
@@ -54,7 +51,7 @@ class Section:
     heading: str
     equations: tuple[Equation, ...]
     notes: tuple[str, ...]
-    """What is kept and for what, and what is computed together: a word, a colon, names."""
+    """What `Notes` tells: a word, a colon, names."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +94,19 @@ class _Explainer:
 
     def sections(self) -> Iterator[Section]:
         """Give the layers in order, then the loss, the state that training keeps, the update."""
-        training = self._network("", self.plain)
         prediction: list[tuple[str, Equation]] = []
         if self.plain.evaluation is not None:
             prediction = self._network("evaluation_", self.plain.evaluation)
-        both = _by_layer(training), _by_layer(prediction)
-        readers, calls = _readers(training), _calls(training)
+        both = _by_layer(self._notes.training), _by_layer(prediction)
         for group in self._groups():
-            yield self._layers(group, *both, readers, calls)
+            yield self._layers(group, *both)
         yield self._loss()
         yield self._update()
+
+    @functools.cached_property
+    def _notes(self) -> Notes:
+        training = self._network("", self.plain)
+        return Notes(self.model, self.derived, self.plain, training)
 
     def _groups(self) -> Iterator[list[Node]]:
         """Give each layer, with those behind it that the module computes along with it."""
@@ -123,17 +123,12 @@ class _Explainer:
 
     def _heading(self, group: Sequence[Node]) -> str:
         """Write the heading of layers, of which some may compute nothing."""
-        computing = [n for n in group if identifier(n.name) in self._values]
+        computing = [n for n in group if identifier(n.name) in self._notes.named]
         origins = [origin_of(node) for node in computing or group]
         return forward_heading(self.model)(SimpleNamespace(origins=origins))
 
     def _layers(
-        self,
-        group: Sequence[Node],
-        training: ByLayer,
-        prediction: ByLayer,
-        readers: Mapping[str, Sequence[str]],
-        calls: Sequence[tuple[str, Sequence[str]]],
+        self, group: Sequence[Node], training: ByLayer, prediction: ByLayer
     ) -> Section:
         names = tuple(identifier(node.name) for node in group)
         heading = self._heading(group)
@@ -145,9 +140,7 @@ class _Explainer:
         own = [self._placed(each, names) if is_forward(each) else each for each in own]
         own += self._outside(group)
         own.sort(key=lambda each: (not is_forward(each), each.note == PREDICTION))
-        return Section(
-            names, heading, tuple(own), tuple(self._notes(group, readers, calls))
-        )
+        return Section(names, heading, tuple(own), tuple(self._notes.of(group)))
 
     def _placed(self, equation: Equation, layers: Sequence[str]) -> Equation:
         """Find the lines of an equation of the network, in training or in prediction."""
@@ -318,87 +311,6 @@ class _Explainer:
             tuple(notes),
         )
 
-    def _notes(
-        self,
-        group: Sequence[Node],
-        readers: Mapping[str, Sequence[str]],
-        calls: Sequence[tuple[str, Sequence[str]]],
-    ) -> Iterator[str]:
-        """Say what is kept of these layers and why, and what is written over what."""
-        names = [identifier(node.name) for node in group]
-        x = self.plain.forward.inputs[0]
-        own = [value for name in names for value in self._values.get(name, ())]
-        if group[0] is self.model.nodes[0] and x not in own:
-            own.insert(0, x)
-        for node in group:
-            if node.layer.dropped:
-                rate = node.layer.dropped
-                yield (
-                    f"{identifier(node.name)}_mask: drawn for each update, 0 with "
-                    f"probability {rate:g}, else 1 / (1 - {rate:g})"
-                )
-        told = [
-            f"{value.name} for {listed(readers[value.name])}"
-            for value in own
-            if value.name in readers
-        ]
-        (last, _), *_ = self.plain.forward.outputs
-        idle = [
-            value.name
-            for value in own
-            if value.name not in {*readers, last} and value.op not in LOOKS
-        ]
-        if idle:
-            told.append(f"not kept: {', '.join(idle)}")
-        if told:
-            yield ("kept: " if len(told) > len(idle[:1]) else "") + "; ".join(told)
-        over = [f"{a} over {b}" for name in names for a, b in self._over.get(name, ())]
-        if over:
-            yield f"in place: {listed(over)}"
-        for layers in self._merged:
-            if layers[0] in names:
-                yield f"one operation: {listed(layers)}"
-        for layer, lefts in calls:
-            if layer in names:
-                yield f"one call: {listed(lefts)}"
-
-    @functools.cached_property
-    def _values(self) -> dict[str, list[Value]]:
-        """What has a name in the network, by the layer that it belongs to."""
-        found: dict[str, list[Value]] = {}
-        for value in self.plain.forward.values:
-            if value.name and value.origins and role(value) != "parameter":
-                found.setdefault(value.origins[0].layer, []).append(value)
-        return found
-
-    @functools.cached_property
-    def _over(self) -> dict[str, list[tuple[str, str]]]:
-        """What takes the place of something else that has a name, by its layer."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for program in (self.derived.forward, self.derived.backward):
-            for value in program.values:
-                if value.name and value.slot and value.args and value.origins:
-                    before = value.args[0]
-                    while not before.name and before.slot == value.slot and before.args:
-                        before = before.args[0]
-                    if before.slot == value.slot and before.name not in (
-                        "",
-                        value.name,
-                    ):
-                        pairs = found.setdefault(value.origins[0].layer, [])
-                        pairs.append((value.name, before.name))
-        return found
-
-    @functools.cached_property
-    def _merged(self) -> list[list[str]]:
-        """The layers that one operation computes."""
-        found = [
-            [origin.layer for origin in value.origins]
-            for value in self.derived.forward.values
-            if value.op in OPS
-        ]
-        return [layers for layers in found if len(layers) > 1]
-
 
 def _by_layer(equations: Iterable[tuple[str, Equation]]) -> ByLayer:
     found: dict[str, list[tuple[int, Equation]]] = {}
@@ -413,36 +325,7 @@ def _of(layers: Iterable[str], equations: ByLayer) -> list[Equation]:
     return [equation for _, equation in sorted(found, key=lambda pair: pair[0])]
 
 
-def _calls(training: Iterable[tuple[str, Equation]]) -> list[tuple[str, list[str]]]:
-    """Give the derivatives that one call computes, with the layer of the first of them."""
-    calls: dict[Lines, list[tuple[str, str]]] = {}
-    for layer, equation in training:
-        if equation.lines and not is_forward(equation):
-            calls.setdefault(equation.lines, []).append((layer, equation.left))
-    several = (of for of in calls.values() if len(of) > 1)
-    return [(of[0][0], [left for _, left in of]) for of in several]
-
-
-def _readers(training: Iterable[tuple[str, Equation]]) -> dict[str, list[str]]:
-    """Name the derivatives that are computed from what each name stands for."""
-    found: dict[str, dict[str, None]] = {}
-    for layer, equation in training:
-        if not is_forward(equation):
-            left = equation.left
-            of = f" of {layer}" if left in ("dL/d[W b]", "dL/dW", "dL/db") else ""
-            for name in mentioned(equation.right):
-                found.setdefault(name, {})[left + of] = None
-    return {name: list(lefts) for name, lefts in found.items()}
-
-
 @functools.lru_cache(maxsize=2)
 def _slots(program: Program) -> dict[str, str]:
     """Tell in which array each name of a Program is."""
     return {value.name: value.slot for value in program.values if value.slot}
-
-
-def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
