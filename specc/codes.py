@@ -209,8 +209,9 @@ LESSONS: Mapping[str, Lesson] = {
         "layers", "layers { linear(8) relu linear(2) }", "layers { linear(8) relu linear(1) }",
     ),
     "E032": Lesson(
-        "Blocks and repeat are written out layer by layer, so that each can be read. More than "
-        "10,000 layers nobody reads and no compiler of Python takes.",
+        "Blocks and repeat are written out layer by layer, so that each can be read. That ends at "
+        "256 layers, of which a norm counts as two, and an activation of a `def` as one more for "
+        "every eight operations.",
         "layers", "layers { repeat(20000) { relu } linear(1) }",
         "layers { repeat(2) { linear(8) relu } linear(1) }",
     ),

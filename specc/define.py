@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from specc import ops, syntax
@@ -17,7 +18,7 @@ from specc.bind import article
 from specc.diagnostics import Invalid, error, quoted
 from specc.evaluate import UNKNOWN, evaluate, kind_of
 from specc.evaluate import Value as Constant
-from specc.ir import Value, constant, is_constant
+from specc.ir import Value, constant, in_order, is_constant
 from specc.library.entry import ArgumentError, Entry
 from specc.library.losses import REDUCTION, averaged
 from specc.library.schedules import COMMON, warming
@@ -84,8 +85,8 @@ def entry_of(
     make.__doc__ = definition.value.span.text
     whole = WITH_COMMON[definition.kind](make)
     made = Entry(definition.kind, name, whole, count, defined=True)
-    _check_slope(definition, made, operands, names)
-    return made
+    body = _checked(definition, made, operands, names)
+    return replace(made, operations=sum(bool(v.args) for v in in_order([body])))
 
 
 def _check_parameters(definition: syntax.Definition, count: int) -> None:
@@ -119,23 +120,24 @@ def _check_parameters(definition: syntax.Definition, count: int) -> None:
         raise Invalid(fault)
 
 
-def _check_slope(
+def _checked(
     definition: syntax.Definition,
     entry: Entry,
     operands: list[str],
     names: Mapping[str, Constant],
-) -> None:
-    """Refuse what is no number, and what does not change with its first operand."""
+) -> Value:
+    """Give the formula; refuse what is no number, or does not change with its first operand."""
     free = [*operands, *(a.name for a in entry.arguments if a.required)]
     leaves = {name: ops.scalar(name) for name in free}
     defaults = {a.name: a.default for a in entry.arguments if not a.required}
     body = formula(definition.value, leaves, {**names, **defaults})
     if definition.kind == "schedule":
-        return
+        return body
     if is_constant(slope_of(body, operands[0], keep=False).slope, 0):
         message = f"the derivative of `{entry.name}` by `{operands[0]}` is 0 everywhere"
         label = "nothing can be learnt through it"
         raise Invalid(error("E039", message, definition.value.span, label))
+    return body
 
 
 def formula(

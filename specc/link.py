@@ -33,6 +33,9 @@ from specc.model import Clause, Feature, Model, Node
 from specc.naming import LIMIT, Placed, placed
 from specc.parts import Parts
 
+SIZE_OF_LAYER = 8
+"""So many operations of a definition are as much to compile as a layer."""
+
 
 def link(parts: Parts) -> Model | None:
     """Join the parts; None where one is missing or at fault."""
@@ -86,9 +89,29 @@ def _layers(parts: Parts) -> list[Placed] | None:
         parts.report(error("E035", "`layers` is empty", span, "expected a layer"))
         return None
     layers = placed(parts.layers)
+    size = sum(map(_size, layers))
+    if size > LIMIT:
+        message = f"the network would be as large as one of {size:,} layers"
+        label = f"at most {LIMIT:,} can be compiled"
+        note = (
+            "a norm counts as two, an activation of a `def` as one more for every"
+            f" {SIZE_OF_LAYER} operations"
+        )
+        parts.report(error("E032", message, span, label, note))
+        return None
     for layer in layers:
         _check_layer(layer, parts)
     return layers
+
+
+def _size(layer: Placed) -> int:
+    """Tell as how many layers one counts, by the lines of a module that it takes."""
+    bound = layer.element.bound
+    if bound is None or bound.use is None:
+        return 1
+    entry = bound.use.entry
+    norm = isinstance(entry.make, type) and issubclass(entry.make, Norm)
+    return 2 if norm else 1 + entry.operations // SIZE_OF_LAYER
 
 
 def _check_layer(layer: Placed, parts: Parts) -> None:

@@ -122,6 +122,8 @@ def names_of(made: Function) -> list[str]:
 
 def comment(text: str) -> list[Code]:
     """Wrap a comment."""
+    if 0 < len(text) <= WIDTH and text.isprintable():
+        return [Code(f"# {text}")]
     wrapped = textwrap.wrap(text, WIDTH, break_long_words=False, subsequent_indent="  ")
     return [Code(f"# {line}") for line in wrapped]
 

@@ -348,6 +348,19 @@ def bomb(depth: int, times: str = "1000") -> str:
     return spec(layers=f"layers {{ linear(1) {body} }}")
 
 
+def defined(times: int) -> str:
+    """Use a definition of twenty operations so many times."""
+    body = " + ".join(f"sin({n} * x)" for n in range(2, 9))
+    return spec(
+        def_=f"def activation waves(x) = {body}",
+        layers=f"layers {{ linear(1) repeat({times}) {{ waves }} }}",
+    )
+
+
+def norms(times: int) -> str:
+    return spec(layers=f"layers {{ repeat({times}) {{ batch_norm }} linear(1) }}")
+
+
 def doubling(levels: int) -> str:
     blocks = "block b0 { relu }\n"
     blocks += "\n".join(f"block b{i} {{ b{i - 1} b{i - 1} }}" for i in range(1, levels))
@@ -367,6 +380,10 @@ def doubling(levels: int) -> str:
         (doubling(60), ["E032"]),
         (doubling(66), ["E006"]),
         (bomb(1, "0"), []),
+        (defined(85), []),
+        (defined(86), ["E032"]),
+        (norms(127), []),
+        (norms(128), ["E032"]),
     ],
     ids=[
         "fits",
@@ -379,6 +396,10 @@ def doubling(levels: int) -> str:
         "2^59",
         "deep",
         "0",
+        "definitions fit",
+        "one too many of them",
+        "norms fit",
+        "one too many norms",
     ],
 )
 def test_expansion_is_bounded_before_memory_is_spent(text, expected):

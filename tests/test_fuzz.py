@@ -56,13 +56,26 @@ def test_texts_that_are_no_specs_are_told_so(text: str, tmp_path: Path) -> None:
         assert not examine(whole, 0, tried)
 
 
+DEEP = {
+    "linear(2) layer_norm residual { linear(2) tanh }": (LIMIT - 1) // 6,
+    "batch_norm": (LIMIT - 1) // 2,
+    "dropout(0.2) layer_norm": (LIMIT - 1) // 3,
+    "gelu(approximate=tanh)": LIMIT - 1,
+    "waves": (LIMIT - 1) // 3,
+    "batch_norm waves linear(2)": (LIMIT - 1) // 6,
+}
+"""What is slow to compile, as many times as a network may have it."""
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_deepest_network_takes_no_longer(target: str) -> None:
-    """As many layers as there may be, some of them written as a function that calls others."""
-    layers = "linear(2) layer_norm residual { linear(2) tanh }"
+@pytest.mark.parametrize("layers", DEEP)
+def test_the_deepest_network_takes_no_longer(layers: str, target: str) -> None:
+    """As many layers as there may be, and as much in definitions."""
+    waves = " + ".join(f"sin({n} * x)" for n in range(2, 9))
+    definition = f"def activation waves(x) = {waves}\n" if "waves" in layers else ""
     text = (
-        "model deep\ninput x: real[2]\ntarget y: real[1]\nlayers {\n"
-        f"  repeat({(LIMIT - 1) // 5}) {{ {layers} }}\n  linear(1)\n}}\n"
+        f"model deep\ninput x: real[2]\ntarget y: real[1]\n{definition}layers {{\n"
+        f"  repeat({DEEP[layers]}) {{ {layers} }}\n  linear(1)\n}}\n"
         "loss mse\noptimizer adam(lr=0.1)\n"
     )
     made, _, took = fuzzing.compiled(Source("deep.spec", text), target)

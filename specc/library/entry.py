@@ -138,6 +138,8 @@ class Entry:
     reach: Callable[..., tuple[float, float]] | None = None
     """Of an activation: what it gives lies between these two, for its arguments; None where that
     is anything, or nobody knows."""
+    operations: int = 0
+    """Of what a spec defines: how many its formula has."""
 
     @property
     def function(self) -> str:
