@@ -7,6 +7,7 @@ expanded unless it gets shorter by it, so a stable form stays one.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +18,10 @@ from specc.passes.simplify import FOLDED
 
 Factors = dict[Value, float]
 """Base -> exponent."""
+
+
+class Beyond(Exception):
+    """A coefficient is no number any more: an expression stays as it was written."""
 
 
 class Algebra:
@@ -31,6 +36,8 @@ class Algebra:
 
     def number(self, value: float) -> Value:
         """Make a number; one that misses a short decimal by a rounding error is that one."""
+        if not math.isfinite(value):
+            raise Beyond
         short = float(f"{value:.12g}")
         number = short if abs(short - value) <= 4e-16 * abs(value) else value
         if float(number).is_integer() and abs(number) < 2**53:
@@ -90,6 +97,12 @@ class Algebra:
         folded = self._folded(op, args)
         if folded is not None:
             return folded
+        try:
+            return self._collected(op, args)
+        except Beyond:
+            return self.make(op, *args)
+
+    def _collected(self, op: str, args: tuple[Value, ...]) -> Value:
         match op:
             case "mul" | "div" | "neg" | "square":
                 return self.product(*self._factors(op, args))
@@ -122,7 +135,8 @@ class Algebra:
         if value.op in ("mul", "div", "neg", "square") or (
             value.op == "pow" and _is_whole(value.args[1])
         ):
-            return self._factors(value.op, value.args)
+            with contextlib.suppress(Beyond):
+                return self._factors(value.op, value.args)
         return 1, {value: 1}
 
     def _factors(self, op: str, args: tuple[Value, ...]) -> tuple[float, Factors]:
@@ -133,7 +147,8 @@ class Algebra:
             power = 2 if op == "square" else args[1].attribute("value")
             if coefficient == 0 and power < 0:
                 return 1, {self.make(op, *args): 1}
-            return coefficient**power, {b: e * power for b, e in found.items()}
+            raised = {b: e * power for b, e in found.items()}
+            return _raised(coefficient, power), raised
         other, more = self.factors(args[1])
         sign = 1 if op == "mul" else -1
         if other == 0 and sign < 0:
@@ -141,7 +156,7 @@ class Algebra:
         found = dict(found)
         for base, exponent in more.items():
             found[base] = found.get(base, 0) + sign * exponent
-        return coefficient * other**sign, found
+        return _times(coefficient, _raised(other, sign)), found
 
     def product(self, coefficient: float, found: Factors) -> Value:
         """Put a product together: over its denominator, the number first."""
@@ -299,6 +314,27 @@ class Algebra:
                 shorter = _size(made) < _size(self._added(terms))
                 return made if shorter else None
         return None
+
+
+def _times(a: float, b: float) -> float:
+    """Multiply, unless that is more or less than a number can be."""
+    return _within(lambda: a * b, a and b)
+
+
+def _raised(a: float, exponent: float) -> float:
+    """Take a power, unless that is more or less than a number can be."""
+    return _within(lambda: a**exponent, a)
+
+
+def _within(compute: Callable[[], float], expected: float) -> float:
+    """Compute a number; where it is infinite, or 0 though 0 is not `expected`, raise Beyond."""
+    try:
+        result = compute()
+        if not math.isfinite(result) or (expected and not result):
+            raise Beyond
+    except OverflowError:
+        raise Beyond from None
+    return result
 
 
 def _late(base: Value) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from specc import ops
-from specc.algebra import Algebra
+from specc.algebra import Algebra, Beyond
 from specc.ir import Value, in_order, is_constant, named
 from specc.ops import OPS
 
@@ -181,7 +181,10 @@ def _in_branches(found: Value, body: Value, algebra: Algebra) -> Value:
             (c / scale, y) if algebra.factors(term)[1] == factors else (c, term)
             for c, term in spread
         ]
-        made.append(algebra.sum(named))
+        try:
+            made.append(algebra.sum(named))
+        except Beyond:
+            made.append(branch)
     return algebra.apply("where", found.args[0], *made)
 
 

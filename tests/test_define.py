@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,37 @@ def test_a_definition_is_as_short_as_a_person_s(name: str) -> None:
         )
     else:
         assert "    return 0.1 * (\n" in text
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy", "c"])
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "x + sin(x)^2 / 1e-320",
+        "((x + 5e-324) / 5e-324 + x^2.5) * x",
+        "where(x > 0, x, 2) + x - x / 1e-320 / 2",
+        "(1e200 * x)^2",
+        "(1e-200 * x)^2 * tanh(x)",
+        "1e308 * x + 1e308 * x",
+        "(x / 1e-200) / 1e-200",
+    ],
+)
+def test_a_number_beyond_all_is_not_folded(formula: str, target: str) -> None:
+    """What a module cannot say stays the expression that comes to it."""
+    text = f"""model net
+input x: real[2]
+target y: real[1]
+def activation f(x) = {formula}
+layers {{ linear(2) f linear(1) }}
+loss mse
+optimizer sgd(lr=0.1)
+"""
+    made = compile_source(Source("net.spec", text), {}, target, stem="net")
+    assert made.text is not None
+    _, _, below = made.beside.get(".c", made.text).partition("forward")
+    for line in below.splitlines():
+        code = line.partition("#")[0]
+        assert not re.search(r"(?<![\w.])inf(?![\w])", code), line
 
 
 def test_a_definition_works_inside_blocks_and_under_names() -> None:

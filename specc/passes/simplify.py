@@ -40,12 +40,13 @@ FOLDED: dict[str, Callable[..., float]] = {
 
 
 def _folded(value: Value) -> Value:
-    """Compute with numbers, unless that gives none."""
+    """Compute with numbers, unless that gives none, or an infinite one."""
     numbers = (arg.attribute("value") for arg in value.args)
     try:
-        return constant(FOLDED[value.op](*numbers))
-    except (ZeroDivisionError, ValueError):
+        result = FOLDED[value.op](*numbers)
+    except (ArithmeticError, ValueError):
         return value
+    return constant(result) if math.isfinite(result) else value
 
 
 ELEMENTWISE = FOLDED.keys() | {"pointwise"}
@@ -172,8 +173,10 @@ def _factored(value: Value) -> tuple[float, list[Value], list[Value]] | None:
         return None
     (a, above, below), (b, over, under) = first, second
     if value.op == "mul":
-        return a * b, above + over, below + under
-    return (a / b, above + under, below + over) if b else None
+        factor, above, below = a * b, above + over, below + under
+    else:
+        factor, above, below = a / b if b else math.inf, above + under, below + over
+    return (factor, above, below) if math.isfinite(factor) else None
 
 
 def _counted(x: Value) -> Value:
