@@ -28,7 +28,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"Run\.watch: .*reference - MIN_DELTA.*reference \+ MIN_DELTA",
+        r"Run\.watch: .*reference (- MIN_DELTA.*reference \+|\+ MIN_DELTA.*reference -) ",
         "min_delta is 0 in this spec",
     ),
     (
@@ -43,7 +43,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"Model\.__init__: self\._flat = .*zeros\(.* -> .*zeros\(\(\d+ \+ 1\)",
+        r"Model\.__init__: self\._(flat|updates) = .*zeros\(.* -> .*zeros\(\(\d+ \+ 1\)",
         "nothing looks at the last number of a longer buffer",
     ),
     (
@@ -105,7 +105,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"Model\.(_loss|loss|_backward): return (float\()?huber\((.*), (\w+)\)+ -> "
+        r"Model\.(_loss|loss|_backward|_step): return (float\()?huber\((.*), (\w+)\)+ -> "
         r"return (float\()?huber\(\4, \3\)",
         "the loss is symmetric, and only its size is asked for",
     ),
@@ -126,7 +126,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"figures: .*(mse|squared_error|true_positives)\((\w+), (\w+)\).* -> .*\1\(\3, \2\)",
+        r"figures: .*(mse|mae|huber|squared_error|true_positives)\((\w+), (\w+)\).* -> "
+        r".*\1\(\3, \2\)",
         "what is counted or compared is symmetric in prediction and target",
     ),
     (
@@ -143,6 +144,36 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "breast_cancer",
         r"figures: .*accuracy\((\w+), (\w+)\).* -> .*accuracy\(\2, \1\)",
         "accuracy by a threshold is symmetric in prediction and target",
+    ),
+    (
+        "",
+        r"huber: 0\.5 \* \((\w+) - (\w+)\) \*\* 2, -> 0\.5 \* \(\2 - \1\) \*\* 2,",
+        "the square of a difference has no sign",
+    ),
+    (
+        "",
+        r"squared_error: .*\((\w+)\.astype\(.*\) - (\w+)\..* -> .*\(\2\..* - \1\.",
+        "the square of a difference has no sign",
+    ),
+    (
+        "",
+        r"huber_gradient: (\S+) \* np\.sign\(residual\) .* -> \1 / np\.sign\(residual\) ",
+        "where this branch is taken, the sign is 1 or -1",
+    ),
+    (
+        "",
+        r"huber_gradient: np\.abs\(residual\) < (\S+), -> np\.abs\(residual\) <= \1,",
+        "at delta itself both branches are the same",
+    ),
+    (
+        "progression",
+        r"backward: d_silu1 = s\.d_concat1\[:, 10:26\].* -> .*10:\(26 \+ 1\)\]",
+        "a slice that ends beyond the array ends with it",
+    ),
+    (
+        "",
+        r"Model\._train: losses = \[(\w+)\((.*), (.*)\) for .* -> .*\[\1\(\3, \2\) for",
+        "only whether it is finite is asked for, which is the same",
     ),
     (
         "",
