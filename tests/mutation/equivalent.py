@@ -33,7 +33,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"(measure|Model\.fit): .*x\[\(0 \+ 1\)\]",
+        r"(measure|Model\.fit): .*x(\.reshape\(.*\))?\[\(0 \+ 1\)\]",
         "any sample serves as the origin of sums",
     ),
     (
