@@ -141,7 +141,7 @@ def _about_norms(model: Model) -> Iterator[Diagnostic]:
             continue
         if norm.numbers(node.input_shape, model.train.batch_size) == 1:
             word = node.use.entry.name
-            message = f"`{word}` of one number at a time gives {norm.leaves} alone"
+            message = f"`{word}` of one number at a time leaves {norm.leaves} of it"
             label = "leave it out, or give it more features"
             if norm.tracks:
                 message = f"{message} in training"

@@ -290,9 +290,9 @@ LESSONS: Mapping[str, Lesson] = {
         "before", "def activation swish(z) = z * sigmoid(z)", "",
     ),
     "W007": Lesson(
-        "A number less its own mean is 0, so that a norm of one feature, or `batch_norm` of a "
-        "batch of one sample, gives the same whatever it is given, and what stands before it "
-        "is not trained.",
+        "A number less its own mean is 0, and over its own size it is 1 or -1. So a norm of one "
+        "feature, or `batch_norm` of a batch of one sample, lets nothing through, and what stands "
+        "before it is not trained.",
         "layers", "layers { linear(1) layer_norm linear(1) }",
         "layers { linear(8) layer_norm linear(1) }",
     ),

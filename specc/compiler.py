@@ -61,23 +61,6 @@ def analyse(
     return None if syntax_errors else model, found
 
 
-def compile_source(
-    source: Source,
-    overrides: Mapping[str, str],
-    target: str = "torch",
-    stage: str = "code",
-    command: str = "specc compile",
-    stem: str | None = None,
-) -> Compilation:
-    """Compile a spec for `target`, as far as `stage` (one of `STAGES`).
-
-    `command` is what the module names as its origin; `place.recorded_command` makes it. Files
-    that name each other are called `stem`, or like the model.
-    """
-    with uncollected():
-        return _compiled(source, overrides, target, stage, command, stem)
-
-
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Put off the search for cycles among objects, of which a compilation makes few.
@@ -93,14 +76,20 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _compiled(
+@uncollected()
+def compile_source(
     source: Source,
     overrides: Mapping[str, str],
-    target: str,
-    stage: str,
-    command: str,
-    stem: str | None,
+    target: str = "torch",
+    stage: str = "code",
+    command: str = "specc compile",
+    stem: str | None = None,
 ) -> Compilation:
+    """Compile a spec for `target`, as far as `stage` (one of `STAGES`).
+
+    `command` is what the module names as its origin; `place.recorded_command` makes it. Files
+    that name each other are called `stem`, or like the model.
+    """
     model, diagnostics = analyse(source, overrides)
     if model is None:
         return Compilation(None, None, diagnostics)

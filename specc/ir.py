@@ -55,7 +55,7 @@ class Value:
         return dict(self.attrs)[name]
 
     def of(self, args: tuple[Value, ...]) -> Value:
-        """Give the same with other arguments; what `replace` does, in a quarter of the time."""
+        """Give the same with other arguments; what `replace` does, in a fifth of the time."""
         made = object.__new__(Value)
         made.__dict__.update(self.__dict__, args=args)
         return made

@@ -71,7 +71,7 @@ def activated(function: Callable[[Value], Value], x: Value) -> Value:
 
 @dataclass(frozen=True)
 class Spelt:
-    """An expression, which is another one that is spelt alike."""
+    """An expression, which equals any other that is spelt alike."""
 
     text: str
     body: Value = field(compare=False)

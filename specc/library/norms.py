@@ -41,8 +41,8 @@ class Norm(Layer):
         """Tell of how many numbers each mean is, in training."""
         return shape[-1]
 
-    leaves: ClassVar[str] = "its bias"
-    """What is left of one number that is its own mean."""
+    leaves: ClassVar[str] = "nothing"
+    """What it leaves of one number that is alone in its mean."""
 
 
 def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
@@ -86,7 +86,7 @@ class RmsNorm(Norm):
     weight: Initializer | None = use("initializer", "ones")
     bias: ClassVar[None] = None  # type: ignore[misc]
 
-    leaves: ClassVar[str] = "its sign"
+    leaves: ClassVar[str] = "the sign"
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1

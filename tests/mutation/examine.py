@@ -43,7 +43,7 @@ def killers(
     Without `everything` it is the first alone. What cannot be imported is found by `import`, what
     does not end by `hangs`, what kills its process by `dies`.
     """
-    importlib.import_module("torch._dynamo")  # which optimizers need: once, not a child
+    importlib.import_module("torch._dynamo")  # of optimizers: once, not in each child
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
