@@ -14,6 +14,7 @@ import pytest
 from specc.cli import main
 from specc.compiler import compile_source
 from specc.proof.checks import CHECKS
+from specc.proof.training import monitored
 from specc.verify import verify
 from tests.modules import (
     EXAMPLE_FILES,
@@ -40,7 +41,9 @@ def test_every_example_verifies_on_every_target(name: str, target: str) -> None:
     text = example(name)
     report = verify(checked(text), raw_module(compiled(text, target=target)), target)
     assert [f for f in report.findings if not f.ok] == []
-    expected = {check.name for check in CHECKS} - {"ties", "not finite", "thresholds"}
+    expected = {check.name for check in CHECKS} - {"not finite", "thresholds"}
+    if not monitored(report.model):
+        expected -= {"ties", "decisions"}
     expected -= {"module form", "c"} - {{"torch": "module form"}.get(target, target)}
     assert expected <= {f.check for f in report.findings}
     for check in ("autograd", "differences", "expansions"):
@@ -196,6 +199,7 @@ def test_planted_faults_of_a_module_are_found(target: str) -> None:
 
 
 LEVEL = "\n        self.level = math.inf"
+GAIN = "self.level = value\n            self.stalled = 0"
 
 
 @pytest.mark.parametrize(
@@ -208,6 +212,10 @@ LEVEL = "\n        self.level = math.inf"
         ("breast_cancer", "numpy", "thresholds", "mean(prediction > ", "mean(prediction >= "),
         ("progression", "torch", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
         ("progression", "numpy", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
+        ("progression", "torch", "decisions", GAIN, "self.level = value"),
+        ("progression", "numpy", "decisions", GAIN, "self.level = value"),
+        ("progression", "torch", "ties", "value < self.level", "value <= self.level"),
+        ("progression", "numpy", "ties", "value < self.level", "value <= self.level"),
         ("digits_wide", "torch", "autograd", "s.d_linear3, beta=0", "s.d_linear3, beta=1"),
     ],
 )  # fmt: skip
@@ -223,15 +231,15 @@ def test_holes_that_were_closed_stay_closed(
 
 def test_a_fault_of_a_kernel_for_float32_alone_is_found() -> None:
     """On any processor: the kernel is called wherever torch has it."""
-    module = compiled(example("digits_wide"))
-    chosen, right = "None if is_intel() else fused_linear()", "FUSED_LINEAR(a, b.t(),"
-    assert chosen in module and right in module
-    module = module.replace(chosen, "fused_linear()")
-    model = checked(example("digits_wide"))
+    module, model = compiled(example("digits_wide")), checked(example("digits_wide"))
+    assert "FUSED_LINEAR(a, b.t()," in module
     assert killers(model, "torch", {".py": module}, checks=("float32",)) == []
-    files = {".py": module.replace(right, "FUSED_LINEAR(2 * a, b.t(),")}
-    assert killers(model, "torch", files, checks=("autograd", "updates")) == []
-    assert killers(model, "torch", files, checks=("float32",)) == ["float32"]
+    wrong = module.replace("FUSED_LINEAR(a, b.t(),", "FUSED_LINEAR(2 * a, b.t(),")
+    assert killers(model, "torch", {".py": wrong}, checks=("float32",)) == ["float32"]
+    wrong = wrong.replace(
+        "FUSED_LINEAR: Any = None if is_intel() else", "FUSED_LINEAR: Any ="
+    )
+    assert killers(model, "torch", {".py": wrong}, checks=("autograd", "updates")) == []
 
 
 @pytest.mark.parametrize(

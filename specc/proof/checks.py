@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from specc.proof import (
     calls,
+    decisions,
     explosions,
     fits,
     from_c,
@@ -42,7 +43,8 @@ CHECKS = (
     Check("updates", steps.updates, "steps of torch.optim"),
     Check("float32", single.single, "what it makes of the same in float64"),
     Check("fit", fits.fits, "torch's loop with the spec's early stopping"),
-    Check("ties", fits.ties, "the rule of early stopping, where nothing changes"),
+    Check("ties", decisions.ties, "the rules of patience, where nothing changes"),
+    Check("decisions", decisions.decisions, "the rules of patience, of posed figures"),
     Check(
         "not finite", explosions.explosions, "the last good parameters of torch's loop"
     ),

@@ -5,7 +5,6 @@ Each takes a Subject and gives findings. Everything is float64.
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,15 +18,7 @@ from specc.proof.fitting import Run, fit
 from specc.proof.goals import goals
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
 from specc.proof.subject import Subject
-from specc.proof.training import (
-    Samples,
-    Watch,
-    batches_of,
-    larger_is_better,
-    measure,
-    state_of,
-    trains,
-)
+from specc.proof.training import Samples, batches_of, measure, state_of, trains
 from specc.proof.two_fits import TwoFits
 
 SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
@@ -210,50 +201,3 @@ def callbacks(subject: Subject) -> Iterator[Finding]:
     if len(history) == 2 and history.stopped_by != "early_stopping":
         ended = history.stopped_by == "callback"
         yield fact("callback", "stopped_by", ended, history.stopped_by)
-
-
-def ties(subject: Subject) -> Iterator[Finding]:
-    """Where nothing is learnt any more, the first epoch stays the best, and patience ends it.
-
-    The last layer's numbers are so large that a loss of probabilities is 0, and other targets are
-    what the network predicts; whatever moves all the same is judged by the rule, not by ties.
-    """
-    model, stopping = subject.model, subject.model.early_stopping
-    if stopping is None:
-        return
-    state = subject.state()
-    for layer in subject.biased[-1:]:
-        subject.bias_alone(layer, state)
-        if subject.probabilities or model.target.dtype == "int":
-            state[f"{layer}.bias"].fill_(-2e3)
-            state[f"{layer}.bias"][..., 0] = 2e3
-    net = subject.net(state)
-    x, _ = subject.drawn(model.train.batch_size + 2)
-    y = net.forward(x)
-    if model.target.dtype == "int":
-        y = y.argmax(dim=-1)
-    elif subject.probabilities:
-        y = (y > 0.5).double()
-    epochs = min(stopping.patience + stopping.start + 3, 150)
-    history = net.fit(x, y, x, y, epochs=epochs)
-    larger = larger_is_better(stopping.monitor, stopping.mode)
-    watch, best, level, last = (
-        Watch(larger, stopping.min_delta),
-        -1,
-        math.inf,
-        epochs - 1,
-    )
-    for epoch, logs in enumerate(history):
-        if epoch < stopping.start:
-            continue
-        value = logs[stopping.monitor] * (-1 if larger else 1)
-        if math.isfinite(value) and value < level:
-            level, best = value, epoch
-        watch.see(logs[stopping.monitor])
-        if watch.waited >= stopping.patience:
-            last = epoch
-            break
-    where = f"best {history.best_epoch}, expected {best}"
-    yield fact("ties", "best_epoch", history.best_epoch == best, where)
-    where = f"stopped at {history.stopped_epoch}, expected {last}"
-    yield fact("ties", "stopped_epoch", history.stopped_epoch == last, where)

@@ -152,7 +152,7 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
     if waits(model) or left_out:
         run.begin()
     made = Fit()
-    watch, plateau = _watches(model)
+    watch, plateau = watches(model)
     reductions, best_value = 0, math.inf
     kept: dict[str, Tensor] | None = None
     last: dict[str, Tensor] = {}
@@ -197,7 +197,8 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
     return made
 
 
-def _watches(model: Model) -> tuple[Watch | None, Watch | None]:
+def watches(model: Model) -> tuple[Watch | None, Watch | None]:
+    """Make what counts epochs without a gain: for early stopping, and for `plateau`."""
     stopping: EarlyStopping | None = model.early_stopping
     watch = plateau = None
     if stopping is not None:

@@ -39,20 +39,37 @@ Numbers = Mapping[str, Tensor]
 
 
 def single(subject: Subject) -> Iterator[Finding]:
-    """Compare prediction, gradients and what a step changes with those of float64."""
-    for training in subject.modes:
-        for draw in range(DRAWS):
-            made = list(_compared(subject, draw, training))
-            if all(finding.ok for finding in made):
-                break
-        yield from made
+    """Compare prediction, gradients and what a step changes with those of float64.
+
+    Where torch has a kernel that a module takes on some processors alone, it is taken here too.
+    """
+    for said in _kernels(subject.module):
+        for training in subject.modes:
+            for draw in range(DRAWS):
+                made = list(_compared(subject, draw, training, said))
+                if all(finding.ok for finding in made):
+                    break
+            yield from made
 
 
-def _compared(subject: Subject, draw: int, training: bool) -> Iterator[Finding]:
+def _kernels(module: Any) -> Iterator[str]:
+    """Let a module have the kernels that it chooses, then those of other processors; say which."""
+    yield ""
+    if hasattr(module, "by_onednn") and module.FUSED_LINEAR is None:
+        module.FUSED_LINEAR = module.fused_linear()
+        try:
+            yield ", by oneDNN"
+        finally:
+            module.FUSED_LINEAR = None
+
+
+def _compared(
+    subject: Subject, draw: int, training: bool, kernels: str
+) -> Iterator[Finding]:
     large = WIDE if hasattr(subject.module, "by_onednn") else subject.samples
     batch = min(subject.model.train.batch_size, WIDE)
     count = min(max(large, batch), subject.most)
-    said = f"batch of {count}{', in training' if training else ''}"
+    said = f"batch of {count}{', in training' if training else ''}{kernels}"
     x, y = (
         (values.float() if values.is_floating_point() else values)
         for values in subject.drawn(count, seed=draw)

@@ -97,14 +97,11 @@ class Watch:
     min_delta: float
     waited: int = 0
     level: float = math.inf
-    resets: int = 0
-    """How often it was better after it had not been."""
 
     def see(self, value: float) -> None:
         """Take the figure of one epoch more."""
         value = -value if self.larger else value
         if math.isfinite(value) and value < self.level - self.min_delta:
-            self.resets += self.waited > 0
             self.level, self.waited = value, 0
         else:
             self.waited += 1

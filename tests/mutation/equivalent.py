@@ -89,7 +89,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"(forward|huber|squared_error|mae): .*\(([\w.()]+) - ([\w.()]+)\)\.(square|abs)\(\).*"
+        r"(forward|huber|squared_error|mae|mse): .*\(([\w.()]+) - ([\w.()]+)\)\.(square|abs)\(\).*"
         r" -> .*\(\3 - \2\)\.\4\(\)",
         "neither the square nor the size of a difference has a sign",
     ),
