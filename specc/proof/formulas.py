@@ -1,7 +1,7 @@
 """The definitions of a spec (`def`) as functions of torch tensors, which autograd differentiates.
 
-Takes the syntax tree, gives functions in float64. Invariant: nothing here knows the compiler's own
-expressions, `ops` or `slope`; kinks are those of torch.
+Takes the syntax tree, gives functions in the precision of what they are given. Invariant: nothing
+here knows the compiler's own expressions, `ops` or `slope`; kinks are those of torch.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def function_of(
 
 
 def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
-    """Evaluate an expression in float64; what compares gives 1 or 0."""
+    """Evaluate an expression; what compares gives 1 or 0."""
     match expr:
         case syntax.Number(text):
             return tensor_of(float(text.replace("_", "")))
@@ -97,8 +97,8 @@ def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
         case syntax.Negative(operand):
             return -written(operand, names)
         case syntax.Binary(sign, left, right):
-            made = OPERATORS[sign](written(left, names), written(right, names))
-            return tensor_of(made)
+            pair = written(left, names), written(right, names)
+            return OPERATORS[sign](*pair).to(torch.result_type(*pair))
         case syntax.Entry(name, arguments) if name.text == "where":
             condition, a, b = (argument.value for argument in arguments)
             return _chosen(written(condition, names) != 0, a, b, names)
@@ -115,20 +115,28 @@ def _chosen(
     arrays = [v for v in names.values() if isinstance(v, Tensor)]
     broadcast: Any = torch.broadcast_tensors
     condition = broadcast(condition, *arrays)[0]
-    made = torch.zeros(condition.shape, dtype=torch.float64)
+    made = torch.zeros(condition.shape, dtype=_precision(arrays))
     for taken, branch in ((condition, a), (~condition, b)):
         inside = {
             name: v.expand(taken.shape)[taken] if isinstance(v, Tensor) else v
             for name, v in names.items()
         }
         value = written(branch, inside).expand(int(taken.sum()))
-        made = made.masked_scatter(taken, value)
+        made = made.masked_scatter(taken, value.to(made))
     return made
 
 
+def _precision(arrays: list[Tensor]) -> torch.dtype:
+    """Give that of arrays; whole numbers and truth values have none."""
+    real = (array.dtype for array in arrays if array.is_floating_point())
+    return next(real, torch.float64)
+
+
 def tensor_of(value: Number) -> Tensor:
-    """Give a tensor of float64."""
-    return torch.as_tensor(value, dtype=torch.float64)
+    """Give a tensor of real numbers: of float64, unless it has a precision already."""
+    if isinstance(value, Tensor):
+        return value.to(_precision([value]))
+    return torch.tensor(value, dtype=torch.float64)
 
 
 def numbers_in(expr: syntax.Expr) -> set[float]:

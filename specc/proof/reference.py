@@ -1,7 +1,8 @@
 """The network of a checked Model, built from torch.nn and differentiated by autograd.
 
 It reads what the spec says (layer words, arguments, shapes) and shares no formula with specc: what
-it gives is what the emitted module is measured against. Everything is float64.
+it gives is what the emitted module is measured against. Everything is float64, unless it is told
+otherwise.
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ class Dropout(nn.Module):
         self.mask = torch.ones(())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.mask / (1 - self.rate) if self.training else x
+        return x * self.mask.to(x) / (1 - self.rate) if self.training else x
 
 
 class Standardize(nn.Module):

@@ -2,7 +2,8 @@
 
 Takes a Subject and gives findings. The others are of float64, where roundings hide nothing; some
 kernels are for float32 alone, and a source in C is compiled anew for it. So the module is compared
-with itself: as it is in float64 the others have shown to be right.
+with itself: as it is in float64 the others have shown to be right. How far roundings take it from
+there is measured with float64, moved by such a rounding, and with torch's network in float32.
 """
 
 from __future__ import annotations
@@ -79,12 +80,15 @@ def _compared(
     moved = off(state, subject.seed + draw, by=ROUNDING)
     other = _made(subject, moved, x, y, training, torch.float64)
     found = _made(subject, state, x, y, training, torch.float32)
+    peer = _by_torch(subject, state, x, y, training)
     for made in (exact, other, found):
         _leave_out(made, exact["gradients"])
     size = max(_length(value) for value in state.values())
     for what, expected in exact.items():
         largest = max((float(v.abs().max()) for v in expected.values()), default=0.0)
         gap = _apart(other[what], expected)
+        if what in peer:
+            gap = max(gap, _apart(peer[what], expected))
         if not largest < LARGEST or not AMPLIFIED * gap < 0.1:
             told = f"{what} left out: roundings of float32 grow, or it holds no such number"
             yield Finding("float32", what, 0.0, CLOSE, said=told)
@@ -116,6 +120,24 @@ def _made(
         after = net.state_dict()
         made["step"] = {name: after[name].double() - before[name] for name in before}
     return made
+
+
+def _by_torch(
+    subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool
+) -> dict[str, Numbers]:
+    """Give what torch's network makes of the same in float32; nothing where torch refuses it."""
+    if training and len(x) == 1 and not subject.model.moves_on_one:
+        return {}
+    reference = subject.reference(state).float()
+    reference.draw(0, 0, len(x))
+    with torch.no_grad():
+        prediction = reference.eval()(x)
+    truth = reference.truth(x, y, training)
+    loss = torch.tensor(truth.loss)
+    return {
+        "prediction": {"prediction": prediction, "loss": loss},
+        "gradients": truth.gradients,
+    }
 
 
 def _leave_out(made: dict[str, Numbers], gradients: Numbers) -> None:
