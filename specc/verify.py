@@ -186,7 +186,7 @@ def _notes(report: Report, check: str) -> str:
     said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
     notes = [note for note in said if "left out" in note or "rate" in note]
     notes += [note for note in said if "roundings" in note]
-    if not notes and check in ("fit", "rates", "updates"):
+    if not notes and check in ("fit", "rates", "updates", "decisions"):
         notes = list(said)[-1:]
     return f": {'; '.join(notes[:2])}" if notes else ""
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.proof.finding import Finding, fact, number
+from specc.proof.finding import Finding, compared, fact
 from specc.proof.fitting import watches
 from specc.proof.subject import Subject
 from specc.proof.training import Samples, monitored, rate, waits
@@ -47,6 +47,8 @@ def decisions(subject: Subject) -> Iterator[Finding]:
     if not any(figure.startswith("val_") for figure in monitored(subject.model)):
         return
     patiences = [epochs for epochs in _patiences(subject) if epochs <= LONGEST]
+    others = [epochs for epochs in _patiences(subject) if epochs > LONGEST]
+    said = f", patience of {others[0]} epochs left out" if others else ""
     worst, level, epochs = 2.0, 1.0, 0
     parts = [(worst, _start(subject))]
     for patience in patiences:
@@ -69,7 +71,7 @@ def decisions(subject: Subject) -> Iterator[Finding]:
             )
             if history.stopped_by != "epochs":
                 break
-    yield from _ruled("decisions", subject, history, epochs)
+    yield from _ruled("decisions", subject, history, epochs, said)
 
 
 def _patiences(subject: Subject) -> list[int]:
@@ -120,7 +122,7 @@ def _missed(subject: Subject, prediction: Tensor, share: float) -> Tensor:
 
 
 def _ruled(
-    check: str, subject: Subject, history: Any, epochs: int
+    check: str, subject: Subject, history: Any, epochs: int, said: str = ""
 ) -> Iterator[Finding]:
     """Compare what was decided in at most so many epochs with the rule on these figures."""
     model, stopping = subject.model, subject.model.early_stopping
@@ -130,11 +132,11 @@ def _ruled(
         best = -1
     if history.stopped_by == "non_finite":
         last = len(history) - 1
-    said = f"{len(history)} epochs"
+    said = f"{len(history)} epochs{said}"
+    rates: list[float] = []
     for epoch, logs in enumerate(history):
         if plateau is not None:
-            expected = rate(model, epoch, model.train.epochs, reductions)
-            yield number(check, "lr", logs["lr"], expected, SAME, f"epoch {epoch}")
+            rates.append(rate(model, epoch, model.train.epochs, reductions))
             plateau.see(logs[model.schedule.use["monitor"]])
             if plateau.waited >= model.schedule.use["patience"]:
                 reductions, plateau.waited = reductions + 1, 0
@@ -147,6 +149,10 @@ def _ruled(
         if watch.waited >= stopping.patience:
             last = epoch
             break
+    if rates:
+        pair = [logs["lr"] for logs in history[: len(rates)]], rates
+        lr, expected = ({"lr": torch.tensor(v, dtype=torch.float64)} for v in pair)
+        yield from compared(check, lr, expected, SAME, said)
     where = f"best {history.best_epoch}, expected {best}"
     yield fact(check, "best_epoch", history.best_epoch == best, where, said)
     where = f"stopped at {history.stopped_epoch}, expected {last}"

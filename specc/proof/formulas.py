@@ -6,6 +6,7 @@ here knows the compiler's own expressions, `ops` or `slope`; kinks are those of 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from specc import syntax
 from specc.model import Model
 from specc.parser import parse
+from specc.source import Source
 
 Number = Tensor | float | bool
 """What an expression is: a number that nothing is differentiated by, or a tensor."""
@@ -56,9 +58,14 @@ OPERATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def definitions(model: Model) -> dict[tuple[str, str], syntax.Definition]:
+def definitions(model: Model) -> Mapping[tuple[str, str], syntax.Definition]:
     """Give the definitions of a model's spec by kind and name."""
-    tree, _ = parse(model.source)
+    return _definitions(model.source)
+
+
+@functools.lru_cache(maxsize=8)
+def _definitions(source: Source) -> Mapping[tuple[str, str], syntax.Definition]:
+    tree, _ = parse(source)
     return {
         (each.kind, each.name.text): each
         for each in tree.statements

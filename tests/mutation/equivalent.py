@@ -210,6 +210,63 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         r"(fused_linear|by_onednn|is_intel): |(dense|add_product): if by_onednn\(",
         "it chooses between two kernels that give the same product",
     ),
+    ("", r"activated: case RELU: .*z <= 0.* -> .*z < 0", "what is kept of 0 is 0"),
+    ("", r"\w+: \(void\)\w+; -> ;", "it tells a compiler that an argument is not used"),
+    (
+        "",
+        r"narrow_gradient: for \(; s \+ 4 <= n; .* -> for \(; s \+ (4 <|\(4 \+ 1\) <=) n; ",
+        "the loop after it takes what this one leaves",
+    ),
+    (
+        "",
+        r"narrow_gradient: for \(; s < n; s\+\+\) sum\[0\].* -> .* sum\[\(0 \+ 1\)\]",
+        "of four sums another takes it",
+    ),
+    (
+        "",
+        r"narrow_gradient: real sum\[4\].* -> real sum\[\(4 \+ 1\)\]",
+        "nothing looks at the last number of a longer array",
+    ),
+    (
+        "disk",
+        r"narrow_gradient: .*( \* out \+ o\].* -> .* \* out - o\]| \* out.* -> .* / out)",
+        "out is 1, and o is 0",
+    ),
+    (
+        "disk",
+        r"normal: .*_parameters, linear1_weight\) / sizeof.* -> .*linear1_weight\) \* sizeof",
+        "it is the first, whose offset is 0",
+    ),
+    (
+        "",
+        r"normal: (.*, \d+, 1, \d+), 0\}, -> \1, \(0 \+ 1\)\},",
+        "an array of one column has no step to another",
+    ),
+    (
+        "",
+        r"normal: (.* / sizeof\(real\), 1, \d+), (\d+), (.*) -> \1, \(\2 \+ 1\), \3",
+        "an array of one row has no step to another",
+    ),
+    (
+        "",
+        r"disk_shuffle: for \(size_t i = 1; i < n; .* -> for \(size_t i = 1; i <= n; ",
+        "nothing reads the last of these numbers",
+    ),
+    (
+        "",
+        r"disk_shuffle: .*\(drawn\(key, i\) >> 32\) \* n >> 32\]\+\+\].* -> .*>> 32\) / n ",
+        "insertion puts in order what it finds, however long it takes",
+    ),
+    (
+        "",
+        r"disk_shuffle: .*largest = 0; .* -> .*largest = \(0 \+ 1\);",
+        "of 63 random bits none is set once in 2^63",
+    ),
+    (
+        "",
+        r"disk_shuffle: if \(own >= largest\) .* -> if \(own > largest\)",
+        "what is as large as the one before it stays behind it",
+    ),
 )
 """(example or all, pattern, reason)."""
 
