@@ -6,42 +6,102 @@ Takes an imported module of the target C and its Model; shares memory with them,
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Pair = tuple[Array, Array]
 
 
-def own_fit(
-    module: Any,
-    net: Any,
-    name: str,
-    shuffles: bool,
-    training: tuple[Array, Array],
-    held_out: tuple[Array, Array],
-    epochs: int,
-) -> int:
-    """Train a Model in place by the source's own loop; give how that ended, as its header says."""
-    run = module.Run(net)
-    x, y, x_held, y_held = map(np.ascontiguousarray, (*training, *held_out))
-    order = np.empty(2 * len(x) + 1, np.uint32)
-    return int(
-        getattr(net._c, f"{name}_fit")(
-            ctypes.c_void_p(net._m),
-            ctypes.c_void_p(run.address),
-            *(ctypes.c_void_p(part.ctypes.data) for part in (x, y)),
-            ctypes.c_size_t(len(x)),
-            *(ctypes.c_void_p(part.ctypes.data) for part in (x_held, y_held)),
-            ctypes.c_size_t(len(x_held)),
-            *([ctypes.c_void_p(order.ctypes.data)] if shuffles else []),
-            ctypes.c_int32(epochs),
-            ctypes.c_uint64(int(net.seed)),
-            None,
-            None,
-        )
-    )
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class Loop:
+    """The source's own loop of training, run on a Model as a program in C would run it.
+
+    What a run keeps is in memory that held something else before.
+    """
+
+    def __init__(self, module: Any, net: Any, name: str, shuffles: bool) -> None:
+        """Take an imported module, a Model of it, the spec's name, whether samples are shuffled."""
+        self._net, self._name, self._shuffles = net, name, shuffles
+        size = module.Run(net).memory.nbytes
+        self._memory = np.full(size + 64, 0xAB, np.uint8)
+        self._at = self._memory.ctypes.data + -self._memory.ctypes.data % 64
+        state: type[ctypes.Structure] = module.RunState
+        self.state: Any = state.from_address(self._at + size - ctypes.sizeof(state))
+        self._numbers = 2 * len(module.FIGURES) + 2
+        self.log: list[Array] = []
+        """Of each epoch what the callback was told: figures of training, then of validation (0
+        where there is none), the rate, and two whole numbers: the epoch, whether it validated."""
+
+    def fit(
+        self,
+        training: Pair,
+        held_out: Pair | None,
+        epochs: int,
+        after: Callable[[], int] = lambda: 0,
+    ) -> int:
+        """Train from the start; `after` each epoch may end it. Give how it ended, as the header."""
+        given = self._samples(training, held_out, epochs)
+        return int(self._call("fit", *given, self._told(after), None))
+
+    def begin(self) -> None:
+        """Start a run."""
+        self._call("begin")
+
+    def go_on(
+        self,
+        training: Pair,
+        held_out: Pair | None,
+        epochs: int,
+        after: Callable[[], int] = lambda: 0,
+    ) -> tuple[int, Array]:
+        """Train up to so many epochs; give how it ended, and what the log has of each."""
+        if hasattr(self._net._c, f"{self._name}_measure") and not self.state.epochs:
+            x = np.ascontiguousarray(training[0])
+            measure = getattr(self._net._c, f"{self._name}_measure")
+            place = ctypes.c_void_p(self._net._m), ctypes.c_void_p(x.ctypes.data)
+            measure(*place, ctypes.c_size_t(len(x)))
+        first = self.state.epochs
+        log = np.full((epochs - first + 1, self._numbers), 7.0)
+        given = self._samples(training, held_out, epochs)
+        at = ctypes.c_void_p(log.ctypes.data)
+        ended = self._call("go_on", *given, at, self._told(after), None)
+        return int(ended), log[: self.state.epochs - first]
+
+    def finish(self) -> None:
+        """Leave the best parameters in the model."""
+        self._call("finish")
+
+    def _samples(self, training: Pair, held_out: Pair | None, epochs: int) -> list[Any]:
+        self._kept = [
+            np.ascontiguousarray(part) for part in training + (held_out or ())
+        ]
+        at = [ctypes.c_void_p(part.ctypes.data) for part in self._kept]
+        count = len(training[0])
+        given: list[Any] = [*at[:2], ctypes.c_size_t(count)]
+        given += at[2:] or [None, None]
+        given.append(ctypes.c_size_t(len(held_out[0]) if held_out else 0))
+        if self._shuffles:
+            self._order = np.empty(2 * count + 1, np.uint32)
+            given.append(ctypes.c_void_p(self._order.ctypes.data))
+        return [*given, ctypes.c_int32(epochs), ctypes.c_uint64(int(self._net.seed))]
+
+    def _told(self, after: Callable[[], int]) -> Any:
+        def called(now: int, user: Any) -> int:
+            told = ctypes.cast(now, ctypes.POINTER(ctypes.c_double))
+            self.log.append(np.array(told[: self._numbers]))
+            return after()
+
+        return CALLBACK(called)
+
+    def _call(self, function: str, *given: Any) -> Any:
+        at = ctypes.c_void_p(self._net._m), ctypes.c_void_p(self._at)
+        return getattr(self._net._c, f"{self._name}_{function}")(*at, *given)
 
 
 def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
@@ -66,6 +126,13 @@ def set_(net: Any, name: str, flat: Array) -> None:
 def _with_flat(net: Any, function: str, flat: Array) -> None:
     at = ctypes.c_void_p(net._m), ctypes.c_void_p(flat.ctypes.data)
     getattr(net._c, function)(*at)
+
+
+def update(net: Any, name: str, gradient: Array, lr: float) -> None:
+    """Change the parameters by a gradient, which lies in memory that ends where it does."""
+    function = getattr(net._c, f"{name}_update")
+    at = ctypes.c_void_p(net._m), ctypes.c_void_p(gradient.ctypes.data)
+    function(*at, ctypes.c_double(lr))
 
 
 def begun_in(net: Any, name: str, filled: int) -> Array:

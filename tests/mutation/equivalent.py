@@ -267,6 +267,98 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         r"disk_shuffle: if \(own >= largest\) .* -> if \(own > largest\)",
         "what is as large as the one before it stays behind it",
     ),
+    (
+        "",
+        r"disk_shuffle: for \(; to && .* > own; .* -> .* >= own; ",
+        "two of 63 random bits are alike once in 2^63",
+    ),
+    (
+        "",
+        r"disk_shuffle: for \(size_t i = 1; .* -> for \(size_t i = \(1 \+ 1\); ",
+        "the first of these numbers is 0",
+    ),
+    (
+        "disk",
+        r"\w+: .*; at < n; at \+= LANES\).* -> .*(; at <= n; at \+=|; at < n; at =) LANES\)",
+        "the workspace holds one vector of samples, and none is beyond it",
+    ),
+    (
+        "disk",
+        r"\w+: .*load\((m->\w+) \+ at\).* -> .*load\(\1 - at\)",
+        "the workspace holds one vector of samples, so that at is 0",
+    ),
+    (
+        "disk",
+        r"\w+: store\((m->\w+) \+ at, .* -> store\(\1 - at, ",
+        "the workspace holds one vector of samples, so that at is 0",
+    ),
+    (
+        "disk",
+        r"(dense|back|gradient|narrow\w*)(_\d+)+\w*: .*, 25, .* -> .*, \(25 \+ 1\), ",
+        "what is beyond the 25 are zeros, and stay it",
+    ),
+    (
+        "disk",
+        r"narrow\w*(_25_1|_1_25)\w*: .*, 32, .* -> .*, \(32 \+ 1\), ",
+        "a matrix of one row has no step to another",
+    ),
+    (
+        "disk",
+        r"\w+: .*sum \+= first\((.*), n - at\);.* -> "
+        r".*(sum = first\(\1, n - at\);|sum \+= first\(\1, n \+ at\);)",
+        "the workspace holds one vector of samples, so that at is 0",
+    ),
+    (
+        "disk",
+        r"accuracy: .*(sum \+= first\(.* -> sum = first\(|, n - at\);.* -> .*, n \+ at\);)",
+        "the workspace holds one vector of samples, so that at is 0",
+    ),
+    (
+        "disk",
+        r"accuracy: .*tanh1 \+ at\) > \(real\)0\.5.* -> .*tanh1 \+ at\) >= \(real\)0\.5",
+        "libm's tanh is 0.5 for no double",
+    ),
+    (
+        "disk",
+        r"take: .*order\[at \+ \(size_t\)s\].* -> .*order\[at - \(size_t\)s\]",
+        "an order is given for batches, which have one sample",
+    ),
+    (
+        "disk",
+        r"disk_(train|go_on): .*( \* | / |left = n - at).*DISK_BATCH_SIZE.*",
+        "a batch has one sample",
+    ),
+    (
+        "disk",
+        r"disk_train: .*left = n - at; -> .*left = n \+ at;",
+        "a batch has one sample",
+    ),
+    (
+        "",
+        r"\w+: .* = (\w+|n - \w+) < (\w+ \? .*);.* -> .* = \1 <= \2;",
+        "of two that are equal either is the smaller one",
+    ),
+    (
+        "",
+        r"\w+_predict: for \(size_t at = 0; at < n; .* -> for \(size_t at = 0; at <= n; ",
+        "of no samples nothing is written",
+    ),
+    (
+        "",
+        r"gradient_of: .*done \? 1 : 0, 1\);.* -> .*done \? 1 : \(0 \+ 1\), 1\);",
+        "the gradient that is added to is 0",
+    ),
+    (
+        "",
+        r"all_finite: .*; at < \w+_PADDED; .* -> .*; at <= \w+_PADDED; ",
+        "behind the parameters are the samples, which are finite",
+    ),
+    ("", r"retreat: \w+_figures unused = .*", "nobody reads these figures"),
+    (
+        "",
+        r"\w+_fit: return ended < 0 \? .* -> return ended <(= 0| \(0 \+ 1\)) \? ",
+        "0 says that it ended by its epochs",
+    ),
 )
 """(example or all, pattern, reason)."""
 

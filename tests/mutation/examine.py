@@ -148,15 +148,18 @@ def distinct(
     examples: Sequence[str], target: str
 ) -> Iterator[tuple[str, list[tuple[Fault, dict[str, str]]]]]:
     """Give each example with the faults that no earlier one has, and the files of each."""
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for name in examples:
         pairs = list(_in_c(name) if target == "c" else _in_python(name, target))
-        yield name, [pair for pair in pairs if _key(pair[0]) not in seen]
-        seen.update(_key(fault) for fault, _ in pairs)
+        yield name, [pair for pair in pairs if _key(name, pair[0]) not in seen]
+        seen.update(_key(name, fault) for fault, _ in pairs)
 
 
-def _key(fault: Fault) -> tuple[str, str, str]:
-    return fault.function, fault.old, fault.new
+def _key(name: str, fault: Fault) -> tuple[str, ...]:
+    """Give what is planted, whatever the network is called: all names of a C source have that."""
+    named = re.compile(rf"\b({name}|{name.upper()})_")
+    told = fault.function, fault.old, fault.new
+    return tuple(named.sub("net_", text) for text in told)
 
 
 def _compiles(files: Mapping[str, str]) -> bool:
