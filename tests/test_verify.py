@@ -252,6 +252,10 @@ def test_a_fault_of_a_kernel_for_float32_alone_is_found() -> None:
         ("memset(m, 0, sizeof *m);", ""),
         ("q < 4; q++) sum[q] +=", "q <= 4; q++) sum[q] +="),
         ("if (n > DISK_SAMPLES) return NAN;", ""),
+        ("run->best_epoch = -1;", ""),
+        ("run->stop = 0;", ""),
+        ("now.validated = x_val != NULL;", ""),
+        ("at < DISK_PADDED; at += LANES) {", "at <= DISK_PADDED; at += LANES) {"),
     ],
 )
 def test_faults_that_only_a_program_in_c_meets_are_found(

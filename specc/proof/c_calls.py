@@ -128,6 +128,13 @@ def _with_flat(net: Any, function: str, flat: Array) -> None:
     getattr(net._c, function)(*at)
 
 
+def learning_rate(net: Any, name: str, *given: float) -> float:
+    """Give the rate as the source has it; the arguments are those of the binding."""
+    function = getattr(net._c, f"{name}_learning_rate")
+    function.restype = ctypes.c_double
+    return float(function(*map(ctypes.c_double, given)))
+
+
 def update(net: Any, name: str, gradient: Array, lr: float) -> None:
     """Change the parameters by a gradient, which lies in memory that ends where it does."""
     function = getattr(net._c, f"{name}_update")

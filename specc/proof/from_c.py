@@ -5,6 +5,7 @@ Takes a Subject, gives findings; none for another target.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -14,13 +15,17 @@ import torch
 
 from specc.proof import c_calls, sanitized
 from specc.proof.c_loops import loops
-from specc.proof.finding import Finding, fact, near
+from specc.proof.finding import Finding, fact, near, number
+from specc.proof.goals import as_targets
 from specc.proof.roundings import DRIFT
 from specc.proof.subject import Subject
 from specc.proof.training import trains
 
 LITTLE = 1e-3
 """The rate of a step that is compared with another."""
+RATES = 300
+SAME = 1e-12
+"""How far apart may be what is computed twice, in one order or another."""
 
 
 def from_c(subject: Subject) -> Iterator[Finding]:
@@ -38,10 +43,63 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     yield _padding(net._inner, "after a fit")
     net.loss_and_gradients(*samples)
     yield _padding(net._inner, "after gradients")
+    yield from _rates(subject)
+    yield from _figures(subject)
     yield from _flat(subject)
     yield from _begun(subject)
+    yield from _just_enough(subject)
     yield from _too_many(subject)
     yield from sanitized.found(subject)
+
+
+def _rates(subject: Subject) -> Iterator[Finding]:
+    """The source's rate is the binding's, which was compared with its closed form."""
+    model, binding = subject.model, subject.module.learning_rate
+    net = subject.net()._inner
+    takes = len(inspect.signature(binding).parameters)
+    for more in (1, 7, 40)[: 1 if takes == 1 else 3]:
+        for t in range(min(model.train.epochs + 2, RATES)):
+            given = (t, more)[:takes]
+            found = c_calls.learning_rate(net, model.name, *given)
+            where = f"learning_rate{given}"
+            yield number("c", where, found, binding(*given), SAME)
+
+
+def _figures(subject: Subject) -> Iterator[Finding]:
+    """The source's figures are the binding's, which makes some of them anew: of few hits, or none.
+
+    A layer gives nothing but its bias, targets are met, or all alike.
+    """
+    if not hasattr(subject.module._inner.Model, "_means"):
+        return
+    shown = getattr(subject.module, "SHOWN", subject.module.FIGURES)
+    x, y = subject.drawn(6)
+    for bias in (0.0, 0.75, -0.75):
+        state = subject.state()
+        for layer in subject.biased[-1:] if bias else []:
+            subject.bias_alone(layer, state)
+            state[f"{layer}.bias"].fill_(bias)
+        net = subject.net(state)
+        met = as_targets(subject, net.forward(x)).reshape(y.shape)
+        for targets in (y, met, torch.zeros_like(y)):
+            made = net.evaluate(x, targets)
+            found = net._inner._means(x.numpy(), targets.numpy())
+            for name in shown:
+                if not math.isnan(made[name]):
+                    yield number("c", name, found[name], made[name], SAME)
+
+
+def _just_enough(subject: Subject) -> Iterator[Finding]:
+    """As many samples as the workspace holds are not too many."""
+    x, y = subject.drawn(subject.most)
+    net = subject.net(subject.state())
+    asked = [{"training": True}] if True in subject.modes else [{}]
+    losses = [net.loss_and_gradients(x, y, **each)[0] for each in asked]
+    pair = x.numpy(), y.numpy()
+    losses.append(c_calls.train_step(net._inner, subject.model.name, *pair, LITTLE))
+    said = f"{subject.most} samples, as many as the workspace holds"
+    held = not any(math.isnan(loss) for loss in losses)
+    yield fact("c", "just enough", held, f"{said} are refused")
 
 
 def _too_many(subject: Subject) -> Iterator[Finding]:
@@ -99,3 +157,12 @@ def _flat(subject: Subject) -> Iterator[Finding]:
     for name in model.parameters:
         same = torch.equal(other.state_dict()[name], net.state_dict()[name])
         yield fact("c", f"set {name}", same, "not what the array has")
+    used = subject.net(subject.state())
+    for _ in range(2):
+        used.train_step(*subject.drawn(4), LITTLE)
+    c_calls.set_(used._inner, model.name, flat)
+    for each in (net, used):
+        each.train_step(*subject.drawn(4), LITTLE)
+    for name in model.parameters:
+        same = torch.equal(used.state_dict()[name], net.state_dict()[name])
+        yield fact("c", f"set {name}", same, "updates before it leave something")

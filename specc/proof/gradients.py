@@ -210,16 +210,22 @@ def _with_roundings(
 def extremes(subject: Subject) -> Iterator[Finding]:
     """Compare with autograd where samples, or the last layer's numbers, are large.
 
-    Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably.
+    Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably. Of
+    classes each is the likely one of some samples, once the last layer has no bias.
     """
     state = subject.state()
-    last = [name for name in state if name.startswith(f"{_last_layer(subject)}.")]
+    last = f"{_last_layer(subject)}."
     for factor in (30.0, 1e3):
-        for names in ((), tuple(last)):
-            moved = {n: v * factor if n in names else v for n, v in state.items()}
-            x, y = subject.drawn(SHORT)
-            x = x if names else x * factor
-            net, reference = subject.net(moved), subject.reference(moved)
+        large = {n: v * factor for n, v in state.items() if n.startswith(last)}
+        cases = [{}, large]
+        if subject.model.target.dtype == "int":
+            cases.append({n: v * 10 * (n != f"{last}bias") for n, v in large.items()})
+        for moved in cases:
+            x, y = subject.drawn(SHORT if moved in ({}, large) else subject.samples)
+            x = x if moved else x * factor
+            net, reference = (
+                make(state | moved) for make in (subject.net, subject.reference)
+            )
             yield from _against(
                 subject, net, reference, x, y, False, "extremes", known=False
             )

@@ -233,7 +233,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "out is 1, and o is 0",
     ),
     (
-        "disk",
+        "",
         r"normal: .*_parameters, linear1_weight\) / sizeof.* -> .*linear1_weight\) \* sizeof",
         "it is the first, whose offset is 0",
     ),
@@ -358,6 +358,87 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "",
         r"\w+_fit: return ended < 0 \? .* -> return ended <(= 0| \(0 \+ 1\)) \? ",
         "0 says that it ended by its epochs",
+    ),
+    (
+        "breast_cancer",
+        r"narrow_back_1_16: .*, 16, 16, .* -> .*, \(16 \+ 1\), 16, ",
+        "a matrix of one row has no step to another",
+    ),
+    (
+        "",
+        r"(dense|back|gradient|narrow\w*)(_\d+)+\w*: .*, (\d+), .* -> .*, \(\3 \+ 1\), ",
+        "what is beyond its columns are zeros, and stay it",
+    ),
+    (
+        "",
+        r"\w+: for \(int (at|s|c)\b.*(; \w+ < .* -> .*; \w+ <= |\d+; .* -> .*\(\d+ \+ 1\); )",
+        "nothing reads what is made of junk behind the batch, or it is made anew",
+    ),
+    (
+        "mixer",
+        r"backward: copy_pieces\(8 \* n, .* -> copy_pieces\(\(8 \+ 1\) \* n, ",
+        "nothing reads what is made of junk behind the batch, or it is made anew",
+    ),
+    (
+        "mixer",
+        r"forward: for \(int c = 0, at = .* -> for \(int c = \(0 \+ 1\), at = ",
+        "c counts vectors, of which there are as many",
+    ),
+    (
+        "",
+        r"(log_softmax|standardize\w*): for \(int .*(i|at) \+= LANES\) -> .*\2 = LANES\)",
+        "a row is one vector",
+    ),
+    (
+        "",
+        r"\w+_finish: memset\((.*), 0, (.*) -> memset\(\1, \(0 \+ 1\), \2",
+        "a number of bytes that are 1 is below 1e-303, which no sum notices",
+    ),
+    (
+        "",
+        r"(standardize\w*|cross_entropy_gradient): .*\b(\d+) - c\).* -> "
+        r".*(\b\2 \+ c\)|\(\2 \+ 1\) - c\))",
+        "what is beyond its columns are zeros without it",
+    ),
+    (
+        "progression",
+        r"normalize_rows_back: .*width - c\).* -> .*width \+ c\)",
+        "a row is whole vectors",
+    ),
+    (
+        "wine",
+        r"(retreat|wine_finish): .*m->buffers = run->\w+.* -> ;",
+        "training does not change its buffers",
+    ),
+    (
+        "breast_cancer",
+        r"through: case SIGMOID: .*",
+        "its sigmoid is a part of the loss",
+    ),
+    (
+        "progression",
+        r"vsign: .*x > 0\).* -> .*x >= 0\)",
+        "where the sign is asked for it is not 0",
+    ),
+    (
+        "progression",
+        r"progression_init: .* i < 26; .* -> .* i < \(26 \+ 1\); ",
+        "the number behind it is a bias, which is set afterwards",
+    ),
+    (
+        "digits_wide",
+        r"product_strip: .* > CACHED .* -> .* >= CACHED ",
+        "it chooses between two ways to the same product",
+    ),
+    (
+        "disk_sigmoid",
+        r"binary_cross_entropy: .*( -> .*linear4 - at|, n - at\);.* -> .*, n \+ at\);)",
+        "the workspace holds one vector of samples, so that at is 0",
+    ),
+    (
+        "digits_wide",
+        r"gradient_strip: .* i \+= rows \+ 1\) -> .* i = rows \+ 1\)",
+        "64, 256 and 512 are whole tiles, of which none is longer",
     ),
 )
 """(example or all, pattern, reason)."""
