@@ -217,12 +217,13 @@ def extremes(subject: Subject) -> Iterator[Finding]:
     last = f"{_last_layer(subject)}."
     for factor in (30.0, 1e3):
         large = {n: v * factor for n, v in state.items() if n.startswith(last)}
-        cases = [{}, large]
+        cases = [({}, SHORT, factor), (large, SHORT, 1.0)]
         if subject.model.target.dtype == "int":
-            cases.append({n: v * 10 * (n != f"{last}bias") for n, v in large.items()})
-        for moved in cases:
-            x, y = subject.drawn(SHORT if moved in ({}, large) else subject.samples)
-            x = x if moved else x * factor
+            balanced = {n: v * 10 * (n != f"{last}bias") for n, v in large.items()}
+            cases.append((balanced, subject.samples, 1.0))
+        for moved, count, times in cases:
+            x, y = subject.drawn(count)
+            x = x * times
             net, reference = (
                 make(state | moved) for make in (subject.net, subject.reference)
             )

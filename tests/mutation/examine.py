@@ -117,28 +117,26 @@ def _told(example: str, target: str, fault: Fault, found: list[str]) -> dict[str
     }
 
 
-def _in_python(example: str, target: str) -> Iterator[tuple[Fault, dict[str, str]]]:
-    from tests.modules import compiled
-    from tests.modules import example as text_of
-
-    for fault in faults(compiled(text_of(example), target=target)):
-        yield fault, {".py": fault.text}
-
-
-def _in_c(example: str) -> Iterator[tuple[Fault, dict[str, str]]]:
+def _sound(example: str, target: str) -> dict[str, str]:
+    """Give the files of an example's module, by their endings."""
     from specc.compiler import compile_source
     from tests.modules import example as text_of
     from tests.modules import source
 
-    def files_of(name: str) -> dict[str, str]:
-        made = compile_source(source(text_of(name)), {}, "c", stem="net")
-        assert made.text is not None
-        return {".py": made.text, **made.beside}
+    made = compile_source(source(text_of(example)), {}, target, stem="net")
+    assert made.text is not None
+    return {".py": made.text, **made.beside}
 
-    files = files_of(example)
-    kernels = shared(
-        files[".c"], files_of("iris" if example != "iris" else "disk")[".c"]
-    )
+
+def _in_python(example: str, target: str) -> Iterator[tuple[Fault, dict[str, str]]]:
+    for fault in faults(_sound(example, target)[".py"]):
+        yield fault, {".py": fault.text}
+
+
+def _in_c(example: str) -> Iterator[tuple[Fault, dict[str, str]]]:
+    files = _sound(example, "c")
+    other = _sound("iris" if example != "iris" else "disk", "c")
+    kernels = shared(files[".c"], other[".c"])
     double = re.findall(r"\w+_DOUBLE", files[".c"])[0]
     for fault in c_faults(files[".c"], kernels, (f"-D{double}",)):
         yield fault, files | {".c": fault.text}
@@ -189,6 +187,9 @@ def main() -> None:
         if name in given.after:
             continue
         model = checked(example(name))
+        by = killers(model, given.target, _sound(name, given.target))
+        if by:
+            raise SystemExit(f"{name} without a fault is found by {by[0]}")
         start = time.time()
         for fault, files in pairs[given.first :: given.every]:
             if given.target == "c" and not _compiles(files):
