@@ -154,9 +154,14 @@ def build_quickly(module: ModuleType) -> None:
 
 @functools.cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="specc_tests_"))
+    """Make a folder called `tests`: hypothesis collects no constants of what lies in such a one.
+
+    It would take ten seconds, and what a seed gives would depend on what was imported before.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="specc_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    (folder / "tests").mkdir()
+    return folder / "tests"
 
 
 def told(diagnostics: tuple[Diagnostic, ...]) -> str:
