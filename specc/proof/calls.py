@@ -60,6 +60,8 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
         if "threshold" not in names or model.target.dtype == "int":
             continue
         limit = clause.use["threshold"]
+        if limit != 0.5 and _gives_logits(subject):
+            continue  # whose probability is the limit or a rounding off
         state = subject.state()
         subject.bias_alone(layer, state)
         for start in _inverses(float(limit)):
@@ -79,6 +81,12 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
             yield from _some_at(subject, clause.use, layer, start)
     yield from _alike(subject)
+
+
+def _gives_logits(subject: Subject) -> bool:
+    last = subject.model.nodes[-1]
+    probable = last.use.entry.name == "sigmoid" and not last.looks_across
+    return subject.probabilities and not probable
 
 
 def _some_at(subject: Subject, use: Use, layer: str, start: float) -> Iterator[Finding]:

@@ -23,8 +23,9 @@ from specc.proof.training import Samples, state_of, trains
 from specc.streams import permutation
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
-LARGE = 1e200
-"""By how much parameters are made larger."""
+LARGE = math.inf
+"""By how much parameters are made larger: what is infinite itself makes every sum of it infinite or
+NaN, in whatever order it is taken, with or without fused products."""
 EXPLOSION = 5
 """Epochs within which it has to happen."""
 STEEP = (1.0, 1e10, 1e20, 1e35)
@@ -149,8 +150,7 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
         validation = (x_val, torch.full_like(y_val, 1.7e308))
     run = Run(started(subject), 0, training)
     whole = fit(run, validation, epochs)
-    restored = whole.best_epoch >= 0 and stopping is not None and stopping.restore_best
-    left = 0 if restored else 1
+    left = 0 if _restores(subject) and whole.best_epoch >= 0 else 1
     expected = fit(run, validation, epochs, left) if left else whole
     other = subject.reference(off(state_of(started(subject)), subject.seed))
     shaken = fit(Run(other, 0, training), validation, epochs, left)
@@ -171,14 +171,26 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     same = history.stopped_by == "non_finite"
     yield fact("not finite", "stopped_by", same, history.stopped_by, said)
     at = f"epoch {epochs}, update 0"
-    best = "the best" if expected.best_epoch >= 0 else "the last good"
-    note = f"the loss is not finite at {at}; {best} parameters are kept"
+    kept = _kept(subject, expected)
+    note = f"the loss is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"
     yield fact("not finite", "note", history.note == note, where, said)
-    kept = net.state_dict()
+    left_in = net.state_dict()
     bound = max(1e-5, AMPLIFIED * found)
     for name, value in expected.state.items():
-        yield near("not finite", name, kept[name], value, bound, said)
+        yield near("not finite", name, left_in[name], value, bound, said)
+
+
+def _restores(subject: Subject) -> bool:
+    """Tell whether the best parameters come back at the end."""
+    stopping = subject.model.early_stopping
+    return stopping is not None and stopping.restore_best
+
+
+def _kept(subject: Subject, expected: Fit) -> str:
+    """Say which parameters are left."""
+    best = _restores(subject) and expected.best_epoch >= 0
+    return "the best" if best else "the last good"
 
 
 def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
@@ -207,6 +219,13 @@ def _exploded(
         net.load_state_dict(case.start(subject))
     history = net.fit(*case.samples, *validation, epochs=EXPLOSION)
     said = f"a sample of {case.scale:g}"
+    sound = history.stopped_by != "non_finite" and all(
+        bool(value.isfinite().all()) for value in net.parameters.values()
+    )
+    if sound and expected.bad == "a parameter":
+        told = f"{said} left out: gradients are finite where torch's are not"
+        yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
+        return
     facts = {
         "epochs": (len(history), len(expected.history)),
         "stopped_by": (history.stopped_by, "non_finite"),
@@ -215,7 +234,7 @@ def _exploded(
     for what, (seen, wanted) in facts.items():
         where = f"{seen}, expected {wanted}"
         yield fact("not finite", what, seen == wanted, where, said)
-    kept = "the best" if expected.best_epoch >= 0 else "the last good"
+    kept = _kept(subject, expected)
     at = f"epoch {len(expected.history)}, update {expected.bad_update}"
     note = f"{expected.bad} is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"

@@ -84,7 +84,7 @@ def _against(
             near.draw(net.seed, 0, len(x))
             others.append(near.truth(moved, y, training).gradients)
         found = _with_roundings(check, gradients, truth.gradients, others, said)
-    if check == "autograd" and not all(finding.ok for finding in found):
+    if not all(finding.ok for finding in found):
         arrays = {n: value.numpy() for n, value in state_of(reference).items()}
         masks = _masks(subject, reference) if training else None
         other = _expanded(subject, arrays, x, y, masks)[1]
