@@ -20,7 +20,7 @@ from specc.proof.c_calls import Loop, Pair
 from specc.proof.finding import Finding, fact
 from specc.proof.goals import as_targets
 from specc.proof.subject import Subject
-from specc.proof.training import Samples, monitored
+from specc.proof.training import Samples
 
 EPOCHS = 40
 BY_EPOCHS, BY_EARLY_STOPPING, BY_CALLBACK, BY_STOP, BY_NON_FINITE = range(5)
@@ -197,7 +197,8 @@ class _Fits:
         losses = [row[0] for row in loop.log]
         same = losses == [logs["train_loss"] for logs in history]
         yield fact("c", f"{what} loss", same, "not that of the binding's fit")
-        if any(figure.startswith("val_") for figure in monitored(self.subject.model)):
+        stopping = self.subject.model.early_stopping
+        if stopping is not None and stopping.monitor.startswith("val_"):
             where = f"best {loop.state.best_epoch}, expected -1"
             yield fact("c", f"{what} best", loop.state.best_epoch == -1, where)
             last = all(_same(v, net.state_dict()[n]) for n, v in states[-1].items())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
-AGREES = 1e-5
+AGREES = 1e-6
 """How near both central differences are, relative to the slope, before they are believed."""
 
 

@@ -17,6 +17,10 @@ from specc.proof.subject import Subject
 
 MEASURED = 1e-6
 """How far a derivative may be from the difference of the loss."""
+LEAST = 1e-3
+"""Of the largest derivative: smaller ones are compared with so much."""
+ROUNDED = 1e-5
+"""Of the loss likewise: the difference of two losses has no more digits."""
 PLACES = 24
 """How many numbers of a parameter are moved one by one."""
 DIRECTIONS = 6
@@ -38,13 +42,14 @@ def _differences(subject: Subject, training: bool) -> Iterator[Finding]:
     _, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
     moved = {**net.parameters, subject.model.input.name: x}
     scale = max(float(g.abs().max()) for g in gradients.values())
+    floor = max(LEAST * scale, ROUNDED * abs(float(net.loss(x, y, **asked))), 1e-12)
     draw = torch.Generator().manual_seed(subject.seed)
 
     def loss() -> float:
         return float(net.loss(x, y, **asked))
 
     for name, numbers in moved.items():
-        yield _one_by_one(loss, name, numbers, gradients[name], scale, draw)
+        yield _one_by_one(loss, name, numbers, gradients[name], floor, draw)
 
 
 def _one_by_one(
@@ -52,11 +57,10 @@ def _one_by_one(
     name: str,
     numbers: Tensor,
     gradient: Tensor,
-    scale: float,
+    floor: float,
     draw: torch.Generator,
 ) -> Finding:
     """Move some numbers of an array one by one, and all of them along random directions."""
-    floor = max(1e-3 * scale, 1e-12)
     places = torch.randperm(numbers.numel(), generator=draw)[:PLACES].tolist()
     worst = Finding("differences", name, 0.0, MEASURED)
     skipped = 0
