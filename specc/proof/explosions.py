@@ -211,6 +211,12 @@ def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> boo
     return not math.isfinite(reference.truth(x, y, differs(model)).loss)
 
 
+def _norms(subject: Subject) -> bool:
+    """Tell whether there is a norm: of numbers whose squares are infinite torch's is NaN."""
+    names = {node.use.entry.name for node in subject.model.nodes}
+    return any(name.endswith("_norm") for name in names)
+
+
 def _exploded(
     subject: Subject, case: Case, validation: Samples, expected: Fit
 ) -> Iterator[Finding]:
@@ -222,8 +228,8 @@ def _exploded(
     sound = history.stopped_by != "non_finite" and all(
         bool(value.isfinite().all()) for value in net.parameters.values()
     )
-    if sound and expected.bad == "a parameter":
-        told = f"{said} left out: gradients are finite where torch's are not"
+    if sound and (expected.bad == "a parameter" or _norms(subject)):
+        told = f"{said} left out: it stays finite where torch's network does not"
         yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
         return
     facts = {
