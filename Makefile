@@ -7,7 +7,7 @@ BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
 
 # Bytecode is kept, wherever this runs: commands are tested, and timed, as a user has them. It is
-# made of what is imported; pip would make it of everything, which takes half as long as all else.
+# made of what is imported; pip would make it of everything, which takes as long as the rest of setup.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint bench bench-all golden clean

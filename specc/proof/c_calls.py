@@ -136,7 +136,7 @@ def learning_rate(net: Any, name: str, *given: float) -> float:
 
 
 def update(net: Any, name: str, gradient: Array, lr: float) -> None:
-    """Change the parameters by a gradient, which lies in memory that ends where it does."""
+    """Change the parameters by a gradient, as long as the source keeps the parameters."""
     function = getattr(net._c, f"{name}_update")
     at = ctypes.c_void_p(net._m), ctypes.c_void_p(gradient.ctypes.data)
     function(*at, ctypes.c_double(lr))

@@ -6,7 +6,6 @@ on the figures of its own history, so that no rounding comes between.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from specc.proof.finding import Finding, compared, fact
-from specc.proof.fitting import watches
+from specc.proof.fitting import Rule
 from specc.proof.subject import Subject
 from specc.proof.training import Samples, monitored, rate, waits
 
@@ -125,30 +124,20 @@ def _ruled(
     check: str, subject: Subject, history: Any, epochs: int, said: str = ""
 ) -> Iterator[Finding]:
     """Compare what was decided in at most so many epochs with the rule on these figures."""
-    model, stopping = subject.model, subject.model.early_stopping
-    watch, plateau = watches(model)
-    reductions, best, level, last = 0, len(history) - 1, math.inf, epochs - 1
-    if stopping is not None:
-        best = -1
+    model, rule = subject.model, Rule(subject.model)
+    last = epochs - 1
     if history.stopped_by == "non_finite":
         last = len(history) - 1
     said = f"{len(history)} epochs{said}"
     rates: list[float] = []
     for epoch, logs in enumerate(history):
-        if plateau is not None:
-            rates.append(rate(model, epoch, model.train.epochs, reductions))
-            plateau.see(logs[model.schedule.use["monitor"]])
-            if plateau.waited >= model.schedule.use["patience"]:
-                reductions, plateau.waited = reductions + 1, 0
-        if stopping is None or watch is None or epoch < stopping.start:
-            continue
-        value = logs[stopping.monitor] * (-1 if watch.larger else 1)
-        if math.isfinite(value) and value < level:
-            level, best = value, epoch
-        watch.see(logs[stopping.monitor])
-        if watch.waited >= stopping.patience:
+        if waits(model):
+            rates.append(rate(model, epoch, model.train.epochs, rule.reductions))
+        rule.see(epoch, logs)
+        if rule.ended:
             last = epoch
             break
+    best = rule.best_epoch if model.early_stopping else len(history) - 1
     if rates:
         pair = [logs["lr"] for logs in history[: len(rates)]], rates
         lr, expected = ({"lr": torch.tensor(v, dtype=torch.float64)} for v in pair)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from specc.library.settings import EarlyStopping
 from specc.model import Model
 from specc.proof.reference import Reference
 from specc.proof.training import (
@@ -152,13 +152,12 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
     if waits(model) or left_out:
         run.begin()
     made = Fit()
-    watch, plateau = watches(model)
-    reductions, best_value = 0, math.inf
+    rule = Rule(model)
     kept: dict[str, Tensor] | None = None
     last: dict[str, Tensor] = {}
     for number in range(epochs):
         left = left_out if number == epochs - 1 else 0
-        epoch = run.epoch(number, reductions, left)
+        epoch = run.epoch(number, rule.reductions, left)
         last = epoch.state
         finite = all(bool(torch.isfinite(p).all()) for p in last.values())
         if not (finite and math.isfinite(epoch.trained["loss"])):
@@ -174,19 +173,10 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
         logs |= {f"train_{name}": value for name, value in epoch.trained.items()}
         logs |= {f"val_{name}": value for name, value in found.items()}
         made.history.append(logs)
-        if plateau is not None:
-            plateau.see(logs[model.schedule.use["monitor"]])
-            if plateau.waited >= model.schedule.use["patience"]:
-                reductions, plateau.waited = reductions + 1, 0
-        stopping = model.early_stopping
-        if stopping is None or watch is None or number < stopping.start:
-            continue
-        value = logs[stopping.monitor] * (-1 if watch.larger else 1)
-        if math.isfinite(value) and value < best_value:
-            best_value, made.best_epoch = value, number
-            kept = last if stopping.restore_best else None
-        watch.see(logs[stopping.monitor])
-        if watch.waited >= stopping.patience:
+        if rule.see(number, logs) and model.early_stopping is not None:
+            made.best_epoch = number
+            kept = last if model.early_stopping.restore_best else None
+        if rule.ended:
             made.stopped_by = "early_stopping"
             break
     if model.early_stopping is None:
@@ -197,15 +187,39 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
     return made
 
 
-def watches(model: Model) -> tuple[Watch | None, Watch | None]:
-    """Make what counts epochs without a gain: for early stopping, and for `plateau`."""
-    stopping: EarlyStopping | None = model.early_stopping
-    watch = plateau = None
-    if stopping is not None:
-        larger = larger_is_better(stopping.monitor, stopping.mode)
-        watch = Watch(larger, stopping.min_delta)
-    if waits(model):
-        use = model.schedule.use
-        larger = larger_is_better(use["monitor"], use["mode"])
-        plateau = Watch(larger, use["min_delta"])
-    return watch, plateau
+class Rule:
+    """What the figures of one epoch after the other decide, as documented."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._level = math.inf
+        self._watch: Watch | None = None
+        self._plateau: Watch | None = None
+        self.best_epoch = -1
+        self.reductions = 0
+        """How often the rate was reduced."""
+        self.ended = False
+        stopping, use = model.early_stopping, model.schedule.use
+        if stopping is not None:
+            larger = larger_is_better(stopping.monitor, stopping.mode)
+            self._watch = Watch(larger, stopping.min_delta)
+        if waits(model):
+            larger = larger_is_better(use["monitor"], use["mode"])
+            self._plateau = Watch(larger, use["min_delta"])
+
+    def see(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Take the figures of the next epoch; tell whether it is the best so far."""
+        stopping, use = self._model.early_stopping, self._model.schedule.use
+        if self._plateau is not None:
+            self._plateau.see(logs[use["monitor"]])
+            if self._plateau.waited >= use["patience"]:
+                self.reductions, self._plateau.waited = self.reductions + 1, 0
+        if stopping is None or self._watch is None or epoch < stopping.start:
+            return False
+        value = logs[stopping.monitor] * (-1 if self._watch.larger else 1)
+        better = math.isfinite(value) and value < self._level
+        if better:
+            self._level, self.best_epoch = value, epoch
+        self._watch.see(logs[stopping.monitor])
+        self.ended = self._watch.waited >= stopping.patience
+        return better
