@@ -93,13 +93,13 @@ def _just_enough(subject: Subject) -> Iterator[Finding]:
     """As many samples as the workspace holds are not too many."""
     x, y = subject.drawn(subject.most)
     net = subject.net(subject.state())
-    asked = [{"training": True}] if True in subject.modes else [{}]
-    losses = [net.loss_and_gradients(x, y, **each)[0] for each in asked]
+    asked = {"training": True} if True in subject.modes else {}
+    loss, _ = net.loss_and_gradients(x, y, **asked)
     pair = x.numpy(), y.numpy()
-    losses.append(c_calls.train_step(net._inner, subject.model.name, *pair, LITTLE))
-    said = f"{subject.most} samples, as many as the workspace holds"
-    held = not any(math.isnan(loss) for loss in losses)
-    yield fact("c", "just enough", held, f"{said} are refused")
+    before = c_calls.train_step(net._inner, subject.model.name, *pair, LITTLE)
+    held = not (math.isnan(loss) or math.isnan(before))
+    where = f"{subject.most} samples are refused, as many as the workspace holds"
+    yield fact("c", "just enough", held, where)
 
 
 def _too_many(subject: Subject) -> Iterator[Finding]:
