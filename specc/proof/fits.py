@@ -16,16 +16,10 @@ import torch
 from specc.proof.finding import Finding, fact, near
 from specc.proof.fitting import Run, fit
 from specc.proof.goals import goals
-from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
+from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, SHAKEN, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import Samples, batches_of, measure, state_of, trains
 from specc.proof.two_fits import TwoFits
-
-SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
-"""How the reference is run a second time, tried one after the other: of what the numbers of its
-start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
-too, which a kink amplifies; and Adam amplifies what cancels. One draw may move little, as it
-happens, so there are a few."""
 
 
 def fits(subject: Subject) -> Iterator[Finding]:

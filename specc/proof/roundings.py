@@ -24,6 +24,11 @@ AMPLIFIED = 1000
 """How many times as far as the reference from itself, a rounding off."""
 CHAOS = 1e-5
 """Where the reference is as far from itself, nothing can be compared any more."""
+SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
+"""How the reference is run a second time, tried one after the other: of what the numbers of its
+start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
+too, which a kink amplifies; and Adam amplifies what cancels. One draw may move little, as it
+happens, so there are a few."""
 
 
 def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
