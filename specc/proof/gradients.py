@@ -211,16 +211,20 @@ def extremes(subject: Subject) -> Iterator[Finding]:
     """Compare with autograd where samples, or the last layer's numbers, are large.
 
     Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably. Of
-    classes each is the likely one of some samples, once the last layer has no bias.
+    classes each is the likely one of some samples, once the last layer has no bias, and all are
+    far below or above 0, by its bias.
     """
     state = subject.state()
     last = f"{_last_layer(subject)}."
+    bias = f"{last}bias"
     for factor in (30.0, 1e3):
         large = {n: v * factor for n, v in state.items() if n.startswith(last)}
         cases = [({}, SHORT, factor), (large, SHORT, 1.0)]
         if subject.model.target.dtype == "int":
-            balanced = {n: v * 10 * (n != f"{last}bias") for n, v in large.items()}
+            balanced = {n: v * 10 * (n != bias) for n, v in large.items()}
             cases.append((balanced, subject.samples, 1.0))
+            for far in (-factor, factor) if bias in state else ():
+                cases.append(({bias: state[bias] + far}, SHORT, 1.0))
         for moved, count, times in cases:
             x, y = subject.drawn(count)
             x = x * times

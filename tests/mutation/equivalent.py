@@ -450,3 +450,11 @@ def reason(example: str, fault: object) -> str:
         if name in ("", example) and re.search(pattern, str(fault)):
             return why
     return ""
+
+
+def own_reason(example: str, fault: object) -> bool:
+    """Tell whether a reason is this example's: elsewhere the same fault may be one."""
+    return any(
+        name == example and re.search(pattern, str(fault))
+        for name, pattern, _ in REASONS
+    )

@@ -2,7 +2,9 @@
 
 `python -m tests.mutation.examine torch disk wine` writes what it finds, a JSON line a fault. What
 an earlier example has in the same function and line is not planted again, nor what those of
-`--after` have; `--every 3` examines a third of the rest, `--first 1` another.
+`--after` have; `--every 3` examines a third of the rest, `--first 1` another. With `--unexplained`
+what has a reason in `equivalent.py` is told without being tried. With `--again` it is the other
+way round: planted is what an earlier example has too, where the reason is that example's own.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import importlib
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -25,10 +26,11 @@ from typing import Any
 from specc.model import Model
 from specc.proof.checks import CHECKS, findings
 from tests.mutation.c_faults import c_faults, shared
+from tests.mutation.equivalent import own_reason, reason
 from tests.mutation.faults import Fault, faults
 
-PATIENCE = 60.0
-"""Seconds after which a module hangs: the slowest sound one takes three."""
+PATIENCE = 30
+"""Seconds of a check after which a module hangs: the slowest of a sound one takes six."""
 
 
 def killers(
@@ -54,15 +56,13 @@ def killers(
         finally:
             os._exit(0)
     os.close(writing)
-    ready, _, _ = select.select([reading], [], [], PATIENCE)
-    answer = os.read(reading, 65536) if ready else b""
-    os.close(reading)
-    if not ready:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    with open(reading, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
     if answer:
         return list(json.loads(answer))
-    return ["dies"] if ready else ["hangs"]
+    hangs = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+    return ["hangs"] if hangs else ["dies"]
 
 
 def _examined(
@@ -97,6 +97,9 @@ def _examined(
         for check in CHECKS:
             if check.name not in checks:
                 continue
+            signal.alarm(
+                PATIENCE
+            )  # which ends the process, also where C does not return
             bad = any(not finding.ok for finding in findings(check, examined))
             if bad:
                 found.append(check.name)
@@ -153,6 +156,20 @@ def distinct(
         seen.update(_key(name, fault) for fault, _ in pairs)
 
 
+def again(
+    examples: Sequence[str], target: str
+) -> Iterator[tuple[str, list[tuple[Fault, dict[str, str]]]]]:
+    """Give each example with the faults that one before has for a reason of its own alone."""
+    excused: set[tuple[str, ...]] = set()
+    for name in examples:
+        pairs = list(_in_c(name) if target == "c" else _in_python(name, target))
+        keys = [_key(name, fault) for fault, _ in pairs]
+        both = list(zip(keys, pairs, strict=True))
+        told = [pair for key, pair in both if key in excused]
+        yield name, [pair for pair in told if not reason(name, pair[0])]
+        excused |= {key for key, (fault, _) in both if own_reason(name, fault)}
+
+
 def _key(name: str, fault: Fault) -> tuple[str, ...]:
     """Give what is planted, whatever the network is called: all names of a C source have that."""
     named = re.compile(rf"\b({name}|{name.upper()})_")
@@ -179,12 +196,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="of those of `--every`")
     parser.add_argument("--after", nargs="+", default=[], metavar="EXAMPLE")
+    parser.add_argument("--unexplained", action="store_true")
+    parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
     import torch  # once, for every child
 
     torch.set_num_threads(1)
-    for name, pairs in distinct([*given.after, *given.examples], given.target):
-        if name in given.after:
+    planted = again if given.again else distinct
+    for name, pairs in planted([*given.after, *given.examples], given.target):
+        if name in given.after or not pairs:
             continue
         model = checked(example(name))
         by = killers(model, given.target, _sound(name, given.target))
@@ -194,7 +214,8 @@ def main() -> None:
         for fault, files in pairs[given.first :: given.every]:
             if given.target == "c" and not _compiles(files):
                 continue
-            by = killers(model, given.target, files, given.all)
+            known = given.unexplained and reason(name, fault)
+            by = [] if known else killers(model, given.target, files, given.all)
             print(json.dumps(_told(name, given.target, fault, by)), flush=True)
         print(f"{name}: {time.time() - start:.0f} s", file=sys.stderr)
 
