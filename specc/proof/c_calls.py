@@ -16,6 +16,8 @@ Array = NDArray[Any]
 Pair = tuple[Array, Array]
 
 
+USED = 0xAB
+"""A byte that memory is full of which was used before."""
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -25,11 +27,16 @@ class Loop:
     What a run keeps is in memory that held something else before.
     """
 
-    def __init__(self, module: Any, net: Any, name: str, shuffles: bool) -> None:
-        """Take an imported module, a Model of it, the spec's name, whether samples are shuffled."""
+    def __init__(
+        self, module: Any, net: Any, name: str, shuffles: bool, held: int = USED
+    ) -> None:
+        """Take an imported module, a Model of it, the spec's name, whether samples are shuffled.
+
+        And the byte that the memory is full of.
+        """
         self._net, self._name, self._shuffles = net, name, shuffles
         size = module.Run(net).memory.nbytes
-        self._memory = np.full(size + 64, 0xAB, np.uint8)
+        self._memory = np.full(size + 64, held, np.uint8)
         self._at = self._memory.ctypes.data + -self._memory.ctypes.data % 64
         state: type[ctypes.Structure] = module.RunState
         self.state: Any = state.from_address(self._at + size - ctypes.sizeof(state))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from specc.proof.c_calls import Loop, Pair
+from specc.proof.c_calls import USED, Loop, Pair
 from specc.proof.finding import Finding, fact
 from specc.proof.goals import as_targets
 from specc.proof.subject import Subject
@@ -39,16 +39,27 @@ def loops(subject: Subject) -> Iterator[Finding]:
     training = subject.drawn(2 * batch + max(2, batch // 3))
     x_val, y_val = subject.drawn(7, seed=1)
     fits = _Fits(subject, training, (x_val, y_val))
-    for epochs, said in ((2, "best met early"), (1, "best met at once")):
+    for epochs, said, held in ((2, "met early", USED), (1, "met at once", 0x7F)):
         net = subject.net()
         net.fit(*training, x_val, y_val, epochs=epochs)
         met = as_targets(subject, net.forward(x_val))
-        yield from _Fits(subject, training, (x_val, met)).whole(said)
+        yield from _Fits(subject, training, (x_val, met)).whole(f"best {said}", held)
+    missed = _missed(
+        subject, met
+    )  # of which a share of hits is 0 at first, and yet the best
+    yield from _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1)
     yield from fits.in_parts()
     yield from fits.ended_by_callback()
     yield from fits.stopped()
     yield from fits.stopped_and_not_finite()
     yield from fits.alone()
+
+
+def _missed(subject: Subject, met: Tensor) -> Tensor:
+    """Make targets, of such as a prediction meets, that it misses all."""
+    if subject.model.target.dtype == "int":
+        return met.add(1).remainder(subject.model.output_shape[-1])
+    return 1 - met if subject.probabilities else 100 - met
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,11 @@ class _Fits:
         (x, y), (x_val, y_val) = self.training, self.held_out
         return (x.numpy(), y.numpy()), (x_val.numpy(), y_val.numpy())
 
-    def _loop(self) -> tuple[Any, Loop]:
-        """Make a model, and the loop that trains it."""
+    def _loop(self, held: int = USED) -> tuple[Any, Loop]:
+        """Make a model, and the loop that trains it, in memory full of a byte."""
         net: Any = self.subject.net()
         model, module = self.subject.model, self.subject.module._inner
-        return net, Loop(module, net._inner, model.name, model.train.shuffle)
+        return net, Loop(module, net._inner, model.name, model.train.shuffle, held)
 
     def _by_binding(
         self, epochs: int, callback: Callable[..., bool] | None = None
@@ -104,12 +115,15 @@ class _Fits:
                 yield fact("c", f"{what} {name}", same, where)
             yield fact("c", f"{what} validated", _whole(row)[1] == 1, "it is not told")
 
-    def whole(self, what: str) -> Iterator[Finding]:
-        """Train at once, in memory that held something."""
-        expected, history = self._by_binding(EPOCHS)
-        net, loop = self._loop()
-        ended = loop.fit(*self._arrays, EPOCHS)
+    def whole(self, what: str, held: int, epochs: int = EPOCHS) -> Iterator[Finding]:
+        """Train at once, in memory that held something: as numbers little, or more than all."""
+        expected, history = self._by_binding(epochs)
+        net, loop = self._loop(held)
+        ended = loop.fit(*self._arrays, epochs)
         yield _ended(what, ended, ENDS[history.stopped_by])
+        where = f"epoch {loop.state.best_epoch}, expected {history.best_epoch}"
+        best = loop.state.best_epoch == history.best_epoch
+        yield fact("c", f"{what} best", best, where)
         yield from self._alike(what, net, expected)
         yield from self._told(what, loop.log, history)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -217,6 +219,12 @@ def _norms(subject: Subject) -> bool:
     return any(name.endswith("_norm") for name in names)
 
 
+def _place(history: Any) -> tuple[int, int]:
+    """Give the epoch and the update at which a fit says that something is not finite."""
+    told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
+    return (int(told[1]), int(told[2])) if told else (0, 0)
+
+
 def _exploded(
     subject: Subject, case: Case, validation: Samples, expected: Fit
 ) -> Iterator[Finding]:
@@ -231,6 +239,13 @@ def _exploded(
     if sound and (expected.bad == "a parameter" or _norms(subject)):
         told = f"{said} left out: it stays finite where torch's network does not"
         yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
+        return
+    if _norms(subject) and _place(history) > (
+        len(expected.history),
+        expected.bad_update,
+    ):
+        told = f"{said} left out: it stays finite longer than torch's network"
+        yield Finding("not finite", "note", 0.0, 0.0, said=told)
         return
     facts = {
         "epochs": (len(history), len(expected.history)),

@@ -41,6 +41,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     samples = subject.drawn(model.train.batch_size + 2)
     net.fit(*samples, *samples, epochs=2)
     yield _padding(net._inner, "after a fit")
+    net._inner.flat_gradients.fill(7.0)  # which are another call's to use
     net.loss_and_gradients(*samples)
     yield _padding(net._inner, "after gradients")
     yield from _rates(subject)
@@ -137,10 +138,12 @@ def _begun(subject: Subject) -> Iterator[Finding]:
     """A model may begin in memory that held something, of which nothing is left."""
     inner = subject.net()._inner
     yield _padding(inner, "at the start")
-    clean, used = (c_calls.begun_in(inner, subject.model.name, b) for b in (0, 0xAB))
+    clean, used = (
+        c_calls.begun_in(inner, subject.model.name, b) for b in (0, c_calls.USED)
+    )
     same = np.array_equal(clean[:-64], used[:-64])
     yield fact("c", "init", same, "what the memory held is left in the model")
-    kept = not clean[-64:].any() and bool((used[-64:] == 0xAB).all())
+    kept = not clean[-64:].any() and bool((used[-64:] == c_calls.USED).all())
     yield fact("c", "init beyond", kept, "memory behind the model is written to")
 
 

@@ -96,7 +96,7 @@ def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
         optimizer_of(model, list(each.parameters()))
         for each in (twin.exact, twin.other)
     ]
-    net = subject.net(state)
+    net = subject.net(state, seed=1)
     counts = _counts(subject)
     made: list[Finding] = []
     said = f"{STEPS} steps" + (f" at {factor:g} of the rate" if factor != 1 else "")
