@@ -236,7 +236,8 @@ def _exploded(
     sound = history.stopped_by != "non_finite" and all(
         bool(value.isfinite().all()) for value in net.parameters.values()
     )
-    if sound and (expected.bad == "a parameter" or _norms(subject)):
+    either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
+    if sound and (either or expected.bad == "a parameter" or _norms(subject)):
         told = f"{said} left out: it stays finite where torch's network does not"
         yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
         return

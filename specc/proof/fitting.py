@@ -43,6 +43,8 @@ class Fit:
     """The update of the last epoch at which a number was not finite any more."""
     bad: str = ""
     """What that was."""
+    bad_loss: float = 0.0
+    """The loss, if it was that."""
     predicted: list[Tensor] = field(default_factory=list)
     """What was predicted for the samples of validation after each epoch."""
     state: dict[str, Tensor] = field(default_factory=dict)
@@ -62,6 +64,8 @@ class Epoch:
     """Those before the last update of which the loss was finite."""
     bad: int
     """The first of which it was not; -1 where all were."""
+    bad_loss: float
+    """What it was then; 0 where all were."""
     updates: int
 
 
@@ -110,7 +114,7 @@ class Run:
         x, y = self._training
         per_step = model.schedule.use["per"] == "step"
         total = model.train.epochs * (len(self._batches(0)) if per_step else 1)
-        lasts, targets, lr, bad = [], [], 0.0, -1
+        lasts, targets, lr, bad, bad_loss = [], [], 0.0, -1, 0.0
         whole = self._batches(epoch)
         for number, chosen in enumerate(whole[: len(whole) - left_out]):
             lr = rate(model, self._updates if per_step else epoch, total, reductions)
@@ -123,13 +127,13 @@ class Run:
             if math.isfinite(loss) and bad < 0:
                 self._good = before
             elif bad < 0:
-                bad = number
+                bad, bad_loss = number, float(loss)
             lasts.append(last)
             targets.append(y[chosen])
         seen = (torch.cat([a for a, _ in lasts]), torch.cat([b for _, b in lasts]))
         trained = figures(reference, seen, torch.cat(targets), self._noise)
         state = state_of(reference)
-        return Epoch(lr, trained, state, self._good, bad, len(lasts))
+        return Epoch(lr, trained, state, self._good, bad, bad_loss, len(lasts))
 
     @functools.cached_property
     def _judge(self) -> Reference:
@@ -163,6 +167,7 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
         if not (finite and math.isfinite(epoch.trained["loss"])):
             made.stopped_by = "non_finite"
             made.bad_update = epoch.bad if epoch.bad >= 0 else epoch.updates
+            made.bad_loss = epoch.bad_loss
             made.bad = "the mean loss" if finite else "a parameter"
             made.bad = "the loss" if epoch.bad >= 0 else made.bad
             kept = epoch.good if kept is None else kept
