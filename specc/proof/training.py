@@ -23,7 +23,7 @@ from specc.streams import permutation
 SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
 """The figures that are counts, which no rounding changes unless it decides a tie."""
 TIES = 1e-14
-"""What a tie is, of the largest prediction."""
+"""What a tie is, of the largest prediction, or of 1: samples are of that size."""
 
 
 def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -131,10 +131,10 @@ def figures(
 
 
 def _moved(prediction: Tensor, share: float) -> Tensor:
-    """Move predictions by a share of the largest; the same each time."""
+    """Move predictions by a share of the largest, or of 1; the same each time."""
     draw = torch.Generator().manual_seed(1)
     by = torch.randn(prediction.shape, generator=draw, dtype=torch.float64)
-    return prediction + share * prediction.abs().max() * by
+    return prediction + share * prediction.abs().max().clamp_min(1) * by
 
 
 def step(

@@ -417,8 +417,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "iris",
-        r"logsumexp: .*width - i\).* -> .*width \+ i\)|softmax: .*i <= width",
+        r"logsumexp: .*width - i\).* -> .*width \+ i\)|softmax: .*(i <= width|i = LANES)"
+        r"|log_softmax: .* -> store\(y - i",
         "a row is a part of one vector",
+    ),
+    (
+        "",
+        r"logsumexp: .*row\[i\] > top .* -> .*row\[i\] >= top",
+        "of two that are equal either is the larger one",
     ),
     (
         "progression",
@@ -427,12 +433,13 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "progression",
-        r"forward: copy_rows\(n, 16, .* -> copy_rows\(n, \(16 \+ 1\), ",
-        "what is beyond the columns of a layer's input is not read",
+        r"(forward|input_backward): copy_rows\(n, (\d+), .* -> copy_rows\(n, \(\2 \+ 1\), ",
+        "what is beyond the columns of an array is not read",
     ),
     (
         "mixer",
-        r"copy_pieces: .* i < count; .* -> .* i <= count; ",
+        r"copy_pieces: .* i < count; .* -> .* i <= count; "
+        r"|standardize: .* s < 8 \* n; .* -> .* s < \(8 \+ 1\) \* n; ",
         "nothing reads what is made of junk behind the batch, or it is made anew",
     ),
     (
