@@ -17,12 +17,17 @@ import torch
 from torch import Tensor
 
 from specc.proof.c_calls import USED, Loop, Pair
-from specc.proof.finding import Finding, fact
+from specc.proof.finding import Finding, fact, near
+from specc.proof.fitting import Run
 from specc.proof.goals import as_targets
+from specc.proof.reference import Reference
+from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
 from specc.proof.subject import Subject
-from specc.proof.training import Samples
+from specc.proof.training import Samples, state_of, waits
 
 EPOCHS = 40
+LITTLE = 1e-3
+"""The rate of a step that is compared with another."""
 BY_EPOCHS, BY_EARLY_STOPPING, BY_CALLBACK, BY_STOP, BY_NON_FINITE = range(5)
 """What a loop gives, of how it ended."""
 ENDS = {
@@ -53,6 +58,7 @@ def loops(subject: Subject) -> Iterator[Finding]:
     yield from fits.stopped()
     yield from fits.stopped_and_not_finite()
     yield from fits.alone()
+    yield from fits.alone_and_not_finite()
 
 
 def _missed(subject: Subject, met: Tensor) -> Tensor:
@@ -126,6 +132,9 @@ class _Fits:
         yield fact("c", f"{what} best", best, where)
         yield from self._alike(what, net, expected)
         yield from self._told(what, loop.log, history)
+        for each in (net, expected):
+            each.train_step(*self.held_out, LITTLE)
+        yield from self._alike(f"{what}, and a step,", net, expected)
 
     def in_parts(self) -> Iterator[Finding]:
         """Go on with a run: after one epoch it has not ended."""
@@ -217,6 +226,41 @@ class _Fits:
             yield fact("c", f"{what} best", loop.state.best_epoch == -1, where)
             last = all(_same(v, net.state_dict()[n]) for n, v in states[-1].items())
             yield fact("c", f"{what} end", last, "not the last parameters")
+
+    def alone_and_not_finite(self) -> Iterator[Finding]:
+        """Set a parameter to NaN after two epochs: those before the last update are left.
+
+        Without samples for validation no epoch is the best one. The last good parameters are those
+        of torch.
+        """
+        subject = self.subject
+        if waits(subject.model):
+            return
+        start = state_of(started(subject))
+        good, near_by = (
+            self._but_one_update(subject.reference(each))
+            for each in (start, off(start, subject.seed))
+        )
+        gap = apart(good, near_by)
+        net, loop = self._loop()
+        loop.begin()
+        ended, _ = loop.go_on(self._arrays[0], None, 2)
+        if ended == BY_NON_FINITE or not gap < CHAOS:
+            return
+        net._inner.flat_parameters[0] = math.nan
+        ended, _ = loop.go_on(self._arrays[0], None, 3)
+        what = "no validation, NaN"
+        yield _ended(what, ended, BY_NON_FINITE)
+        left = net.state_dict()
+        for name, value in good.items():
+            bound = DRIFT + AMPLIFIED * gap
+            yield near("c", name, left[name], value, bound, what)
+
+    def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:
+        """Give what two epochs of torch leave, but for their last update."""
+        run = Run(reference, 0, self.training)
+        run.begin()
+        return [run.epoch(number, 0, number) for number in range(2)][-1].state
 
 
 def _stop(loop: Loop) -> int:

@@ -14,15 +14,13 @@ import numpy as np
 import torch
 
 from specc.proof import c_calls, sanitized
-from specc.proof.c_loops import loops
+from specc.proof.c_loops import LITTLE, loops
 from specc.proof.finding import Finding, fact, near, number
 from specc.proof.goals import as_targets
 from specc.proof.roundings import DRIFT
 from specc.proof.subject import Subject
 from specc.proof.training import trains
 
-LITTLE = 1e-3
-"""The rate of a step that is compared with another."""
 RATES = 300
 SAME = 1e-12
 """How far apart may be what is computed twice, in one order or another."""

@@ -353,6 +353,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         r"all_finite: .*; at < \w+_PADDED; .* -> .*; at <= \w+_PADDED; ",
         "behind the parameters are the samples, which are finite",
     ),
+    (
+        "",
+        r"add_to: .*load\(g\) \* beta .* -> .*load\(g\) / beta ",
+        "beta is 0 or 1, and of 0 nothing is read",
+    ),
     ("", r"retreat: \w+_figures unused = .*", "nobody reads these figures"),
     (
         "",
@@ -418,7 +423,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "iris",
         r"logsumexp: .*width - i\).* -> .*width \+ i\)|softmax: .*(i <= width|i = LANES)"
-        r"|log_softmax: .* -> store\(y - i",
+        r"|log_softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
+        r"|cross_entropy_gradient: .*at \+= LANES\) -> .*at = LANES\)",
         "a row is a part of one vector",
     ),
     (
