@@ -120,6 +120,15 @@ def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
     return float(function(ctypes.c_void_p(net._m), *at, count, rate))
 
 
+def in_training(net: Any, name: str, x: Array, y: Array) -> float:
+    """Give the loss of a batch in training, of a network that is another one there."""
+    function = getattr(net._c, f"{name}_loss_and_gradients")
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
+    given = *at, ctypes.c_size_t(len(x)), ctypes.c_void_p(net._gradient), None
+    return float(function(ctypes.c_void_p(net._m), *given, ctypes.c_int(1)))
+
+
 def get(net: Any, name: str, flat: Array) -> None:
     """Write every parameter of a Model into `flat`, (parameters,), in the order of torch."""
     _with_flat(net, f"{name}_get", flat)

@@ -21,7 +21,7 @@ from specc.proof.fitting import Fit, Run, fit
 from specc.proof.reference import Reference
 from specc.proof.roundings import AMPLIFIED, CHAOS, apart, off, started
 from specc.proof.subject import Subject
-from specc.proof.training import Samples, state_of, trains
+from specc.proof.training import Samples, state_of, trains, waits
 from specc.streams import permutation
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
@@ -141,6 +141,9 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     stopping = model.early_stopping
     epochs = 3
+    if waits(model):  # it ends with a reduction, the second or the first
+        patience = int(model.schedule.use["patience"])
+        epochs = max(2, 2 * patience if patience <= 10 else min(patience, 20))
     if not trains(model) or (stopping is not None and stopping.patience < epochs + 1):
         return
     size = 3 * model.train.batch_size + (model.train.batch_size > 2)

@@ -107,6 +107,10 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
     net, other = subject.net(state), subject.net(state)
     x, y = subject.drawn(subject.most + 1)
     pair = x.numpy(), y.numpy()
+    if True in subject.modes and not subject.in_parts:
+        loss = c_calls.in_training(net._inner, subject.model.name, *pair)
+        where = f"it gives {loss} and gradients, of a batch that it cannot hold"
+        yield fact("c", "too many", math.isnan(loss), where)
     told = c_calls.train_step(net._inner, subject.model.name, *pair, LITTLE)
     if math.isnan(told):
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)

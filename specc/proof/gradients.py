@@ -219,7 +219,7 @@ def extremes(subject: Subject) -> Iterator[Finding]:
     bias = f"{last}bias"
     for factor in (30.0, 1e3):
         large = {n: v * factor for n, v in state.items() if n.startswith(last)}
-        cases = [({}, SHORT, factor), (large, SHORT, 1.0)]
+        cases = [({}, SHORT, factor), (large, subject.samples, 1.0)]
         if subject.model.target.dtype == "int":
             balanced = {n: v * 10 * (n != bias) for n, v in large.items()}
             cases.append((balanced, subject.samples, 1.0))
