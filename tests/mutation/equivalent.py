@@ -455,7 +455,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "mixer",
-        r"standardize: .*(\(.*_mean \+ c\).* -> .*_mean - c\)|c \+= LANES.* -> .*c = LANES)",
+        r"standardize\w*: .*(_mean \+ c\).* -> .*_mean - c\)|c \+= LANES.* -> .*c = LANES)",
         "a row is one vector",
     ),
     (
@@ -470,18 +470,39 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "digits_wide",
-        r"product_strip: .* > CACHED .* -> .* >= CACHED ",
+        r"product_strip: if \((!turned .*CACHED|n < TILE)",
         "it chooses between two ways to the same product",
     ),
     (
+        "digits_wide",
+        r"(product|gradient)_strip: int (blocks|tiles) = .* -> "
+        r"int (blocks|tiles) = \(in \+ (DEPTH|TILE) .*\) [*/] (DEPTH|TILE), ",
+        "a product may be made of more parts",
+    ),
+    (
+        "digits_wide",
+        r"product_strip: .* k < in; .* -> .* k <= in; ",
+        "of no depth nothing is added, and relu twice is relu",
+    ),
+    (
+        "digits_wide",
+        r"(product|gradient)_strip: .*\bout - c\b.* -> .*\bout \+ c\b|product: .*\(\(1 \+ 1\), c,",
+        "what is beyond its columns are zeros, and stay it",
+    ),
+    (
+        "digits_wide",
+        r"gradient_strip: .* v < vectors; .* -> .* v <= vectors; ",
+        "the panel has room for it, and nothing reads it",
+    ),
+    (
         "disk_sigmoid",
-        r"binary_cross_entropy: .*( -> .*linear4 - at|, n - at\);.* -> .*, n \+ at\);)",
+        r"binary_cross_entropy\w*: .*( -> .*linear4 - at|, n - at\);.* -> .*, n \+ at\);)",
         "the workspace holds one vector of samples, so that at is 0",
     ),
     (
         "digits_wide",
-        r"gradient_strip: .* i \+= rows \+ 1\) -> .* i = rows \+ 1\)",
-        "64, 256 and 512 are whole tiles, of which none is longer",
+        r"product_strip: int depth = in [-+] k|gradient_strip: .*(longer;|rows \+ 1)",
+        "64, 256 and 512 are whole parts, of which none is shorter or longer",
     ),
 )
 """(example or all, pattern, reason)."""
