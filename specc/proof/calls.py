@@ -23,6 +23,7 @@ from specc.proof.finding import Finding, compared, fact, number
 from specc.proof.gradients import SHORT
 from specc.proof.reference import Reference
 from specc.proof.subject import Subject
+from specc.proof.training import SHARES
 
 
 def batches(subject: Subject) -> Iterator[Finding]:
@@ -80,7 +81,26 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 wanted = metric(model, clause.use, prediction, targets)
                 yield number("thresholds", clause.use.entry.name, found, wanted, 1e-7)
             yield from _some_at(subject, clause.use, layer, start)
+    yield from _equal(subject)
     yield from _alike(subject)
+
+
+def _equal(subject: Subject) -> Iterator[Finding]:
+    """Of classes that are equally likely the first is predicted, as `torch.argmax` has it."""
+    model = subject.model
+    uses = [c.use for c in model.metrics if c.use.entry.name in SHARES]
+    for use, layer in itertools.product(uses, subject.biased[-1:]):
+        state = subject.state()
+        subject.bias_alone(layer, state)
+        state[f"{layer}.bias"].fill_(0.75)
+        net = subject.net(state)
+        x, y = subject.drawn(8)
+        prediction = net.forward(x)
+        if torch.equal(prediction, prediction[..., :1].expand_as(prediction)):
+            found = net.evaluate(x, y)[use.entry.name]
+            wanted = metric(model, use, prediction, y)
+            said = "classes equally likely"
+            yield number("thresholds", use.entry.name, found, wanted, 1e-7, said)
 
 
 def _gives_logits(subject: Subject) -> bool:

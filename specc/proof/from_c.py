@@ -17,6 +17,7 @@ from specc.proof import c_calls, sanitized
 from specc.proof.c_loops import LITTLE, loops
 from specc.proof.finding import Finding, fact, near, number
 from specc.proof.goals import as_targets
+from specc.proof.gradients import against
 from specc.proof.roundings import DRIFT
 from specc.proof.subject import Subject
 from specc.proof.training import trains
@@ -48,6 +49,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     yield from _begun(subject)
     yield from _just_enough(subject)
     yield from _too_many(subject)
+    yield from _several(subject)
     yield from sanitized.found(subject)
 
 
@@ -124,6 +126,14 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
     said = "more samples than the workspace holds"
     for name, value in other.state_dict().items():
         yield near("c", name, net.state_dict()[name], value, DRIFT, said)
+
+
+def _several(subject: Subject) -> Iterator[Finding]:
+    """Gradients of more samples than the workspace holds are summed, part by part."""
+    state = subject.state()
+    net, reference = subject.net(state), subject.reference(state)
+    samples = subject.drawn(subject.most + 3)
+    yield from against(subject, net, reference, *samples, False, "c", known=False)
 
 
 def _padding(inner: Any, said: str) -> Finding:

@@ -45,10 +45,10 @@ def autograd(subject: Subject) -> Iterator[Finding]:
         count = min(count, subject.most) if training else count
         x, y = subject.drawn(count)
         reference = subject.reference(state)
-        yield from _against(subject, net, reference, x, y, training, "autograd")
+        yield from against(subject, net, reference, x, y, training, "autograd")
 
 
-def _against(
+def against(
     subject: Subject,
     net: Any,
     reference: Reference,
@@ -58,6 +58,10 @@ def _against(
     check: str,
     known: bool = True,
 ) -> Iterator[Finding]:
+    """Compare predictions, loss and gradients of a batch with autograd's.
+
+    Where it is not `known` that the loss is finite there, nothing is compared where it is not.
+    """
     asked = {"training": True} if training else {}
     said = f"batch of {len(x)}{', in training' if training else ''}"
     reference.draw(net.seed, 0, len(x))
@@ -231,7 +235,7 @@ def extremes(subject: Subject) -> Iterator[Finding]:
             net, reference = (
                 make(state | moved) for make in (subject.net, subject.reference)
             )
-            yield from _against(
+            yield from against(
                 subject, net, reference, x, y, False, "extremes", known=False
             )
 
@@ -260,7 +264,7 @@ def kinks(subject: Subject) -> Iterator[Finding]:
             bias.copy_(torch.tensor(places, dtype=torch.float64)[chosen])
             x, y = subject.drawn(2)
             net, reference = subject.net(state), subject.reference(state)
-            yield from _against(
+            yield from against(
                 subject, net, reference, x, y, False, "kinks", known=False
             )
     if model.target.dtype == "real" and not subject.probabilities:
@@ -288,7 +292,7 @@ def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
     for first in range(0, len(distances), prediction.numel()):
         chosen = torch.arange(first, first + prediction.numel()) % len(distances)
         y = prediction - distances[chosen].reshape(prediction.shape)
-        yield from _against(subject, net, reference, x, y, False, "kinks", known=False)
+        yield from against(subject, net, reference, x, y, False, "kinks", known=False)
 
 
 def _own_numbers(subject: Subject) -> set[float]:

@@ -423,13 +423,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "iris",
         r"logsumexp: .*width - i\).* -> .*width \+ i\)|softmax: .*(i <= width|i = LANES)"
-        r"|log_softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
-        r"|cross_entropy_gradient: .*at \+= LANES\) -> .*at = LANES\)",
+        r"|softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
+        r"|cross_entropy_gradient: .*(c|at) \+= LANES.* -> .*\b\2 = LANES"
+        r"|logsumexp: sum \+= .* -> sum = ",
         "a row is a part of one vector",
     ),
     (
         "",
-        r"argmax: .*i < width.* -> .*i <= width",
+        r"argmax: .*i < width.* -> .*i <= width|accuracy: .*argmax\(.*, \(\d+ \+ 1\)\)",
         "behind a row of probabilities is a 0, which is not the largest; of logits `fit` finds it",
     ),
     (
