@@ -54,7 +54,7 @@ CHECKS = (
     Check(
         "thresholds",
         calls.thresholds,
-        "metrics at the threshold, and of targets all alike",
+        "metrics at the threshold, of ties, of targets all alike",
     ),
     Check("copies", calls.copies, "what is given belongs to the caller"),
     Check("files", calls.files, "save, load and what a state lacks"),
