@@ -21,7 +21,7 @@ from specc.proof.finding import Finding, fact, near
 from specc.proof.fitting import Run
 from specc.proof.goals import as_targets
 from specc.proof.reference import Reference
-from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, apart, off, started
+from specc.proof.roundings import AMPLIFIED, CHAOS, KEPT, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import Samples, state_of, waits
 
@@ -49,9 +49,7 @@ def loops(subject: Subject) -> Iterator[Finding]:
         net.fit(*training, x_val, y_val, epochs=epochs)
         met = as_targets(subject, net.forward(x_val))
         yield from _Fits(subject, training, (x_val, met)).whole(f"best {said}", held)
-    missed = _missed(
-        subject, met
-    )  # of which a share of hits is 0 at first, and yet the best
+    missed = _missed(subject, met)
     yield from _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1)
     yield from fits.in_parts()
     yield from fits.ended_by_callback()
@@ -62,7 +60,7 @@ def loops(subject: Subject) -> Iterator[Finding]:
 
 
 def _missed(subject: Subject, met: Tensor) -> Tensor:
-    """Make targets, of such as a prediction meets, that it misses all."""
+    """Make targets, of such as a prediction meets, that it misses: no share is above 0."""
     if subject.model.target.dtype == "int":
         return met.add(1).remainder(subject.model.output_shape[-1])
     return 1 - met if subject.probabilities else 100 - met
@@ -133,7 +131,7 @@ class _Fits:
         yield from self._alike(what, net, expected)
         yield from self._told(what, loop.log, history)
         for each in (net, expected):
-            each.train_step(*self.held_out, LITTLE)
+            each.train_step(*self.subject.drawn(4), LITTLE)
         yield from self._alike(f"{what}, and a step,", net, expected)
 
     def in_parts(self) -> Iterator[Finding]:
@@ -252,8 +250,8 @@ class _Fits:
         what = "no validation, NaN"
         yield _ended(what, ended, BY_NON_FINITE)
         left = net.state_dict()
+        bound = max(KEPT, AMPLIFIED * gap)
         for name, value in good.items():
-            bound = DRIFT + AMPLIFIED * gap
             yield near("c", name, left[name], value, bound, what)
 
     def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:

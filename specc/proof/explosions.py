@@ -19,7 +19,7 @@ from specc.network import differs
 from specc.proof.finding import Finding, fact, near
 from specc.proof.fitting import Fit, Run, fit
 from specc.proof.reference import Reference
-from specc.proof.roundings import AMPLIFIED, CHAOS, apart, off, started
+from specc.proof.roundings import AMPLIFIED, CHAOS, KEPT, apart, off, started
 from specc.proof.subject import Subject
 from specc.proof.training import Samples, state_of, trains, waits
 from specc.streams import permutation
@@ -181,7 +181,7 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     where = f"{history.note!r}, expected {note!r}"
     yield fact("not finite", "note", history.note == note, where, said)
     left_in = net.state_dict()
-    bound = max(1e-5, AMPLIFIED * found)
+    bound = max(KEPT, AMPLIFIED * found)
     for name, value in expected.state.items():
         yield near("not finite", name, left_in[name], value, bound, said)
 
@@ -244,10 +244,8 @@ def _exploded(
         told = f"{said} left out: it stays finite where torch's network does not"
         yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
         return
-    if _norms(subject) and _place(history) > (
-        len(expected.history),
-        expected.bad_update,
-    ):
+    place = len(expected.history), expected.bad_update
+    if _norms(subject) and _place(history) > place:
         told = f"{said} left out: it stays finite longer than torch's network"
         yield Finding("not finite", "note", 0.0, 0.0, said=told)
         return
@@ -266,4 +264,4 @@ def _exploded(
     yield fact("not finite", "note", history.note == note, where, said)
     found = net.state_dict()
     for name, value in expected.state.items():
-        yield near("not finite", name, found[name], value, 1e-5, said)
+        yield near("not finite", name, found[name], value, KEPT, said)

@@ -24,6 +24,8 @@ AMPLIFIED = 1000
 """How many times as far as the reference from itself, a rounding off."""
 CHAOS = 1e-5
 """Where the reference is as far from itself, nothing can be compared any more."""
+KEPT = 1e-5
+"""How far off parameters may be that are kept of a training that exploded."""
 SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
 """How the reference is run a second time, tried one after the other: of what the numbers of its
 start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
