@@ -59,10 +59,13 @@ def _uses(called: set[str]) -> dict[str, bool]:
     elementary["each_float"] = any(elementary[f"v{op}"] for op in BY_LIBM)
     elementary["expm1_over"] = bool(made & {"vsigmoid", "vtanh", "vexpm1"})
     elementary["log_of"] = bool(made & {"vlog", "vlog1p"})
-    names = """keep pick first total totals turn square pow powi abs sign minimum maximum
+    names = (
+        """keep pick first total totals turn square pow powi abs sign minimum maximum
         argmax logsumexp log_softmax softmax product dense dots back narrow narrow_back
         gradient narrow_gradient wide
-        normalize_rows_back normalize_features_back add_to copy_rows copy_pieces swap""".split()
+        normalize_rows_back normalize_features_back
+        add_to clear_padding copy_rows copy_pieces swap""".split()
+    )
     uses = {name: name in found for name in names}
     uses["gradient"] = uses["gradient"] or uses["narrow_gradient"]
     uses["shuffles"] = bool(found & {"totals", "turn"})

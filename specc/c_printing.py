@@ -217,7 +217,19 @@ class Printer(Products):
                 f"copy_rows({rows}, {width}, {given}, {a.pitch}, {out}, {to.pitch});"
             )
             start += width
-        return lines
+        return lines + self._cleared(value, made)
+
+    def _cleared(self, value: Value, made: Printed) -> list[str]:
+        """Clear the padding of rows that are written number by number.
+
+        What the memory held may have been NaN there, which no product with 0 takes back.
+        """
+        to = self._array(value)
+        if to.pitch == to.width:
+            return []
+        made.called.add("clear_padding")
+        sizes = f"{rows_text(value)}, {to.width}, {self._pointer(value)}, {to.pitch}"
+        return [f"clear_padding({sizes});"]
 
     def _reshaped(self, value: Value, made: Printed) -> list[str]:
         """Copy numbers to rows of another width, a piece at a time that fits both."""
@@ -229,7 +241,8 @@ class Printer(Products):
         return [
             f"copy_pieces({'n' if count == 1 else f'{count} * n'}, {piece},"
             f" {self._pointer(x)}, {a.width // piece}, {a.pitch},"
-            f" {self._pointer(value)}, {to.width // piece}, {to.pitch});"
+            f" {self._pointer(value)}, {to.width // piece}, {to.pitch});",
+            *self._cleared(value, made),
         ]
 
     def _swapped(self, value: Value, made: Printed) -> list[str]:
@@ -240,7 +253,8 @@ class Printer(Products):
         blocks = rows_of(x.shape) // size
         return [
             f"swap({'n' if blocks == 1 else f'{blocks} * n'}, {size}, {a.width},"
-            f" {self._pointer(x)}, {a.pitch}, {self._pointer(value)}, {to.pitch});"
+            f" {self._pointer(x)}, {a.pitch}, {self._pointer(value)}, {to.pitch});",
+            *self._cleared(value, made),
         ]
 
     def _may_blow_up(self, value: Value) -> bool:

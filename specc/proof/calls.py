@@ -230,6 +230,7 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
     yield fact("copies", "load_state_dict", same, "updates before it leave something")
+    yield from _recovered(subject, state)
     used, fresh = subject.net(state), subject.net(state)
     used.train_step(*subject.drawn(4), 0.0)
     before = used.state_dict()
@@ -243,6 +244,24 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
     yield fact("copies", "after fit", same, "its updates leave something")
+
+
+def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state that is loaded begins with nothing left of a step that was infinite or NaN."""
+    x, _ = subject.drawn(4)
+    fresh = subject.net(state)
+    fresh.train_step(*subject.drawn(4), 0.01)
+    for bad in (math.inf, math.nan):
+        used = subject.net(state)
+        for value in used.parameters.values():
+            value *= bad
+        used.train_step(*subject.drawn(4), 0.01)
+        used.load_state_dict(dict(state))
+        used.train_step(*subject.drawn(4), 0.01)
+        same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+        same = same and torch.equal(used.forward(x), fresh.forward(x))
+        where = f"a step of parameters that are {bad} leaves something"
+        yield fact("copies", "load_state_dict", same, where)
 
 
 def files(subject: Subject) -> Iterator[Finding]:
