@@ -35,6 +35,8 @@ class Loop:
         And the byte that the memory is full of.
         """
         self._net, self._name, self._shuffles = net, name, shuffles
+        self.seed = int(net.seed)
+        """That of the run, which is not the model's where it is set."""
         size = module.Run(net).memory.nbytes
         self._memory = np.full(size + 64, held, np.uint8)
         self._at = self._memory.ctypes.data + -self._memory.ctypes.data % 64
@@ -96,7 +98,7 @@ class Loop:
         if self._shuffles:
             self._order = np.empty(2 * count + 1, np.uint32)
             given.append(ctypes.c_void_p(self._order.ctypes.data))
-        return [*given, ctypes.c_int32(epochs), ctypes.c_uint64(int(self._net.seed))]
+        return [*given, ctypes.c_int32(epochs), ctypes.c_uint64(self.seed)]
 
     def _told(self, after: Callable[[], int]) -> Any:
         def called(now: int, user: Any) -> int:

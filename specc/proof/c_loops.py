@@ -51,6 +51,7 @@ def loops(subject: Subject) -> Iterator[Finding]:
         yield from _Fits(subject, training, (x_val, met)).whole(f"best {said}", held)
     missed = _missed(subject, met)
     yield from _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1)
+    yield from fits.seeded()
     yield from fits.in_parts()
     yield from fits.ended_by_callback()
     yield from fits.stopped()
@@ -133,6 +134,15 @@ class _Fits:
         for each in (net, expected):
             each.train_step(*self.subject.drawn(4), LITTLE)
         yield from self._alike(f"{what}, and a step,", net, expected)
+
+    def seeded(self) -> Iterator[Finding]:
+        """Give the run another seed than the model's, which its shuffles and masks then have."""
+        net, loop = self._loop()
+        expected = self.subject.net(net.state_dict(), seed=1)
+        expected.fit(*self.training, *self.held_out, epochs=2)
+        loop.seed = 1
+        loop.fit(*self._arrays, 2)
+        yield from self._alike("another seed", net, expected)
 
     def in_parts(self) -> Iterator[Finding]:
         """Go on with a run: after one epoch it has not ended."""

@@ -355,8 +355,8 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"add_to: .*load\(g\) \* beta .* -> .*load\(g\) / beta ",
-        "beta is 0 or 1, and of 0 nothing is read",
+        r"add_to: .* -> .*(load\(g\) / beta |made / alpha )",
+        "alpha is 1, and beta 0 or 1; of 0 nothing is read",
     ),
     (
         "",
@@ -422,9 +422,10 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "iris",
-        r"logsumexp: .*width - i\).* -> .*width \+ i\)|softmax: .*(i <= width|i = LANES)"
+        r"(logsumexp|softmax): .*(width - i\).* -> .*width \+ i\)|i \+= LANES.*i <= width)"
+        r"|softmax: .*i = LANES"
         r"|softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
-        r"|cross_entropy_gradient: .*(c|at) \+= LANES.* -> .*\b\2 = LANES"
+        r"|cross_entropy_gradient: .*(c|at) \+= LANES.* -> .*\b\3 = LANES"
         r"|logsumexp: sum \+= .* -> sum = ",
         "a row is a part of one vector",
     ),
@@ -471,8 +472,18 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "digits_wide",
-        r"product_strip: if \((!turned .*CACHED|n < TILE)",
+        r"product_strip: if \((!turned .*CACHED|n < TILE)|gradient_strip: if \(pitch > 128 ",
         "it chooses between two ways to the same product",
+    ),
+    (
+        "digits_wide",
+        r"product_strip: .*more = k > 0, .* -> .*more = k > \(0 \+ 1\)",
+        "a part is deeper than one",
+    ),
+    (
+        "digits_wide",
+        r"gradient: .* c \+ \(int\)LANES < out; .* -> .* c \+ \(int\)LANES <= out; ",
+        "no width is an odd number of vectors",
     ),
     (
         "digits_wide",
@@ -497,12 +508,14 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "disk_sigmoid",
-        r"binary_cross_entropy\w*: .*( -> .*linear4 - at|, n - at\);.* -> .*, n \+ at\);)",
+        r"(binary_cross_entropy\w*|output): "
+        r".*( -> .*(linear4|sigmoid1|label) - at|, n - at\);.* -> .*, n \+ at\);"
+        r"|sum \+= .* -> sum = )",
         "the workspace holds one vector of samples, so that at is 0",
     ),
     (
         "digits_wide",
-        r"product_strip: int depth = in [-+] k|gradient_strip: .*(longer;|rows \+ 1)",
+        r"product_strip: int depth = in [-+] k|gradient_strip: (g \+ i|.*(longer;|rows \+ 1))",
         "64, 256 and 512 are whole parts, of which none is shorter or longer",
     ),
 )
