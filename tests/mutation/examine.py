@@ -145,13 +145,18 @@ def _in_c(example: str) -> Iterator[tuple[Fault, dict[str, str]]]:
         yield fault, files | {".c": fault.text}
 
 
+def _planted(name: str, target: str) -> list[tuple[Fault, dict[str, str]]]:
+    """Give every fault of an example, and the files of each."""
+    return list(_in_c(name) if target == "c" else _in_python(name, target))
+
+
 def distinct(
     examples: Sequence[str], target: str
 ) -> Iterator[tuple[str, list[tuple[Fault, dict[str, str]]]]]:
     """Give each example with the faults that no earlier one has, and the files of each."""
     seen: set[tuple[str, ...]] = set()
     for name in examples:
-        pairs = list(_in_c(name) if target == "c" else _in_python(name, target))
+        pairs = _planted(name, target)
         yield name, [pair for pair in pairs if _key(name, pair[0]) not in seen]
         seen.update(_key(name, fault) for fault, _ in pairs)
 
@@ -162,7 +167,7 @@ def again(
     """Give each example with the faults that one before has for a reason of its own alone."""
     excused: set[tuple[str, ...]] = set()
     for name in examples:
-        pairs = list(_in_c(name) if target == "c" else _in_python(name, target))
+        pairs = _planted(name, target)
         keys = [_key(name, fault) for fault, _ in pairs]
         both = list(zip(keys, pairs, strict=True))
         told = [pair for key, pair in both if key in excused]
