@@ -136,6 +136,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "every epoch sets it first",
     ),
     (
+        "diabetes",
+        r"mse\(.* -> .*mse\(|figures\(.* -> .*figures\(",
+        "mse, its only figure, is symmetric in prediction and target",
+    ),
+    (
         "disk_sigmoid",
         r"figures: .*accuracy\((\w+), (\w+)\).* -> .*accuracy\(\2, \1\)",
         "accuracy by a threshold is symmetric in prediction and target",
