@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from specc.c_arrays import padded
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement, rows_text
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
@@ -158,14 +159,18 @@ class Printer(Products):
         return [head, f"  {line}"]
 
     def _feature_gradient(self, value: Value, made: Printed) -> list[str]:
-        """Write the gradient of a vector with a number for each feature."""
+        """Write the gradient of a vector with a number for each feature: zeros behind them."""
         before, x = value.args[:2]
+        width = x.shape[-1]
         sums: list[str] = []
         name = self._feature_sum(replace(value, args=(x,)), made, sums)
+        if padded(width) != width:
+            made.called.add("first")
+            name = f"first({name}, {width} - c)"
         place = f"g->{self.member(before.name.removeprefix('d_'))} + c"
         made.called.add("add_to")
         return [
-            f"for (int c = 0; c < {x.shape[-1]}; c += LANES) {{",
+            f"for (int c = 0; c < {width}; c += LANES) {{",
             *("  " + line for line in sums),
             f"  add_to({place}, {name}, beta, alpha);",
             "}",

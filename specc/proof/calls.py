@@ -262,6 +262,31 @@ def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
         same = same and torch.equal(used.forward(x), fresh.forward(x))
         where = f"a step of parameters that are {bad} leaves something"
         yield fact("copies", "load_state_dict", same, where)
+    yield from _written_over(subject, state)
+
+
+def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """Who writes good numbers over bad ones, through the views, has a model that trains."""
+    samples = subject.drawn(2 * subject.model.train.batch_size + 2)
+    fresh = subject.net(state)
+    expected = fresh.fit(*samples, *samples, epochs=2)
+    for bad in (math.inf, math.nan):
+        used = subject.net(state)
+        views = dict(used.parameters)
+        if subject.model.buffers:
+            views |= used.buffers
+        for value in used.parameters.values():
+            value *= bad
+        for _ in range(2):
+            used.train_step(*subject.drawn(4), 0.01)
+            for name, value in views.items():
+                value[:] = state[name]
+        found = used.fit(*samples, *samples, epochs=2)
+        same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+        same = same and found.stopped_by == expected.stopped_by
+        same = same
+        where = f"a step of parameters that are {bad} leaves something to the next fit"
+        yield fact("copies", "parameters", same, where)
 
 
 def files(subject: Subject) -> Iterator[Finding]:
