@@ -1,17 +1,21 @@
 """Specs at random: a fixed two hundred of them, those that failed once, and as many as one likes.
 
-`python -m tests.test_random_specs 10000 0` tries 10,000 of them from seed 0. What fails is made as
-small as it can be and kept in `tests/regressions/`, which the tests here go through.
+`python -m tests.test_random_specs 10000 0` tries 10,000 of them from seed 0. With `--target c` all
+are compiled for C, and `--checks c copies "not finite"` are then made of each, rather than one by
+chance. What fails is made as small as it can be and kept in `tests/regressions/`, which the tests
+here go through.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import random
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,7 @@ from hypothesis.internal.conjecture import engine
 
 from specc.library import VOCABULARY
 from tests.modules import TARGETS
-from tests.random_checks import of_text, problems
+from tests.random_checks import OTHERS, of_text, problems
 from tests.random_specs import Spec, specs
 
 REGRESSIONS = Path(__file__).parent / "regressions"
@@ -46,7 +50,13 @@ class Tried:
         self.why: list[str] = []
 
 
-def trial(first: int, count: int, shrinks: bool = False) -> Tried:
+def trial(
+    first: int,
+    count: int,
+    shrinks: bool = False,
+    target: str = "",
+    checks: Sequence[str] = (),
+) -> Tried:
     """Try so many specs; the same seed gives the same ones. What fails may be made small."""
     tried = Tried()
 
@@ -65,7 +75,7 @@ def trial(first: int, count: int, shrinks: bool = False) -> Tried:
         tried.count += tried.failed is None
         digest = hashlib.sha256(spec.text.encode()).digest()
         try:
-            found = list(problems(spec, random.Random(digest)))
+            found = list(problems(spec, random.Random(digest), target, checks))
         except Exception as error:  # of the compiler, or of a module
             found = [f"{type(error).__name__}: {error}"]
         if found:
@@ -138,11 +148,18 @@ def test_every_word_is_drawn() -> None:
 
 def main() -> None:
     """Try many, a process for each chunk of them."""
-    count, first = (int(argument) for argument in sys.argv[1:3])
-    if "--chunk" in sys.argv:
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("count", type=int)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--target", choices=TARGETS, default="")
+    parser.add_argument("--checks", nargs="+", choices=OTHERS, default=[])
+    parser.add_argument("--chunk", action="store_true", help="in this process, once")
+    asked = parser.parse_args()
+    count, first = asked.count, asked.seed
+    if asked.chunk:
         torch.set_num_threads(1)
         engine.MAX_SHRINKING_SECONDS = SHRINKING
-        tried = trial(first, count, shrinks=True)
+        tried = trial(first, count, True, asked.target, asked.checks)
         if tried.failed is not None:
             print(f"FAILED {keep(tried.failed, tried.why)}: {tried.why}", flush=True)
         print(f"TRIED {tried.count}", flush=True)
@@ -152,6 +169,8 @@ def main() -> None:
     while done < count:
         command = [sys.executable, "-m", "tests.test_random_specs", str(CHUNK)]
         command += [str(1000 + first * 100_000 + number), "--chunk"]
+        command += ["--target", asked.target] if asked.target else []
+        command += ["--checks", *asked.checks] if asked.checks else []
         ran = subprocess.run(command, capture_output=True, text=True)
         lines = ran.stdout.splitlines()
         tried = [int(line.split()[1]) for line in lines if line.startswith("TRIED")]
