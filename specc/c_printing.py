@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.c_arrays import padded
 from specc.c_expressions import WHOLE, WHOLE_ROWS, Printed, Statement, rows_text
 from specc.c_formatting import WIDTH
 from specc.c_products import Products
@@ -161,18 +160,18 @@ class Printer(Products):
     def _feature_gradient(self, value: Value, made: Printed) -> list[str]:
         """Write the gradient of a vector with a number for each feature: zeros behind them."""
         before, x = value.args[:2]
-        width = x.shape[-1]
         sums: list[str] = []
-        name = self._feature_sum(replace(value, args=(x,)), made, sums)
-        if padded(width) != width:
+        made_of = self._feature_sum(replace(value, args=(x,)), made, sums)
+        name = before.name.removeprefix("d_")
+        row = self.arrays.parameters[name].row
+        if row.width != row.pitch:
             made.called.add("first")
-            name = f"first({name}, {width} - c)"
-        place = f"g->{self.member(before.name.removeprefix('d_'))} + c"
+            made_of = f"first({made_of}, {row.width} - c)"
         made.called.add("add_to")
         return [
-            f"for (int c = 0; c < {width}; c += LANES) {{",
+            f"for (int c = 0; c < {row.width}; c += LANES) {{",
             *("  " + line for line in sums),
-            f"  add_to({place}, {name}, beta, alpha);",
+            f"  add_to(g->{self.member(name)} + c, {made_of}, beta, alpha);",
             "}",
         ]
 
