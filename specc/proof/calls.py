@@ -86,21 +86,43 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
 
 
 def _equal(subject: Subject) -> Iterator[Finding]:
-    """Of classes that are equally likely the first is predicted, as `torch.argmax` has it."""
+    """Of classes that are equally likely the first is predicted, as `torch.argmax` has it.
+
+    NaN is more likely than any number, and as likely as another NaN.
+    """
     model = subject.model
     uses = [c.use for c in model.metrics if c.use.entry.name in SHARES]
     for use, layer in itertools.product(uses, subject.biased[-1:]):
         state = subject.state()
         subject.bias_alone(layer, state)
-        state[f"{layer}.bias"].fill_(0.75)
-        net = subject.net(state)
-        x, y = subject.drawn(8)
-        prediction = net.forward(x)
-        if torch.equal(prediction, prediction[..., :1].expand_as(prediction)):
-            found = net.evaluate(x, y)[use.entry.name]
-            wanted = metric(model, use, prediction, y)
-            said = "classes equally likely"
-            yield number("thresholds", use.entry.name, found, wanted, 1e-7, said)
+        bias = state[f"{layer}.bias"]
+        level = torch.full_like(bias, 0.75)
+        last = level.clone()
+        last[-1] = math.nan
+        for start, said in (
+            (level, "classes equally likely"),
+            (last, "the last class NaN"),
+            (level * math.nan, "all classes NaN"),
+        ):
+            bias.copy_(start)
+            net = subject.net(state)
+            x, y = subject.drawn(8)
+            prediction = net.forward(x)
+            if _is_of(start, prediction):
+                found = net.evaluate(x, y)[use.entry.name]
+                wanted = metric(model, use, prediction, y)
+                yield number("thresholds", use.entry.name, found, wanted, 1e-7, said)
+
+
+def _is_of(bias: Tensor, prediction: Tensor) -> bool:
+    """Tell whether all rows are alike, and their numbers, but for NaN where a bias is NaN."""
+    there = prediction.isnan()
+    if bias.shape[-1] == prediction.shape[-1]:
+        nan = bias.isnan().expand_as(prediction)
+    else:
+        nan = bias.isnan().all().expand_as(prediction)
+    good = prediction[~there]
+    return torch.equal(there, nan) and torch.equal(good, good[:1].expand_as(good))
 
 
 def _gives_logits(subject: Subject) -> bool:

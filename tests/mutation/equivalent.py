@@ -360,7 +360,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "",
-        r"add_to: .* -> .*(load\(g\) / beta |made / alpha )",
+        r"add_to: .* -> .*(load\(g\) / beta |made / alpha\b)",
         "alpha is 1, and beta 0 or 1; of 0 nothing is read",
     ),
     (
@@ -428,7 +428,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "iris",
         r"(logsumexp|softmax): .*(width - i\).* -> .*width \+ i\)|i \+= LANES.*i <= width)"
-        r"|softmax: .*i = LANES"
+        r"|(?:logsumexp|softmax): .*i = LANES"
         r"|softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
         r"|cross_entropy_gradient: .*(c|at) \+= LANES.* -> .*\b\3 = LANES"
         r"|logsumexp: sum \+= .* -> sum = ",
@@ -446,13 +446,19 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "progression",
-        r"vsign: .*HOLDS\(x [<>] 0\).* -> .*HOLDS\(x ([<>] \(0 \+ 1\)|<= 0)\)",
+        r"vsign: .*HOLDS\(x [<>] 0\).* -> .*(HOLDS\(x ([<>] \(0 \+ 1\)|<= 0)\)"
+        r"|fill\(\(0 \+ 1\)\))",
         "the sign is asked for beyond delta, which is 1",
     ),
     (
         "progression",
         r"(forward|input_backward): copy_rows\(n, (\d+), .* -> copy_rows\(n, \(\2 \+ 1\), ",
         "what is beyond the columns of an array is not read",
+    ),
+    (
+        "progression",
+        r"clear_padding: .* to\[c\] = \(0 \+ 1\)",
+        "what is between the rows meets zeros alone, and only has to be finite",
     ),
     (
         "mixer",
@@ -464,6 +470,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "mixer",
         r"standardize\w*: .*(_mean \+ c\).* -> .*_mean - c\)|c \+= LANES.* -> .*c = LANES)",
         "a row is one vector",
+    ),
+    (
+        "mixer",
+        r"standardize: .*_std \+ c\), 8 -> .*_std \+ c\), \(8 \+ 1\)",
+        "what is beyond the columns of an array is not read",
     ),
     (
         "progression",
