@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ EXPLOSION = 5
 STEEP = (1.0, 1e10, 1e20, 1e35)
 """By how much all weights but the first are larger, and the first smaller by that of them all:
 the network computes the same, and each step of its first layers is larger."""
+
+
+LITTLE = 1e-8
+"""Of the largest step of a network with a norm: 1e-5 of what is smaller is a rounding of that."""
 
 
 @dataclass(frozen=True)
@@ -263,5 +267,15 @@ def _exploded(
     where = f"{history.note!r}, expected {note!r}"
     yield fact("not finite", "note", history.note == note, where, said)
     found = net.state_dict()
+    least = _left_by_norms(case.start(subject), expected) if _norms(subject) else 1.0
     for name, value in expected.state.items():
-        yield near("not finite", name, found[name], value, KEPT, said)
+        yield near("not finite", name, found[name], value, KEPT, said, least)
+
+
+def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:
+    """Give what is little beside the largest step, of which a rounding is not 0.
+
+    Of a norm of one number the gradient is 0 by structure, but for torch the rest of a difference.
+    """
+    moved = ((expected.state[name] - value).abs() for name, value in start.items())
+    return max(1.0, *(LITTLE * float(m.max()) for m in moved if m.numel()))

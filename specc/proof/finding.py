@@ -111,13 +111,19 @@ def number(
 
 
 def near(
-    check: str, name: str, found: Tensor, expected: Tensor, bound: float, said: str
+    check: str,
+    name: str,
+    found: Tensor,
+    expected: Tensor,
+    bound: float,
+    said: str,
+    least: float = 1.0,
 ) -> Finding:
-    """Compare arrays relative to their numbers, or to 1."""
+    """Compare arrays relative to their numbers, or to `least`."""
     if found.shape != expected.shape:
         where = f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
         return Finding(check, name, math.inf, bound, where, said)
-    errors = (found - expected).abs() / expected.abs().clamp_min(1.0)
+    errors = (found - expected).abs() / expected.abs().clamp_min(least)
     errors = torch.where(found == expected, 0.0, errors).nan_to_num(math.inf)
     worst = int(errors.argmax())
     pair = [float(v.flatten()[worst]) for v in (found, expected)]
