@@ -104,7 +104,16 @@ class TwoFits:
             return f"a loss of samples beyond {HUGE:.0e}"
         others = [name for name in monitored(self.model) if name != "val_loss"]
         lost = [name for name in others if name in self._lost(epoch)]
-        return f"{lost[0]} of a loss that is not finite" if lost else ""
+        if lost:
+            return f"{lost[0]} of a loss that is not finite"
+        for name in others:
+            if (
+                name.endswith("_r2")
+                and math.isnan(logs[name])
+                and math.isfinite(found[name])
+            ):
+                return f"{name} of targets that are met, which the last bits decide"
+        return ""
 
     def _lost(self, epoch: int) -> set[str]:
         """Name the figures of an epoch's validation that nobody can say: the largest of NaN."""
