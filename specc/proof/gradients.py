@@ -272,7 +272,7 @@ def kinks(subject: Subject) -> Iterator[Finding]:
 
 
 def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
-    """Let targets be predictions, or a distance from them at which the loss has a kink.
+    """Let targets be predictions, or a distance from them at which the loss has a kink, or beside.
 
     The last layer with a bias gives nothing else, so that both sides predict the same to the bit;
     where an activation after it rounds, they may not, and there is no such place to be had.
@@ -287,7 +287,8 @@ def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
     if not torch.equal(prediction, net.forward(x)):
         return
     delta = float(dict(model.loss.use.arguments).get("delta", 1.0))
-    apart = sorted({*places, delta, -delta, *(-p for p in places)})
+    beside = {sign * by for sign in (-1, 1) for by in (delta, 0.99 * delta, delta + 0.5)}
+    apart = sorted({*places, *beside, *(-p for p in places)})
     distances = torch.tensor([0.37, *apart], dtype=torch.float64)
     for first in range(0, len(distances), prediction.numel()):
         chosen = torch.arange(first, first + prediction.numel()) % len(distances)

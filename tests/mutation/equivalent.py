@@ -461,6 +461,26 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "what is between the rows meets zeros alone, and only has to be finite",
     ),
     (
+        "progression",
+        r"input_backward: clear_padding\(n, 10, .* -> clear_padding\(n, \(10 \+ 1\)",
+        "what is beyond the columns of an array is not read",
+    ),
+    (
+        "progression",
+        r"backward: copy_rows\(n, 16, .* -> copy_rows\(n, \(16 \+ 1\)",
+        "behind a row is the next one's first number, which is copied after it",
+    ),
+    (
+        "",
+        r"sizeof: .*-1\]; -> .*-\(1 \+ 1\)\];",
+        "either is the size of no array, which does not compile",
+    ),
+    (
+        "digits_wide",
+        r"product: if \(\(out .* % 2\) -> if \(\(out \+ \(int\)LANES - \(1 \+ 1\)\)",
+        "no layer is one wider than whole vectors",
+    ),
+    (
         "mixer",
         r"copy_pieces: .* i < count; .* -> .* i <= count; "
         r"|(standardize\w*|forward|backward): .*\b8 \* n\b.* -> .*\(8 \+ 1\) \* n\b",
@@ -468,7 +488,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "mixer",
-        r"standardize\w*: .*(_mean \+ c\).* -> .*_mean - c\)|c \+= LANES.* -> .*c = LANES)",
+        r"standardize\w*: .*(_(mean|std) \+ c\).* -> .*_\2 - c\)|c \+= LANES.* -> .*c = LANES)",
         "a row is one vector",
     ),
     (
