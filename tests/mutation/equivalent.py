@@ -52,7 +52,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "of a view of [W b] contiguous() makes a copy",
     ),
     (
-        "digits diabetes",
+        "digits diabetes digits_wide",
         r"Model\.load_state_dict: .*\.clone\(\)",
         "no two parameters have one shape, so that none can be read after it was written",
     ),
