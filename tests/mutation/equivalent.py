@@ -492,7 +492,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "digits_wide",
-        r"product: if \(\(out .* % 2\) -> if \(\(out \+ \(int\)LANES - \(1 \+ 1\)\)",
+        r"(product|gradient): if \(\(out .* % 2\) -> if \(\(out \+ \(int\)LANES - \(1 \+ 1\)\)",
         "no layer is one wider than whole vectors",
     ),
     (
@@ -533,7 +533,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "digits_wide",
-        r"gradient: .* c \+ \(int\)LANES < out; .* -> .* c \+ \(int\)LANES <= out; ",
+        r"(product|gradient): .* c \+ \(int\)LANES < out; .* -> .* c \+ \(int\)LANES <= out; ",
         "no width is an odd number of vectors",
     ),
     (
