@@ -26,7 +26,8 @@ def fits(subject: Subject) -> Iterator[Finding]:
     """Compare `fit`: its history, when it stops, which parameters it keeps.
 
     The targets of validation are what the network itself predicts after a few epochs, so that
-    their loss falls first, then rises, and early stopping has something to find.
+    their loss falls first, then rises, and early stopping has something to find. Their last batch
+    is short; one more fit is of whole ones alone.
     """
     model = subject.model
     batch = model.train.batch_size
@@ -49,6 +50,9 @@ def fits(subject: Subject) -> Iterator[Finding]:
     runs = Runs(subject, (x, y))
     for validation in goals(subject, runs.exact, x_val, epochs):
         yield from _one_fit(subject, runs, validation, epochs)
+    if batch > 1:
+        whole = Runs(subject, subject.drawn(batch * max(2, 8 // batch)))
+        yield from _one_fit(subject, whole, subject.drawn(11, seed=1), 2)
     if not model.moves_on_one:
         yield from _last_of_one(subject)
         pair = subject.drawn(batch + 2)

@@ -441,7 +441,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "its sigmoid is a part of the loss",
     ),
     (
-        "iris",
+        "iris wine",
         r"(logsumexp|softmax): .*(width - i\).* -> .*width \+ i\)|i \+= LANES.*i <= width)"
         r"|(?:logsumexp|softmax): .*i = LANES"
         r"|softmax: .* -> store\(.*[yz] - i\b|logsumexp: .*row \+ i\).* -> .*row - i\)"
