@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from specc.proof.finding import Finding, fact, near
 from specc.proof.fitting import Run, fit
 from specc.proof.goals import goals
 from specc.proof.roundings import AMPLIFIED, CHAOS, DRIFT, SHAKEN, apart, off, started
 from specc.proof.subject import Subject
-from specc.proof.training import Samples, batches_of, measure, state_of, trains
+from specc.proof.training import Samples, batches_of, measure, rate, state_of, trains
 from specc.proof.two_fits import TwoFits
 
 
@@ -89,6 +90,31 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
     for name, numbers in tracked[0].items():
         bound = DRIFT + AMPLIFIED * gap
         yield near("fit", name, kept[name], numbers, bound, said)
+    stepped = _by_steps(subject, (x, y), kept)
+    for name in subject.model.parameters:
+        same = f"{said}, step by step"
+        yield near("fit", name, kept[name], stepped[name], DRIFT, same)
+
+
+def _by_steps(
+    subject: Subject, training: Samples, kept: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Give what the module's own steps make of an epoch; what it measured is in `kept`."""
+    model = subject.model
+    net = subject.net()
+    node = model.standardize
+    of_samples = f"{node.name}." if node is not None else "no layer"
+    state = net.state_dict()
+    net.load_state_dict(
+        {n: kept[n] if n.startswith(of_samples) else v for n, v in state.items()}
+    )
+    x, y = training
+    batches = batches_of(model, 0, len(x))(0)
+    each = 1 if model.schedule.use["per"] == "step" else 0
+    total = model.train.epochs * (len(batches) if each else 1)
+    for number, chosen in enumerate(batches):
+        net.train_step(x[chosen], y[chosen], rate(model, number * each, total))
+    return dict(net.state_dict())
 
 
 class Runs:

@@ -287,7 +287,9 @@ def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
     if not torch.equal(prediction, net.forward(x)):
         return
     delta = float(dict(model.loss.use.arguments).get("delta", 1.0))
-    beside = {sign * by for sign in (-1, 1) for by in (delta, 0.99 * delta, delta + 0.5)}
+    beside = {
+        sign * by for sign in (-1, 1) for by in (delta, 0.99 * delta, delta + 0.5)
+    }
     apart = sorted({*places, *beside, *(-p for p in places)})
     distances = torch.tensor([0.37, *apart], dtype=torch.float64)
     for first in range(0, len(distances), prediction.numel()):

@@ -248,7 +248,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "nothing looks at the last number of a longer array",
     ),
     (
-        "disk",
+        "disk breast_cancer progression diabetes disk_sigmoid",
         r"narrow_gradient: .*( \* out \+ o\].* -> .* \* out - o\]| \* out.* -> .* / out)",
         "out is 1, and o is 0",
     ),
@@ -298,7 +298,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "the first of these numbers is 0",
     ),
     (
-        "disk",
+        "disk disk_sigmoid",
         r"\w+: .*; at < n; at \+= LANES\).* -> .*(; at <= n; at \+=|; at < n; at =) LANES\)",
         "the workspace holds one vector of samples, and none is beyond it",
     ),
@@ -329,7 +329,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "the workspace holds one vector of samples, so that at is 0",
     ),
     (
-        "disk",
+        "disk disk_sigmoid",
         r"accuracy: .*(sum \+= first\(.* -> sum = first\(|, n - at\);.* -> .*, n \+ at\);)",
         "the workspace holds one vector of samples, so that at is 0",
     ),
@@ -339,18 +339,18 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "libm's tanh is 0.5 for no double",
     ),
     (
-        "disk",
+        "disk disk_sigmoid",
         r"take: .*order\[at \+ \(size_t\)s\].* -> .*order\[at - \(size_t\)s\]",
         "an order is given for batches, which have one sample",
     ),
     (
-        "disk",
-        r"disk_(train|go_on): .*( \* | / |left = n - at).*DISK_BATCH_SIZE.*",
+        "disk disk_sigmoid",
+        r"disk_(sigmoid_)?(train|go_on): .*( \* | / |left = n - at).*_BATCH_SIZE.*",
         "a batch has one sample",
     ),
     (
-        "disk",
-        r"disk_train: .*left = n - at; -> .*left = n \+ at;",
+        "disk disk_sigmoid",
+        r"disk_(sigmoid_)?train: .*left = n - at; -> .*left = n \+ at;",
         "a batch has one sample",
     ),
     (
@@ -426,17 +426,17 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "what is beyond its columns are zeros without it",
     ),
     (
-        "progression",
+        "progression mixer",
         r"normalize_rows_back: .*width - c\).* -> .*width \+ c\)",
-        "a row is whole vectors",
+        "a row is whole vectors, or one",
     ),
     (
-        "wine",
-        r"(retreat|wine_finish): .*m->buffers = run->",
+        "wine progression mixer",
+        r"(retreat|\w+_finish): .*m->buffers = run->",
         "training does not change its buffers",
     ),
     (
-        "breast_cancer",
+        "breast_cancer disk_sigmoid",
         r"through: case SIGMOID: .*",
         "its sigmoid is a part of the loss",
     ),
@@ -559,7 +559,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "disk_sigmoid",
-        r"(binary_cross_entropy\w*|output): "
+        r"(binary_cross_entropy\w*|output|accuracy): "
         r".*( -> .*(linear4|sigmoid1|label) - at|, n - at\);.* -> .*, n \+ at\);"
         r"|sum \+= .* -> sum = )",
         "the workspace holds one vector of samples, so that at is 0",
