@@ -42,15 +42,15 @@ def problems(
     """
     target = target or chance.choices(TARGETS, weights=(5, 5, 1))[0]
     text = spec.text
-    yield from of_text(text, target, others or chance.sample(OTHERS, 1))
+    yield from of_text(text, target, (*ALONE, *(others or chance.sample(OTHERS, 1))))
     name, transform = chance.choice(list(RELATIONS.items()))
     found = list(transform(spec, target, chance))
     if found and not (amplifies(text, target) or cancels(text)):
         yield from (f"{name}: {each}" for each in found)
 
 
-def of_text(text: str, target: str, others: Sequence[str] = ()) -> Iterator[str]:
-    """Say what is wrong with the module of a spec, by all that are to be and some others."""
+def of_text(text: str, target: str, checks: Sequence[str] = ALONE) -> Iterator[str]:
+    """Say what is wrong with the module of a spec: its text, and what these checks find."""
     made = compile_source(source(text), {}, target, stem="net")
     errors = [d for d in made.diagnostics if d.severity == "error"]
     if errors or made.text is None:
@@ -62,8 +62,8 @@ def of_text(text: str, target: str, others: Sequence[str] = ()) -> Iterator[str]
     yield from _unclean(module)
     examined = examined_as(text, target)
     for check in CHECKS:
-        if check.name in (*ALONE, *others):
-            for found in findings(check, examined):
+        if check.name in checks:
+            for found in findings(check, examined, whole=False):
                 if not found.ok:
                     where = f"{found.where} ({found.said})"
                     yield f"{target}, {check.name}, {found.what}: {where}"

@@ -80,15 +80,21 @@ def examined(subject: Subject) -> list[Finding]:
     return found + [f for check in others for f in findings(check, subject)]
 
 
-def findings(check: Check, subject: Subject) -> list[Finding]:
-    """Run one check; an exception or a warning, such as one of torch's, is a finding."""
+def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding]:
+    """Run one check; an exception or a warning, such as one of torch's, is a finding.
+
+    Where not the `whole` is asked for, it ends with the first that disagrees.
+    """
     made: list[Finding] = []
     try:
         with warnings.catch_warnings():
             # NumPy warns of overflow, which some checks ask for; torch of what is amiss.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", UserWarning)
-            made.extend(check.run(subject))
+            for finding in check.run(subject):
+                made.append(finding)
+                if not (whole or finding.ok):
+                    break
     except Exception as error:
         where = f"{type(error).__name__}: {error}".splitlines()[0]
         made.append(Finding(check.name, FAILS, math.inf, 0.0, where))

@@ -100,8 +100,8 @@ def _examined(
             signal.alarm(
                 PATIENCE
             )  # which ends the process, also where C does not return
-            bad = any(not finding.ok for finding in findings(check, examined))
-            if bad:
+            told = findings(check, examined, whole=False)
+            if any(not finding.ok for finding in told):
                 found.append(check.name)
                 if not everything:
                     break
