@@ -501,10 +501,10 @@ def test_without_gnu_c_the_source_is_plain_c(tmp_path: Path) -> None:
         )
 
 
-def test_the_net_of_the_paper_compiles_in_a_second(
+def test_the_net_of_the_paper_compiles_as_sixty_loops_do(
     folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """About a second: as long as sixty functions of one loop, on a slow machine too."""
+    """That is about a second, and as many times more as a machine is slower."""
     loop = "for (int k = 0; k < n; k++) s += x[k] * (k ^ {i});"
     sixty = [
         f"int f{i}(const int *x, int n) {{ int s = {i}; {loop.format(i=i)} return s; }}"

@@ -36,8 +36,6 @@ KNOWN = 2
 STEEP = (1.0, 1e10, 1e20, 1e35)
 """By how much all weights but the first are larger, and the first smaller by that of them all:
 the network computes the same, and each step of its first layers is larger."""
-
-
 LITTLE = 1e-8
 """Of the largest step of a network with a norm: 1e-5 of what is smaller is a rounding of that."""
 

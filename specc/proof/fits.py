@@ -91,9 +91,9 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
         bound = DRIFT + AMPLIFIED * gap
         yield near("fit", name, kept[name], numbers, bound, said)
     stepped = _by_steps(subject, (x, y), kept)
+    said += ", step by step"
     for name in subject.model.parameters:
-        same = f"{said}, step by step"
-        yield near("fit", name, kept[name], stepped[name], DRIFT, same)
+        yield near("fit", name, kept[name], stepped[name], DRIFT, said)
 
 
 def _by_steps(
@@ -103,17 +103,17 @@ def _by_steps(
     model = subject.model
     net = subject.net()
     node = model.standardize
-    of_samples = f"{node.name}." if node is not None else "no layer"
-    state = net.state_dict()
-    net.load_state_dict(
-        {n: kept[n] if n.startswith(of_samples) else v for n, v in state.items()}
-    )
+    state = dict(net.state_dict())
+    if node is not None:
+        state |= {n: v for n, v in kept.items() if n.startswith(f"{node.name}.")}
+    net.load_state_dict(state)
     x, y = training
     batches = batches_of(model, 0, len(x))(0)
-    each = 1 if model.schedule.use["per"] == "step" else 0
-    total = model.train.epochs * (len(batches) if each else 1)
+    per_step = model.schedule.use["per"] == "step"
+    total = model.train.epochs * (len(batches) if per_step else 1)
     for number, chosen in enumerate(batches):
-        net.train_step(x[chosen], y[chosen], rate(model, number * each, total))
+        lr = rate(model, number if per_step else 0, total)
+        net.train_step(x[chosen], y[chosen], lr)
     return dict(net.state_dict())
 
 

@@ -115,19 +115,9 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "the loss is symmetric, and only its size is asked for",
     ),
     (
-        "breast_cancer progression diabetes disk_sigmoid",
-        r"Run\.(epoch|retreat): .*(retreat\(target, last|split\(target, BATCH_SIZE\))",
-        "it is asked whether the loss is finite, whichever of both is the prediction",
-    ),
-    (
         "",
         r"Model\._train: .*huber\((\S+), (\S+)\) .* -> .*huber\(\2, \1\) ",
         "the loss is symmetric, and only its size is asked for",
-    ),
-    (
-        "breast_cancer progression diabetes disk_sigmoid",
-        r"Run\.(epoch|retreat): .*(retreat\(target, last|split\(target, BATCH_SIZE\))",
-        "it is asked whether the loss is finite, whichever of both is the prediction",
     ),
     (
         "",
@@ -463,7 +453,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "progression",
         r"vsign: .*HOLDS\(x [<>] 0\).* -> .*(HOLDS\(x ([<>] \(0 \+ 1\)|<= 0)\)"
         r"|fill\(\(0 \+ 1\)\))",
-        "the sign is asked for beyond delta, which is 1",
+        "the sign is asked for beyond delta, which is 50",
     ),
     (
         "progression",
