@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from specc.proof import (
     calls,
+    copies,
     decisions,
+    evaluation,
     explosions,
     fits,
     from_c,
@@ -50,13 +52,13 @@ CHECKS = (
     ),
     Check("callback", fits.callbacks, "what a callback is told, and does"),
     Check("resume", fits.resumed, "one run and the same in two parts"),
-    Check("batches", calls.batches, "torch.nn and the metrics' definitions"),
+    Check("batches", evaluation.batches, "torch.nn and the metrics' definitions"),
     Check(
         "thresholds",
-        calls.thresholds,
+        evaluation.thresholds,
         "metrics at the threshold, of ties, of targets all alike",
     ),
-    Check("copies", calls.copies, "what is given belongs to the caller"),
+    Check("copies", copies.copies, "what is given belongs to the caller"),
     Check("files", calls.files, "save, load and what a state lacks"),
     Check("inputs", calls.inputs, "what is no sample is refused"),
     Check("c", from_c.from_c, "its binding, its memory, and what sanitizers tell"),
