@@ -61,13 +61,13 @@ def workspace_view(
         batch_count += f" // {rows_in(model.output_shape)}"
     drawn, after = calls.around(batch_count)
     workspace = _workspace_lines(derived, view, x, ones, last)
+    kernels = _kernels(_texts(view))
+    doc = _layout_doc(columns, ones, kernels["onednn"], derived.descends)
     return {
         "workspace_lines": [Code(line) for line in workspace],
         "imported_operations": _imported(view),
-        "layout_doc": Code(
-            textwrap.fill(_layout_doc(columns, ones, derived.descends), 88)
-        ),
-        **_kernels(_texts(view)),
+        "layout_doc": Code(textwrap.fill(doc, 88)),
+        **kernels,
         "view_of_output": Code(
             ".view(-1, *OUTPUT_SHAPE)" if len(model.output_shape) > 1 else ""
         ),
@@ -144,12 +144,17 @@ def _loss_call(derived: Derived, last: str, target: str, last_rows: str) -> str:
     return f"{derived.loss.name}(s.{last}, {target})"
 
 
-def _layout_doc(columns: bool, ones: bool, descends: bool) -> str:
+def _layout_doc(columns: bool, ones: bool, wide: bool, descends: bool) -> str:
     if not columns:
         rows = (
-            "Samples are rows. The layers are wide, so that the products take the time."
-            " Results are written to buffers that are kept for their batch size, but for"
-            " those of wide products: what the faster kernel gives is new."
+            "Samples are rows. Results are written to buffers that are kept for their"
+            " batch size"
+        )
+        rows += (
+            ", but for those of wide products, which take most of the time: what the"
+            " faster kernel gives is new."
+            if wide
+            else "."
         )
         descent = (
             " The backward pass adds to what it is given: with the parameters in place"
