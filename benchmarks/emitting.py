@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 def emitted(text: str, stem: str, target: str) -> Any:
     """Compile a spec called `stem` for a target and import the module."""
     from specc.compiler import compile_source
-    from specc.source import Source
+    from specc.syntax.source import Source
 
     result = compile_source(Source(f"{stem}.spec", text), {}, target, stem=stem)
     assert result.text is not None, result.diagnostics

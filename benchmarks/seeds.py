@@ -42,8 +42,8 @@ def main() -> int:
 def run(name: str, seed: int) -> dict[str, float]:
     """Train one example from one seed; give its figure on each part and its epochs."""
     from specc.compiler import compile_source
-    from specc.emitted import imported, tensors, threads
-    from specc.source import read
+    from specc.run.emitted import imported, tensors, threads
+    from specc.syntax.source import read
 
     path = ROOT / "examples" / f"{name}.spec"
     compiled = compile_source(read(str(path)), {})

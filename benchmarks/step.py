@@ -82,7 +82,7 @@ def main() -> int:
 def emitted(spec: str, batch: int) -> Any:
     """Compile a spec of this folder and import the module."""
     from specc.compiler import compile_source
-    from specc.source import Source
+    from specc.syntax.source import Source
 
     source = Source(f"{spec}.spec", (HERE / f"{spec}.spec").read_text())
     result = compile_source(source, {"batch": str(batch)})

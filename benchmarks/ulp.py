@@ -68,7 +68,7 @@ def builds(command: str, optimized: str) -> dict[str, list[str]]:
 def built(folder: Path, command: str, optimized: str) -> dict[str, list[str]]:
     """Build everything in `folder`; give function -> the labels of its builds' libraries."""
     from specc.compiler import compile_source
-    from specc.source import Source
+    from specc.syntax.source import Source
 
     made = compile_source(Source("functions.spec", SPEC), {}, "c", stem="functions")
     for ending, text in made.beside.items():

@@ -135,7 +135,7 @@ AGAINST_WIDTH = tuple(
 def emitted(spec: str, batch: int, target: str) -> Any:
     """Compile a spec for a target and import the module; LookupError without the target."""
     from specc.compiler import TARGETS, compile_source
-    from specc.source import Source
+    from specc.syntax.source import Source
 
     if target not in TARGETS:
         raise LookupError(f"specc has no target {target!r} yet")

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from specc.diagnostics import Diagnostic, arranged
-from specc.model import Model
-from specc.source import Source
+from specc.model.model import Model
+from specc.syntax.diagnostics import Diagnostic, arranged
+from specc.syntax.source import Source
 
 if TYPE_CHECKING:
-    from specc.derive import Derived
-    from specc.ir import Program
-    from specc.targets.text import Target
+    from specc.derive.derive import Derived
+    from specc.ir.ir import Program
+    from specc.ir.target import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
 TARGETS = ("torch", "numpy", "c")
@@ -28,9 +28,9 @@ TARGETS = ("torch", "numpy", "c")
 
 def target_called(name: str) -> Target:
     """Give the target of a name in `TARGETS`."""
-    from specc.targets.c_text import C
-    from specc.targets.numpy_text import NUMPY
-    from specc.targets.torch_text import TORCH
+    from specc.targets.c.operations import C
+    from specc.targets.numpy.operations import NUMPY
+    from specc.targets.torch.operations import TORCH
 
     return {target.name: target for target in (TORCH, NUMPY, C)}[name]
 
@@ -50,8 +50,8 @@ def analyse(
     source: Source, overrides: Mapping[str, str]
 ) -> tuple[Model | None, tuple[Diagnostic, ...]]:
     """Parse and check a spec; the Model is None exactly when a diagnostic is an error."""
-    from specc.check import check
-    from specc.parser import parse
+    from specc.check.check import check
+    from specc.syntax.parser import parse
 
     tree, syntax_errors = parse(source)
     if syntax_errors and not tree.statements:
@@ -94,8 +94,8 @@ def compile_source(
     if model is None:
         return Compilation(None, None, diagnostics)
     if stage == "ast":
-        from specc.listing import outline
-        from specc.parser import parse
+        from specc.ir.listing import outline
+        from specc.syntax.parser import parse
 
         return Compilation(model, outline(parse(source)[0]), diagnostics)
     if stage not in ("opt", "code"):
@@ -113,9 +113,9 @@ def compile_source(
 
 def derivation(model: Model, target: Target) -> tuple[Derived, list[Diagnostic]]:
     """Derive what a checked model computes; say what of it a target cannot write."""
-    from specc.coverage import uncovered
-    from specc.derive import derive
-    from specc.lower import lower
+    from specc.derive.derive import derive
+    from specc.derive.lower import lower
+    from specc.targets.coverage import uncovered
 
     derived = derive(lower(model), target)
     every = [target_called(name) for name in TARGETS]
@@ -124,8 +124,8 @@ def derivation(model: Model, target: Target) -> tuple[Derived, list[Diagnostic]]
 
 def text_of(model: Model, target: str, stage: str) -> str:
     """Show a checked model, or its programs before the passes."""
-    from specc.derive import derive
-    from specc.lower import lower
+    from specc.derive.derive import derive
+    from specc.derive.lower import lower
 
     if stage == "model":
         return _shown(model)
@@ -139,7 +139,7 @@ def code_of(
     model: Model, derived: Derived, target: Target, command: str, stem: str
 ) -> dict[str, str]:
     """Give the files of a module, of optimized programs: ending -> text."""
-    from specc.emit import emit, emit_c
+    from specc.emit.emit import emit, emit_c
 
     if target.name == "c":
         return emit_c(model, derived, target, command, stem)
@@ -148,7 +148,7 @@ def code_of(
 
 def optimize(derived: Derived, target: Target) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
-    from specc.ir import nameless, verify
+    from specc.ir.ir import nameless, verify
     from specc.passes.buffers import OVERWRITING, buffers
     from specc.passes.copies import copies
     from specc.passes.expand import expand
@@ -193,7 +193,7 @@ def optimize(derived: Derived, target: Target) -> Derived:
 
 
 def _listed(programs: Iterable[Program]) -> str:
-    from specc.listing import show
+    from specc.ir.listing import show
 
     return "\n".join(show(program) for program in programs)
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from specc.proof.reference import Reference, parameters, samples
+from specc.verify.reference.network import Reference, parameters, samples
 from tests.modules import checked
 
 

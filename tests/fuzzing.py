@@ -27,14 +27,14 @@ from types import FrameType
 
 import lark
 
-from specc import formatting
+from specc.cli.terminal import FORMATS
 from specc.compiler import TARGETS, Compilation, analyse, compile_source
-from specc.diagnostics import render
-from specc.functions import FUNCTIONS
+from specc.emit import formatting
+from specc.ir.functions import FUNCTIONS
 from specc.library import VOCABULARY
-from specc.parser import grammar_text
-from specc.source import LARGEST, Source, Unreadable, read
-from specc.terminal import FORMATS
+from specc.syntax.diagnostics import render
+from specc.syntax.parser import grammar_text
+from specc.syntax.source import LARGEST, Source, Unreadable, read
 
 ROOT = Path(__file__).resolve().parent.parent
 CHUNK = 5_000

@@ -20,10 +20,10 @@ from types import ModuleType
 from typing import Any
 
 from specc.compiler import analyse, compile_source
-from specc.diagnostics import Diagnostic
-from specc.model import Model
-from specc.proof.adapter import Adapted
-from specc.source import Source
+from specc.model.model import Model
+from specc.syntax.diagnostics import Diagnostic
+from specc.syntax.source import Source
+from specc.verify.compare.adapter import Adapted
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE_FILES = {path.stem: path for path in sorted(ROOT.glob("examples/*.spec"))}

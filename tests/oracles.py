@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from specc.proof.reference import ACTIVATIONS
+from specc.verify.reference.network import ACTIVATIONS
 from tests.modules import checked
 from tests.test_gradients import CASES
 from tests.test_optimizers import OPTIMIZERS

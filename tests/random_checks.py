@@ -15,10 +15,10 @@ from ruff import find_ruff_bin
 from torch import Tensor
 
 from specc.compiler import compile_source
-from specc.proof.checks import CHECKS, findings
-from specc.proof.reference import distance, parameters
-from specc.proof.roundings import off
-from specc.proof.subject import Subject, subject
+from specc.verify.checks import CHECKS, findings
+from specc.verify.compare.subject import Subject, subject
+from specc.verify.reference.network import distance, parameters
+from specc.verify.reference.round_off import off
 from tests.modules import ROOT, TARGETS, checked, compiled, raw_module, source
 from tests.random_specs import Body, Item, Spec
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from hypothesis import strategies as st
 
 from specc.library import VOCABULARY
-from specc.library.entry import Argument, Interval, spelled
+from specc.library.vocabulary import Argument, Interval, spelled
 from tests.definitions import DEFINITIONS, Definition
 
 Shape = tuple[int, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc.compiler import analyse
-from specc.diagnostics import Diagnostic
-from specc.model import Model
-from specc.source import Source
+from specc.model.model import Model
+from specc.syntax.diagnostics import Diagnostic
+from specc.syntax.source import Source
 
 STATEMENTS = {
     "model": "model net",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specc.compiler import analyse
-from specc.source import Source
+from specc.syntax.source import Source
 from tests.modules import checked
 
 SPEC = """model net

@@ -13,10 +13,17 @@ import pytest
 from sklearn import datasets
 
 from specc.library import VOCABULARY
-from specc.library.bundled import BreastCancer, Bundled, Diabetes, Digits, Iris, Wine
-from specc.library.entry import ArgumentError
-from specc.library.split import DataError, Split
-from specc.train import train_command
+from specc.library.data.bundled import (
+    BreastCancer,
+    Bundled,
+    Diabetes,
+    Digits,
+    Iris,
+    Wine,
+)
+from specc.library.data.split import DataError, Split
+from specc.library.vocabulary import ArgumentError
+from specc.run.train import train_command
 from tests.specs import checked, spec
 
 SETS: dict[str, type[Bundled]] = {

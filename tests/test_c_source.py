@@ -29,8 +29,8 @@ import numpy as np
 import pytest
 
 from specc.compiler import compile_source
+from specc.derive.network import differs
 from specc.library import VOCABULARY
-from specc.network import differs
 from tests.definitions import DEFINITIONS
 from tests.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.modules import checked as analysed

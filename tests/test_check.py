@@ -8,10 +8,10 @@ import time
 import pytest
 
 from specc.compiler import compile_source
-from specc.diagnostics import render
 from specc.library import VOCABULARY
-from specc.library.settings import EarlyStopping
-from specc.source import Source, read
+from specc.library.training.settings import EarlyStopping
+from specc.syntax.diagnostics import render
+from specc.syntax.source import Source, read
 from tests.specs import CLASSES, checked, codes, model_of, spec
 
 # Names of layers
@@ -736,6 +736,6 @@ def test_targets_that_the_last_activation_cannot_reach(data, last, tmp_path):
 
 def checked_file(path):
     from specc.compiler import analyse
-    from specc.source import read
+    from specc.syntax.source import read
 
     return analyse(read(str(path)), {})

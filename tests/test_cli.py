@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from specc import cli, compile_command
-from specc.output import is_ours
+from specc.cli import compile as compile_module
+from specc.cli import main
+from specc.emit.seal import is_ours
 
 ROOT = Path(__file__).resolve().parent.parent
 GOOD = """model net
@@ -71,7 +72,7 @@ def test_files_of_c_are_written_together_or_not_at_all(folder):
 
 def test_version(folder):
     result = specc("--version", cwd=folder)
-    assert (result.returncode, result.stdout) == (0, f"specc {cli.__version__}\n")
+    assert (result.returncode, result.stdout) == (0, f"specc {main.__version__}\n")
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["check", "-h"], ["compile", "--help"]])
@@ -320,13 +321,13 @@ def test_a_bug_says_how_to_report_it(folder, monkeypatch, capsys):
     def broken(_files):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(compile_command, "read_all", broken)
-    assert cli.main(["check", "net.spec"]) == 70
+    monkeypatch.setattr(compile_module, "read_all", broken)
+    assert main.main(["check", "net.spec"]) == 70
     said = capsys.readouterr().err
     assert "bug in specc" in said and "SPECC_DEBUG=1" in said
     assert "Traceback" not in said
     monkeypatch.setenv("SPECC_DEBUG", "1")
-    assert cli.main(["check", "net.spec"]) == 70
+    assert main.main(["check", "net.spec"]) == 70
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -383,11 +384,11 @@ def test_train_hands_over_what_was_given(monkeypatch):
     from types import ModuleType
 
     calls = []
-    fake = ModuleType("specc.train")
+    fake = ModuleType("specc.run.train")
     fake.train_command = lambda *given: calls.append(given) or 0
-    monkeypatch.setitem(sys.modules, "specc.train", fake)
+    monkeypatch.setitem(sys.modules, "specc.run.train", fake)
     words = "net.spec -D width=5 --out runs --seed 3 --epochs 2 --dtype float64 --quiet"
-    assert cli.main(["train", *words.split()]) == 0
+    assert main.main(["train", *words.split()]) == 0
     assert calls == [("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True)]
 
 
@@ -406,13 +407,13 @@ def test_train_hands_over_what_was_given(monkeypatch):
     ],
 )
 def test_destinations(spec, given, path):
-    from specc.place import destinations
+    from specc.cli.destinations import destinations
 
     assert destinations({spec: "model"}, given) == {spec: Path(path)}
 
 
 def test_the_recorded_command_is_harmless():
-    from specc.place import recorded_command
+    from specc.cli.destinations import recorded_command
 
     said = recorded_command('a/"""\n{{x}}\\é.spec', {"b": "2", "a": "#'"}, "torch")
     assert said == "specc compile ______x____.spec -D a=__ -D b=2"

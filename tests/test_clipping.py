@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from specc.derive import derive
-from specc.lower import lower
-from specc.proof.reference import Reference, parameters, samples
-from specc.targets.torch_text import TORCH
+from specc.derive.derive import derive
+from specc.derive.lower import lower
+from specc.targets.torch.operations import TORCH
+from specc.verify.reference.network import Reference, parameters, samples
 from tests.modules import checked, module_of_spec
 
 TEXT = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from specc.codes import BASE, LESSONS, lesson
+from specc.cli.lessons import BASE, LESSONS, lesson
 from specc.compiler import analyse
-from specc.diagnostics import CODES
+from specc.syntax.diagnostics import CODES
 from tests.modules import source
 
 SHOWN = [code for code, each in LESSONS.items() if each.piece]

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from specc.compiler import TARGETS as KNOWN
 from specc.compiler import target_called
-from specc.model import Model
-from specc.proof.reference import samples
+from specc.model.model import Model
+from specc.verify.reference.network import samples
 from tests.modules import EXAMPLES, TARGETS, checked, compiled, load, module_of_spec
 from tests.test_gradients import CASES as ALL
 

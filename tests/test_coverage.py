@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from specc.compiler import TARGETS, compile_source, derivation, target_called
-from specc.diagnostics import Diagnostic, render
-from specc.source import Source
-from specc.targets import numpy_text
+from specc.syntax.diagnostics import Diagnostic, render
+from specc.syntax.source import Source
+from specc.targets.numpy import operations
 from tests.modules import checked
 from tests.test_gradients import CASES
 
@@ -35,11 +35,11 @@ def without(*ops: str, patch: pytest.MonkeyPatch, table: str = "tensor") -> None
     """Take operations from the numpy target."""
     kept = {
         op: text
-        for op, text in getattr(numpy_text.NUMPY, table).items()
+        for op, text in getattr(operations.NUMPY, table).items()
         if op not in ops
     }
-    lesser: Any = replace(numpy_text.NUMPY, **{table: kept})
-    patch.setattr(numpy_text, "NUMPY", lesser)
+    lesser: Any = replace(operations.NUMPY, **{table: kept})
+    patch.setattr(operations, "NUMPY", lesser)
 
 
 def findings(target: str = "numpy", stage: str = "code") -> tuple[Diagnostic, ...]:

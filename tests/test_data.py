@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc.library import class_labels
-from specc.library.data import Csv, Npz
-from specc.library.data_source import Source
-from specc.library.entry import ArgumentError
-from specc.library.split import DataError, divide, sizes
-from specc.library.synthetic import Disk
+from specc.library.data import class_labels
+from specc.library.data.files import Csv, Npz
+from specc.library.data.source import Source
+from specc.library.data.split import DataError, divide, sizes
+from specc.library.data.synthetic import Disk
+from specc.library.vocabulary import ArgumentError
 
 HEADER = "a,b,kind\n"
 ROWS = "".join(f"{i},{i / 2},{'xyz'[i % 3]}\n" for i in range(30))
@@ -405,7 +405,7 @@ def test_stratified_parts_have_each_class_in_its_share() -> None:
 
 
 def test_disk_draws_the_stream_in_order() -> None:
-    from specc.streams import uniform
+    from specc.library.streams import uniform
 
     split = Disk(train=3, validation=2, test=4, seed=9).load(None, (2,), (1,), "real")
     assert split.validation is not None and split.test is not None

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from specc import ops
+from specc.calculus.notation import mathematics
+from specc.calculus.slope import slope_of
+from specc.check.arguments.definitions import formula, known_defaults
 from specc.compiler import compile_source
-from specc.define import formula, known_defaults
-from specc.derivation import mathematics
-from specc.parser import parse
-from specc.slope import slope_of
-from specc.source import Source
-from specc.syntax import Definition as Written
+from specc.ir import ops
+from specc.syntax.parser import parse
+from specc.syntax.source import Source
+from specc.syntax.tree import Definition as Written
 from tests.conftest import Goldens
 from tests.definitions import DEFINITIONS, spec_of
 from tests.modules import IN_PYTHON, changed, compiled, module_of_spec

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from specc.compiler import optimize, target_called
-from specc.derive import derive
-from specc.lower import lower
+from specc.derive.derive import derive
+from specc.derive.lower import lower
 from tests.modules import checked, compiled
 from tests.test_gradients import CASES
 

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from specc.cli import main
+from specc.cli.main import main
 from specc.compiler import analyse
-from specc.diagnostics import CODES, arranged, did_you_mean, error, render, warning
-from specc.excerpt import WIDTH, excerpt
-from specc.source import Source, Span, Unreadable, read
+from specc.syntax.diagnostics import (
+    CODES,
+    arranged,
+    did_you_mean,
+    error,
+    render,
+    warning,
+)
+from specc.syntax.excerpt import WIDTH, excerpt
+from specc.syntax.source import Source, Span, Unreadable, read
 
 FOLDER = Path(__file__).parent / "diagnostics"
 SPECS = sorted(FOLDER.glob("*.spec"))
@@ -68,7 +75,7 @@ def test_every_code_in_the_sources_is_in_the_table():
     sources = Path(__file__).parent.parent / "specc"
     used = {
         code
-        for path in sources.glob("*.py")
+        for path in sources.rglob("*.py")
         if path.name != "diagnostics.py"
         for code in re.findall(r'"([EW]\d{3})"', path.read_text())
     }

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from specc.compiler import analyse
-from specc.diagnostics import render
 from specc.library import VOCABULARY
-from specc.library.entry import spelled
-from specc.source import Source
+from specc.library.vocabulary import spelled
+from specc.syntax.diagnostics import render
+from specc.syntax.source import Source
 from tests.modules import checked, compiled, example, source
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specc.emit import UnsafeModule, check
+from specc.emit.emit import UnsafeModule, check
 
 PACKAGES = frozenset(("numpy",))
 

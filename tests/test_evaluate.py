@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from specc.diagnostics import Diagnostic, Invalid
-from specc.evaluate import CONSTANTS, FUNCTIONS, UNKNOWN, evaluate
-from specc.parser import parse_expression
-from specc.source import Source
+from specc.check.arguments.constants import CONSTANTS, FUNCTIONS, UNKNOWN, evaluate
+from specc.syntax.diagnostics import Diagnostic, Invalid
+from specc.syntax.parser import parse_expression
+from specc.syntax.source import Source
 
 NAMES = {"n": 3, "rate": 0.5, "word": "a", "missing": UNKNOWN}
 

@@ -15,21 +15,21 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc import code_lines
-from specc.cli import main
+from specc.cli.main import main
 from specc.compiler import optimize, target_called
-from specc.derive import derive
-from specc.equations import Equation
-from specc.explain_text import WIDTH
-from specc.explanation import PREDICTION, Explanation, explanation
-from specc.ir import Program, Value, argument, rewrite
-from specc.lower import lower
-from specc.ops import OPS
-from specc.peak import step_bytes
-from specc.proof.interpreter import evaluate
-from specc.proof.reference import Dropout, Reference, parameters
-from specc.proof.subject import subject
-from specc.rule_table import rules
+from specc.derive.derive import derive
+from specc.derive.lower import lower
+from specc.explain import code_lines
+from specc.explain.equations import Equation
+from specc.explain.explanation import PREDICTION, Explanation, explanation
+from specc.explain.page import WIDTH
+from specc.explain.peak_memory import step_bytes
+from specc.explain.rules import rules
+from specc.ir.ir import Program, Value, argument, rewrite
+from specc.ir.ops import OPS
+from specc.verify.compare.subject import subject
+from specc.verify.reference.interpreter import evaluate
+from specc.verify.reference.network import Dropout, Reference, parameters
 from tests.conftest import Goldens
 from tests.modules import (
     EXAMPLES,
@@ -209,7 +209,7 @@ def test_the_table_has_every_row_that_has_a_derivative() -> None:
 
 
 def test_the_table_names_the_line_of_each_row() -> None:
-    lines = (ROOT / "specc" / "ops.py").read_text().splitlines()
+    lines = (ROOT / "specc" / "ir" / "ops.py").read_text().splitlines()
     for rule in rules():
         if rule.line:
             row = rule.name.partition(".")[0]

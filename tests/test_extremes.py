@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from specc.library import VOCABULARY
-from specc.proof.reference import ACTIVATIONS
+from specc.verify.reference.network import ACTIVATIONS
 from tests.conftest import Goldens
 from tests.modules import ROOT, module_of_spec
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specc.formatting import WIDTH, formatted, literal
+from specc.emit.formatting import WIDTH, formatted, literal
 from tests.modules import EXAMPLES, compiled, example
 
 NAMES = ", ".join(f"argument_{i}: Tensor" for i in range(8))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.naming import LIMIT
-from specc.source import Source, Unreadable, read
+from specc.check.layer_names import LIMIT
+from specc.syntax.source import Source, Unreadable, read
 from tests import fuzzing
 from tests.fuzzing import HOSTILE, ROOT, Tried, chunk, drawn, examine, imported, trial
 from tests.modules import TARGETS

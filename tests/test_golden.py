@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from specc.cli.destinations import recorded_command
 from specc.compiler import compile_source
-from specc.output import is_ours
-from specc.place import recorded_command
-from specc.source import read
+from specc.emit.seal import is_ours
+from specc.syntax.source import read
 from tests.modules import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from specc.library import VOCABULARY
-from specc.model import Model
-from specc.proof.reference import (
+from specc.model.model import Model
+from specc.verify.reference.network import (
     ACTIVATIONS,
     Reference,
     distance,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from specc import parser, resources
 from specc.compiler import compile_source
-from specc.source import Source
-from specc.templates import _environment
+from specc.emit.templates import _environment
+from specc.syntax import parser, resources
+from specc.syntax.source import Source
 from tests.modules import example
 
 

@@ -13,19 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from specc.cli import main
-from specc.functions import FORMULAS, FUNCTIONS
+from specc.cli.main import main
+from specc.cli.words import HEADINGS, Item, chosen, items, listing, parts_of, reference
+from specc.ir.functions import FORMULAS, FUNCTIONS
 from specc.library import VOCABULARY
-from specc.library.entry import KINDS, Entry
-from specc.vocabulary_listing import (
-    HEADINGS,
-    Item,
-    chosen,
-    items,
-    listing,
-    parts_of,
-    reference,
-)
+from specc.library.vocabulary import KINDS, Entry
 from tests.conftest import Goldens
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import specc
-from specc.proof.adapter import Adapted, AdaptedModel
+from specc.verify.compare.adapter import Adapted, AdaptedModel
 from tests.modules import (
     EXAMPLES,
     ROOT,

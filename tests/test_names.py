@@ -15,18 +15,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.compiler import compile_source
-from specc.fragments import RESERVED as WORDS
-from specc.names import (
+from specc.check.arguments.reserved_names import (
     MODULE_ATTRIBUTES,
     forbidden,
     forbidden_layer,
     forbidden_model,
     forbidden_value,
 )
-from specc.place import destinations
-from specc.source import Source, Span
-from specc.syntax import Name
+from specc.cli.destinations import destinations
+from specc.compiler import compile_source
+from specc.syntax.source import Source, Span
+from specc.syntax.statements import RESERVED as WORDS
+from specc.syntax.tree import Name
 from tests.modules import IN_PYTHON, TARGETS, checked, module_of_spec
 from tests.specs import codes
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import differentiate as sweep
-from specc import ops
-from specc.differentiate import differentiate
-from specc.ir import (
+from specc.calculus import reverse as sweep
+from specc.calculus.reverse import differentiate
+from specc.calculus.slope import slope_of
+from specc.ir import ops
+from specc.ir.ir import (
     BATCH,
     DType,
     Program,
@@ -27,13 +28,12 @@ from specc.ir import (
     times,
     verify,
 )
-from specc.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
+from specc.ir.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
+from specc.ir.types import TypeMismatch
 from specc.passes.expand import expand
-from specc.proof.interpreter import LINES, concrete, evaluate
-from specc.proof.mechanical import ELEMENTARY
-from specc.shapes import TypeMismatch
-from specc.slope import slope_of
-from specc.targets.torch_text import TORCH
+from specc.targets.torch.operations import TORCH
+from specc.verify.reference.expansions import ELEMENTARY
+from specc.verify.reference.interpreter import LINES, concrete, evaluate
 
 N = 3
 """The batch of every case."""

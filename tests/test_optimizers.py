@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from specc.proof.reference import samples
+from specc.verify.reference.network import samples
 from tests.drift import drift
 from tests.modules import checked, module_of_spec
 

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from specc import output
-from specc.output import EditedByHand, difference, is_ours, sealed, state, write
+from specc.emit import seal
+from specc.emit.seal import EditedByHand, difference, is_ours, sealed, state, write
 
 OLD, NEW = sealed('"""old."""\n'), sealed('"""new."""\n')
 
@@ -106,9 +106,9 @@ def test_an_error_names_the_file_itself(tmp_path, monkeypatch, call):
         names = given if call == "open" else ()
         raise OSError(errno.ENOSPC, "No space left on device", *names[:1])
 
-    monkeypatch.setattr(output.os, call, refuse)
+    monkeypatch.setattr(seal.os, call, refuse)
     with pytest.raises(OSError) as caught:
-        output.replace_whole(tmp_path / "curves.png", b"x")
+        seal.replace_whole(tmp_path / "curves.png", b"x")
     assert caught.value.filename == str(tmp_path / "curves.png")
 
 
@@ -151,7 +151,7 @@ def test_a_refusing_disk_leaves_the_old_file(tmp_path, monkeypatch, call, number
     def refuse(*_arguments, **_keywords):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(output.os, call, refuse)
+    monkeypatch.setattr(seal.os, call, refuse)
     with pytest.raises(OSError, match=f"cannot write .*net.py: {os.strerror(number)}"):
         write(path, NEW, force=False)
     monkeypatch.undo()
@@ -165,7 +165,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, monkeypatch):
     def interrupt(_descriptor):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(output.os, "fsync", interrupt)
+    monkeypatch.setattr(seal.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(path, NEW, force=False)
     assert os.listdir(tmp_path) == []

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.output import is_ours
-from specc.resources import folder
+from specc.emit.seal import is_ours
+from specc.syntax.resources import folder
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = """model net

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from specc.library.split import Split
+from specc.library.data.split import Split
 from tests.modules import checked, example, module_of_example
 
 SEEDS = range(10)
@@ -24,7 +24,7 @@ def trained(seed: int, target: str) -> Run:
     """Train examples/disk.spec from a seed; give the epochs and the accuracies on its data."""
     import torch
 
-    from specc.emitted import tensors, threads
+    from specc.run.emitted import tensors, threads
 
     model = checked(example("disk"))
     assert model.data is not None

@@ -12,11 +12,17 @@ from typing import Any
 import lark
 import pytest
 
-from specc import syntax
-from specc.diagnostics import Diagnostic
-from specc.fragments import NESTING, RESERVED, STATEMENTS
-from specc.parser import _friendly, _grammar, grammar_text, parse, parse_expression
-from specc.source import Source, Span
+from specc.syntax import tree as syntax
+from specc.syntax.diagnostics import Diagnostic
+from specc.syntax.parser import (
+    _friendly,
+    _grammar,
+    grammar_text,
+    parse,
+    parse_expression,
+)
+from specc.syntax.source import Source, Span
+from specc.syntax.statements import NESTING, RESERVED, STATEMENTS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(ROOT.glob("examples/*.spec"))

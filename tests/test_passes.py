@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import ops
 from specc.compiler import optimize
-from specc.derive import Derived, derive
-from specc.ir import (
+from specc.derive.derive import Derived, derive
+from specc.derive.lower import lower
+from specc.emit.statements import in_statements
+from specc.ir import ops
+from specc.ir.ir import (
     BATCH,
     InvalidProgram,
     Program,
@@ -24,9 +26,9 @@ from specc.ir import (
     nameless,
     verify,
 )
-from specc.listing import show
-from specc.lower import lower
-from specc.ops import apply, greater, mm, transpose
+from specc.ir.listing import show
+from specc.ir.ops import apply, greater, mm, transpose
+from specc.ir.types import TypeMismatch
 from specc.passes.buffers import VIEWS, buffers
 from specc.passes.descend import descend
 from specc.passes.expand import expand
@@ -34,11 +36,9 @@ from specc.passes.fuse import fuse
 from specc.passes.layout import layout
 from specc.passes.share import share
 from specc.passes.simplify import simplify
-from specc.printing import in_statements
-from specc.proof.interpreter import concrete, evaluate
-from specc.shapes import TypeMismatch
-from specc.targets.numpy_text import NUMPY
-from specc.targets.torch_text import TORCH
+from specc.targets.numpy.operations import NUMPY
+from specc.targets.torch.operations import TORCH
+from specc.verify.reference.interpreter import concrete, evaluate
 from tests.modules import checked
 from tests.test_gradients import CASES as SPECS
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from specc.cli.destinations import recorded_command
 from specc.compiler import compile_source
-from specc.place import recorded_command
-from specc.source import read
+from specc.syntax.source import read
 from tests.modules import EXAMPLE_FILES, ROOT
 
 PLAIN = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from specc.proof.reference import samples
+from specc.verify.reference.network import samples
 from tests.modules import checked, module_of_spec
 from tests.specs import codes
 from tests.specs import spec as statements

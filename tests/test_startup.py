@@ -19,7 +19,7 @@ HEAVY = {"torch", "numpy", "matplotlib", "sklearn", "safetensors", "scipy", "pan
 
 LOADED = """
 import json, sys
-from specc.cli import main
+from specc.cli.main import main
 code = main(sys.argv[1:])
 print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
 """

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from specc.streams import uniform
+from specc.library.streams import uniform
 from tests.modules import module_of_spec
 
 D = torch.float64
@@ -181,7 +181,7 @@ def test_the_last_good_state_is_found_again(target: str) -> None:
         int(words[words.index(w) + 1].strip(",;")) for w in ("epoch", "update")
     )
     states = []
-    from specc.streams import permutation
+    from specc.library.streams import permutation
 
     for e in range(epoch + 1):
         turn = torch.tensor(permutation(0, f"shuffle/{e}", len(x)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from specc import streams
+from specc.library import streams
 
 WORD = 2**64
 CASES = [(0, "split"), (7, "init/linear1.weight"), (2**63 + 5, "größe"), (2**70, "")]

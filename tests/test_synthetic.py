@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from specc.library import VOCABULARY
-from specc.library.split import DataError, Split
-from specc.library.synthetic import Disk, Moons, Spiral, Synthetic, Xor
-from specc.streams import uniform
+from specc.library.data.split import DataError, Split
+from specc.library.data.synthetic import Disk, Moons, Spiral, Synthetic, Xor
+from specc.library.streams import uniform
 from tests.specs import checked, spec
 
 SOURCES: dict[str, type[Synthetic]] = {

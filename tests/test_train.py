@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc import emitted, figures, output, plots, report, run_folder
-from specc.train import train_command
+from specc.emit import seal
+from specc.run import emitted, figures, plots
+from specc.run import folder as run_folder
+from specc.run import progress as report
+from specc.run.train import train_command
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -95,8 +98,8 @@ def test_the_saved_parameters_give_the_printed_figures(
 ) -> None:
     import torch
 
-    from specc.emitted import imported
-    from specc.library.synthetic import Disk
+    from specc.library.data.synthetic import Disk
+    from specc.run.emitted import imported
 
     assert train(dtype="float64", seed=4) == 0
     out = capsys.readouterr().out
@@ -483,14 +486,14 @@ def test_a_disk_that_fills_up_while_drawing_loses_no_figures(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    real = output.os.replace
+    real = seal.os.replace
 
     def full(temporary: Any, place: Any) -> None:
         if Path(place).name == "region.png":
             raise OSError(28, "No space left on device")
         real(temporary, place)
 
-    monkeypatch.setattr(output.os, "replace", full)
+    monkeypatch.setattr(seal.os, "replace", full)
     assert train(quiet=True) == 2
     out, err = capsys.readouterr()
     assert "accuracy" in out and "3 of 3 epochs" in out

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from specc.cli import main
+from specc.cli.main import main
+from specc.cli.verify import verify
 from specc.compiler import compile_source
-from specc.proof.checks import CHECKS
-from specc.proof.training import monitored
-from specc.verify import verify
+from specc.verify.checks import CHECKS
+from specc.verify.reference.training import monitored
 from tests.modules import (
     EXAMPLE_FILES,
     ROOT,
@@ -126,7 +126,7 @@ def test_a_spec_with_errors_is_told(
 
 PLANTED = {
     "a wrong row of ops.py": (
-        "specc/ops.py",
+        "specc/ir/ops.py",
         '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),',
         '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
     ),
@@ -136,17 +136,17 @@ PLANTED = {
         "self.best.copy_(self.model.{{ whole }})",
     ),
     "a wrong rule of torch_text.py": (
-        "specc/targets/torch_text.py",
+        "specc/targets/torch/operations.py",
         '_call("relu_backward", "{0}, {1}, 0", "grad_input")',
         '_call("relu_backward", "{1}, {0}, 0", "grad_input")',
     ),
     "a mean that is a sum": (
-        "specc/ops.py",
+        "specc/ir/ops.py",
         "(_residual(p, t) * (dy * 2 / count(p)), None)",
         "(_residual(p, t) * (dy * 2), None)",
     ),
     "a rate that is late by one": (
-        "specc/library/schedules.py",
+        "specc/library/training/schedules.py",
         "return lr / (1 + decay * t)",
         "return lr / (1 + decay * (t + 1))",
     ),

@@ -1,9 +1,14 @@
 """The vocabulary of the language: one class or function a word, its parameters its arguments."""
 
-from specc.library import (  # noqa: F401  (importing registers the words)
+from specc.library.data import bundled, files, synthetic
+from specc.library.network import activations, initializers, layers, norms
+from specc.library.training import losses, metrics, optimizers, schedules, settings
+from specc.library.vocabulary import VOCABULARY as VOCABULARY
+
+WORDS = (
     activations,
     bundled,
-    data,
+    files,
     initializers,
     layers,
     losses,
@@ -14,4 +19,4 @@ from specc.library import (  # noqa: F401  (importing registers the words)
     settings,
     synthetic,
 )
-from specc.library.entry import VOCABULARY as VOCABULARY
+"""The modules whose import registers the words."""

@@ -1,1 +1,1 @@
-"""The passes: each takes a Program and gives one that means the same."""
+"""The passes: each takes a Program and returns one with the same meaning."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.ir import InvalidProgram, Program, Value, rewrite
+from specc.ir.ir import InvalidProgram, Program, Value, rewrite
 
 OVERWRITING = frozenset(
     "add sub mul div neg exp log log1p abs relu tanh sigmoid minus_one_hot minus_hot"

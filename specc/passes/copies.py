@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from specc.ir import Program, Value, rewrite
+from specc.ir.ir import Program, Value, rewrite
 
 COPIES = frozenset({"reshape", "swap", "part", "concat"})
 """The operations that only move numbers."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.ir import Program, Value, argument
-from specc.ops import apply, scalar
+from specc.ir.ir import Program, Value, argument
+from specc.ir.ops import apply, scalar
 
 
 def is_descent(update: Program) -> bool:

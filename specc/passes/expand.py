@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import Program, Value, owned, rewrite
-from specc.ops import OPS
+from specc.ir.ir import Program, Value, owned, rewrite
+from specc.ir.ops import OPS
 
 
 def expand(program: Program, primitive: frozenset[str]) -> Program:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import Program, Value, batched, constant, is_constant, rewrite
-from specc.ops import apply, count, mm
+from specc.ir.ir import Program, Value, batched, constant, is_constant, rewrite
+from specc.ir.ops import apply, count, mm
 
 WIDE = 64
 """A product with no side shorter than this is left to the kernel for large ones."""

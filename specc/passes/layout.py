@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir import Program, Value, batched, rewrite
-from specc.ops import apply, mm
+from specc.ir.ir import Program, Value, batched, rewrite
+from specc.ir.ops import apply, mm
 
 
 def layout(program: Program) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specc.ir import Program, Value, rewrite
+from specc.ir.ir import Program, Value, rewrite
 
 
 def share(program: Program) -> Program:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from specc.functions import FUNCTIONS
-from specc.ir import Program, Value, constant, is_constant, rewrite
-from specc.ops import apply
+from specc.ir.functions import FUNCTIONS
+from specc.ir.ir import Program, Value, constant, is_constant, rewrite
+from specc.ir.ops import apply
 
 NUMERIC = frozenset(
     "exp log log1p expm1 sqrt abs sign sin cos tanh sigmoid softplus erf floor".split()

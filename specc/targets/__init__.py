@@ -1,1 +1,1 @@
-"""The targets: for each, one line of text an operation."""
+"""The targets, one folder each: how a module is written for torch, NumPy or C."""

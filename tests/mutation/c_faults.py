@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from specc.code_lines import functions
+from specc.explain.code_lines import functions
 from tests.mutation.faults import Fault
 
 COMMENT = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specc.model import Model
-from specc.proof.checks import CHECKS, findings
+from specc.model.model import Model
+from specc.verify.checks import CHECKS, findings
 from tests.mutation.c_faults import c_faults, shared
 from tests.mutation.equivalent import own_reason, reason
 from tests.mutation.faults import Fault, faults
@@ -74,8 +74,8 @@ def _examined(
 ) -> list[str]:
     import torch
 
-    from specc.emitted import imported
-    from specc.proof.subject import subject
+    from specc.run.emitted import imported
+    from specc.verify.compare.subject import subject
 
     torch.set_num_threads(1)
     null = os.open(os.devnull, os.O_WRONLY)

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from specc.proof.checks import CHECKS
+from specc.verify.checks import CHECKS
 from tests.mutation.equivalent import reason
 
 BESIDE = ("import", "hangs", "dies")

@@ -1,0 +1,1 @@
+"""Derivatives of Programs, and how they are written as mathematics."""

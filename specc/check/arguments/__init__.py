@@ -1,0 +1,1 @@
+"""Arguments: expressions evaluated, matched to signatures, converted to their types."""

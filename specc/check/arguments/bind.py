@@ -1,0 +1,201 @@
+"""Binds the arguments of an entry: what a spec says against what a signature asks for.
+
+Takes an Entry of the library and the arguments written; gives a Use, or None with every fault told.
+Invariant: a Use that comes out is complete, of the right types, inside every interval, and what it
+names can be made without an ArgumentError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType
+
+from specc.check.arguments.constants import UNKNOWN, Value, evaluate
+from specc.check.arguments.convert import alternatives, choices, converted, refuse_word
+from specc.check.arguments.match import Report, match_arguments
+from specc.ir import ops
+from specc.ir.functions import CONSTANTS
+from specc.library import VOCABULARY
+from specc.library.network.initializers import Fans
+from specc.library.vocabulary import Argument, ArgumentError, Entry, Use, kinds_of
+from specc.syntax import tree
+from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.source import Span
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A Use, and where the spec gives each of its arguments (and `features[a]`, its item)."""
+
+    use: Use | None
+    """None where the arguments are at fault or not known."""
+    spans: dict[str, Span]
+
+
+def find(kind: str, name: tree.Name, report: Report) -> Entry | None:
+    """Look a word up among those of one kind."""
+    known = VOCABULARY[kind]
+    if name.text in known:
+        return known[name.text]
+    label = did_you_mean(name.text, known)
+    note = "" if label else _available(kind)
+    other = kinds_of(name.text)
+    what = f"unknown {_noun(kind)} {quoted(name.text)}"
+    if other:
+        what = f"`{name.text}` is {article(other[0])}, not {article(kind)}"
+    report(error("E010", what, name.span, label, note))
+    return None
+
+
+def not_yet(what: str, span: Span, note: str = "") -> Diagnostic:
+    """Refuse a part of the language that this version cannot lower."""
+    return error("E020", f"{what} is not available yet", span, "", note)
+
+
+def article(noun: str) -> str:
+    """Put `a` or `an` before a noun."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {_noun(noun)}"
+
+
+def _noun(kind: str) -> str:
+    return "data source" if kind == "data" else kind
+
+
+def _available(kind: str) -> str:
+    return f"available: {', '.join(sorted(VOCABULARY[kind]))}"
+
+
+def bind(
+    entry: Entry,
+    written: tree.Entry,
+    names: Mapping[str, Value],
+    report: Report,
+) -> Bound:
+    """Bind the arguments of `written` to those of `entry`."""
+    faults: list[Diagnostic] = []
+    values: dict[str, Value] = {}
+    spans: dict[str, Span] = {}
+    given = match_arguments(
+        entry.name,
+        [(a.name, a.required) for a in entry.arguments],
+        entry.signature,
+        written,
+        faults.append,
+    )
+    for argument in entry.arguments:
+        value: Value = argument.default
+        if argument.name in given:
+            expr = given[argument.name]
+            spans[argument.name] = expr.span
+            if isinstance(expr, tree.Listing):
+                texts = [item for item in expr.items if isinstance(item, tree.Text)]
+                spans |= {f"{argument.name}[{t.value}]": t.span for t in texts}
+            try:
+                value = _value(entry, argument, expr, names, faults.append)
+            except Invalid as invalid:
+                faults.append(invalid.diagnostic)
+        values[argument.name] = value
+    for fault in faults:
+        report(fault)
+    if faults or UNKNOWN in values.values():
+        return Bound(None, spans)
+    use = Use(entry, tuple(values.items()))
+    problem = _tried(use)
+    if problem is None:
+        return Bound(use, spans)
+    place = spans.get(problem.argument, written.span)
+    report(error("E018", problem.message, place, problem.hint, entry.signature))
+    return Bound(None, spans)
+
+
+def _value(
+    entry: Entry,
+    argument: Argument,
+    expr: tree.Expr,
+    names: Mapping[str, Value],
+    report: Report,
+) -> Value:
+    value: Value
+    if argument.kind is not None:
+        value = _entry_value(entry, argument, expr, names, report)
+    elif isinstance(expr, tree.Word) and (word := _as_word(entry, argument, expr)):
+        value = word
+    else:
+        if isinstance(expr, tree.Word) and expr.name not in {*names, *CONSTANTS}:
+            refuse_word(argument, expr)
+        value = converted(argument, evaluate(expr, names), expr)
+    return value
+
+
+def _as_word(entry: Entry, argument: Argument, word: tree.Word) -> str | None:
+    """Take a bare name for itself where the argument is one of several words, or a name."""
+    if word.name in choices(argument):
+        return word.name
+    is_name = entry.kind in ("setting", "schedule") and argument.type is str
+    return word.name if is_name and word.name not in CONSTANTS else None
+
+
+def _entry_value(
+    entry: Entry,
+    argument: Argument,
+    expr: tree.Expr,
+    names: Mapping[str, Value],
+    report: Report,
+) -> Value:
+    """Bind an argument that is itself an entry: `weight=he_normal(mode=fan_out)`."""
+    kind = str(argument.kind)
+    if isinstance(expr, tree.Word):
+        if expr.name == "none" and NoneType in alternatives(argument.type):
+            return None
+        if expr.name in CONSTANTS or expr.name in names:
+            passed = names.get(expr.name, expr)
+            if passed is UNKNOWN or _is(passed, kind):
+                return passed
+            if passed is None and NoneType in alternatives(argument.type):
+                return None
+            raise _no_entry(entry, argument, expr)
+        if expr.name.lower() in CONSTANTS:  # in the letters of Python, such as `None`
+            if expr.name.lower() == "none" and NoneType in alternatives(argument.type):
+                message = f"unknown name {quoted(expr.name)}"
+                raise Invalid(error("E011", message, expr.span, "did you mean `none`?"))
+            raise _no_entry(entry, argument, expr)
+        name = tree.Name(expr.name, expr.span)
+        expr = tree.Entry(name, (), expr.span)
+    if not isinstance(expr, tree.Entry):
+        raise _no_entry(entry, argument, expr)
+    found = find(kind, expr.name, report)
+    if found is None:
+        return UNKNOWN
+    use = bind(found, expr, names, report).use
+    return UNKNOWN if use is None else use
+
+
+def _is(value: Value, kind: str) -> bool:
+    return isinstance(value, Use) and value.entry.kind == kind
+
+
+def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
+    kind = str(argument.kind)
+    message = (
+        f"`{argument.name}` of {entry.name} takes {article(kind)},"
+        f" found {quoted(expr.span.text)}"
+    )
+    return Invalid(error("E016", message, expr.span, "", _available(kind)))
+
+
+def _tried(use: Use) -> ArgumentError | None:
+    """Make the thing that a use names, for the mistakes that only this shows."""
+    try:
+        if use.entry.defined:
+            use(*(ops.scalar(f"operand{i}") for i in range(use.entry.operands)))
+        match use.entry.kind:
+            case "initializer":
+                use(Fans(1, 1))
+            case "schedule" if not use.entry.defined:
+                use(ops.scalar("lr"), ops.scalar("t"), ops.scalar("total"))
+            case "layer" | "optimizer" | "data" | "setting":
+                use()
+    except ArgumentError as problem:
+        return problem
+    return None

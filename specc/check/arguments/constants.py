@@ -1,0 +1,225 @@
+"""Constant expressions: syntax -> a number, string, list, boolean or None.
+
+Takes an expression and the names in scope. Invariant: evaluating ends at once whatever
+the expression is, raises nothing but Invalid, and gives finite numbers only.
+
+A whole number stays an int; `/` and the functions give a float. UNKNOWN stands for a value whose
+definition is at fault, or known only later: whatever depends on it is UNKNOWN and no error.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from specc.ir.functions import CONSTANTS, FUNCTIONS
+from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.source import Span
+from specc.syntax.tree import Binary, Entry, Expr, Listing, Negative, Number, Text, Word
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+
+Value = Any
+"""int, float, bool, str, None, a tuple of these, UNKNOWN; an initializer, for a block."""
+
+LARGEST = 2**63 - 1
+"""The largest whole number."""
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
+    """Give the value of `expr`; Invalid where it has none."""
+    match expr:
+        case Number(text, span):
+            return number(text, span)
+        case Text(value):
+            return value
+        case Word(name, span):
+            return _named(name, span, names)
+        case Listing(items):
+            values = tuple(evaluate(item, names) for item in items)
+            return UNKNOWN if UNKNOWN in values else values
+        case Negative(operand, span):
+            value = evaluate(operand, names)
+            _need_number(value, operand.span, "`-`")
+            return UNKNOWN if value is UNKNOWN else -value
+        case Binary(sign, left, right, span):
+            a, b = evaluate(left, names), evaluate(right, names)
+            if sign not in {"==", "!="}:
+                _need_number(a, left.span, f"`{sign}`")
+                _need_number(b, right.span, f"`{sign}`")
+            if a is UNKNOWN or b is UNKNOWN:
+                return UNKNOWN
+            compute = _power if sign == "^" else _OPERATORS[sign]
+            return _computed(compute, (a, b), span)
+        case Entry():
+            return _call(expr, names)
+
+
+def evaluated(
+    expr: Expr, names: Mapping[str, Value], report: Callable[[Diagnostic], None]
+) -> Value:
+    """Give the value of `expr`, or UNKNOWN with the reason told."""
+    try:
+        return evaluate(expr, names)
+    except Invalid as invalid:
+        report(invalid.diagnostic)
+        return UNKNOWN
+
+
+def kind_of(value: Value) -> str:
+    """Name the kind of a value in a message."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "a boolean"
+        case int():
+            return "a whole number"
+        case float():
+            return "a number"
+        case str():
+            return "a string"
+        case tuple():
+            return "a list"
+    return "an initializer"
+
+
+def number(text: str, span: Span) -> int | float:
+    """Read a number as it is written."""
+    digits = text.replace("_", "")
+    if digits.isdigit():
+        if len(digits) > 400 or int(digits) > LARGEST:
+            raise _out_of_reach(quoted(text), span)
+        return int(digits)
+    value = float(digits)
+    if math.isinf(value):
+        raise _out_of_reach(quoted(text), span)
+    if value == 0 and digits.lower().split("e")[0].strip("0."):
+        message = f"{quoted(text)} is too small: it would be 0"
+        raise Invalid(error("E003", message, span))
+    return value
+
+
+def _out_of_reach(what: str, span: Span) -> Invalid:
+    label = "whole numbers end at 2^63 - 1, others near 1.8e308"
+    return Invalid(error("E003", f"{what} is too large", span, label))
+
+
+def _named(name: str, span: Span, names: Mapping[str, Value]) -> Value:
+    if name in names:
+        return names[name]
+    if name in CONSTANTS:
+        return CONSTANTS[name]
+    if name in FUNCTIONS:
+        message = f"`{name}` is a function"
+        raise Invalid(error("E016", message, span, f"write `{name}({_form(name)})`"))
+    label = did_you_mean(name, {*names, *CONSTANTS})
+    label = label or "expected a value, or the name of a `param` above"
+    raise Invalid(error("E011", f"unknown name {quoted(name)}", span, label))
+
+
+def _call(call: Entry, names: Mapping[str, Value]) -> Value:
+    name = call.name.text
+    if name not in FUNCTIONS:
+        label = did_you_mean(name, FUNCTIONS)
+        note = "" if label else f"functions are {', '.join(FUNCTIONS)}"
+        message = f"unknown function {quoted(name)}"
+        raise Invalid(error("E011", message, call.name.span, label, note))
+    compute, arity = FUNCTIONS[name]
+    values = [evaluate(argument.value, names) for argument in call.arguments]
+    for argument in call.arguments:
+        if argument.name:
+            message = f"`{name}` takes no named arguments"
+            label = f"write `{name}({_form(name)})`"
+            raise Invalid(error("E012", message, argument.name.span, label))
+    if len(values) != arity:
+        message = f"`{name}` takes {arity} arguments, found {len(values)}"
+        message = message.replace("1 arguments", "1 argument")
+        code = "E013" if len(values) < arity else "E015"
+        label = f"write `{name}({_form(name)})`"
+        raise Invalid(error(code, message, call.span, label))
+    for i, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
+        if name == "where" and i == 0:
+            if not isinstance(value, bool) and value is not UNKNOWN:
+                message = f"the condition of `where` is {kind_of(value)}"
+                label = "expected a comparison such as `x < 0`"
+                raise Invalid(error("E016", message, argument.value.span, label))
+        else:
+            _need_number(value, argument.value.span, f"`{name}`")
+    if UNKNOWN in values:
+        return UNKNOWN
+    return _computed(compute, tuple(values), call.span)
+
+
+def _form(name: str) -> str:
+    arity = FUNCTIONS[name][1]
+    return "condition, a, b" if arity == 3 else ", ".join("ab"[:arity])
+
+
+def _need_number(value: Value, span: Span, what: str) -> None:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if numeric or value is UNKNOWN:
+        return
+    message = f"{what} needs a number, found {kind_of(value)}"
+    raise Invalid(error("E016", message, span, f"this is {kind_of(value)}"))
+
+
+def _computed(
+    compute: Callable[..., Any], values: tuple[Any, ...], span: Span
+) -> Value:
+    try:
+        result = compute(*values)
+    except ZeroDivisionError:
+        raise Invalid(
+            error("E027", "division by zero", span, "its divisor is 0")
+        ) from None
+    except OverflowError:
+        raise _no_result("its result is too large", span) from None
+    except ValueError:
+        raise _no_result("it is not defined there", span) from None
+    if isinstance(result, bool):
+        return result
+    if isinstance(result, int):
+        if abs(result) > LARGEST:
+            raise _no_result("its result is too large", span)
+        return result
+    if isinstance(result, complex) or not math.isfinite(result):
+        raise _no_result("it is not defined there", span)
+    return result
+
+
+def _no_result(why: str, span: Span) -> Invalid:
+    message = f"{quoted(span.text)} has no finite value"
+    return Invalid(error("E027", message, span, why))
+
+
+def _power(base: float, exponent: float) -> Any:
+    """base^exponent, without ever computing a number that is too large to keep."""
+    both_whole = isinstance(base, int) and isinstance(exponent, int)
+    if not both_whole or exponent < 0:
+        return float(base) ** float(exponent)
+    if abs(base) > 1 and exponent > 63:
+        raise OverflowError
+    return base**exponent

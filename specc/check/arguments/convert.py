@@ -1,0 +1,142 @@
+"""Values -> the types that arguments have.
+
+Takes a value and an Argument, gives the value as the type that the signature names.
+Invariant: what comes out is of that type and inside the interval; anything else raises
+Invalid.
+"""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from specc.check.arguments.constants import UNKNOWN, Value, kind_of
+from specc.ir.functions import CONSTANTS
+from specc.library.vocabulary import MOST, Argument, Interval, Use, spelled
+from specc.syntax import tree
+from specc.syntax.diagnostics import Invalid, did_you_mean, either, error, quoted
+
+LARGEST = (2 - 2**-23) * 2.0**127
+"""The largest number in float32, in which modules compute unless they are told otherwise."""
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """Take a union apart: `float | None` is (float, NoneType)."""
+    if get_origin(hint) is Annotated:
+        return alternatives(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(one for part in get_args(hint) for one in alternatives(part))
+    return (hint,)
+
+
+def choices(argument: Argument) -> tuple[str, ...]:
+    """Give the words that an argument chooses from, where it does."""
+    for option in alternatives(argument.type):
+        if get_origin(option) is Literal:
+            return get_args(option)
+    return ()
+
+
+def described(argument: Argument) -> tuple[str, ...]:
+    """Give what the values of an argument are called, but for an entry of its kind."""
+    options = [option for option in alternatives(argument.type) if option is not Use]
+    return tuple(text for option in options for text in _described(option))
+
+
+def refuse_word(argument: Argument, word: tree.Word) -> None:
+    """Raise Invalid where a bare name can only be a choice misspelt, or a string unquoted.
+
+    Or a constant in other letters, such as Python's `None`, that the argument does not take.
+    """
+    options = alternatives(argument.type)
+    words = choices(argument)
+    if words:
+        words += ("false", "true") * (bool in options)
+        words += ("none",) * (NoneType in options)
+        listed = either([f"`{choice}`" for choice in words])
+        message = f"`{argument.name}` is {listed}, found {quoted(word.name)}"
+        raise Invalid(error("E016", message, word.span, did_you_mean(word.name, words)))
+    if str in options:
+        message = (
+            f"`{argument.name}` takes a string, found the name {quoted(word.name)}"
+        )
+        raise Invalid(error("E016", message, word.span, f'write `"{word.name}"`'))
+    if word.name.lower() in CONSTANTS:
+        converted(argument, CONSTANTS[word.name.lower()], word)
+
+
+def converted(
+    argument: Argument, value: Value, expr: tree.Expr, called: str = ""
+) -> Value:
+    """Make a value of an argument's type, or raise Invalid; `called` is its name in messages."""
+    called = called or f"`{argument.name}`"
+    options = alternatives(argument.type)
+    if value is UNKNOWN:
+        return UNKNOWN
+    # A value keeps the type that it has: 1.0 is no count where a fraction may stand too.
+    for option in sorted(options, key=lambda option: option is not type(value)):
+        fits, made = _fitted(value, option)
+        if fits:
+            inside = argument.constraint
+            if _beyond(made, inside):
+                message = f"{called} is too large"
+                label = "whole numbers end at 2^31 - 1 here"
+                raise Invalid(error("E017", message, expr.span, label))
+            if isinstance(made, float) and abs(made) > LARGEST:
+                message = f"{called} is {spelled(made)}, which float32 cannot hold"
+                raise Invalid(
+                    error("E017", message, expr.span, "expected 3.4e38 at most")
+                )
+            if inside is None or made is None or inside.holds(made):
+                return made
+            message = f"{called} must be {inside}, found {spelled(made)}"
+            raise Invalid(error("E017", message, expr.span, f"expected {inside}"))
+    expected = either([text for option in options for text in _described(option)])
+    found = quoted(expr.span.text)
+    if isinstance(expr, tree.Word | tree.Binary | tree.Entry):
+        found += f", which is {spelled(value)}" if value is not None else ""
+    message = f"{called} takes {expected}, found {found}"
+    raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
+
+
+def _beyond(value: Value, inside: Interval | None) -> bool:
+    """Tell whether a count, or one of a list of whole numbers, is larger than `MOST`."""
+    if isinstance(value, tuple):
+        return any(isinstance(item, int) and abs(item) > MOST for item in value)
+    counts = inside is not None and inside.high == MOST
+    return counts and isinstance(value, int) and value > MOST
+
+
+def _fitted(value: Value, option: Any) -> tuple[bool, Value]:
+    """Tell whether a value is of a type, and give it as one."""
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if option is NoneType:
+        return value is None, None
+    if option is int:
+        whole = numeric and float(value).is_integer()
+        return whole, int(value) if whole and not isinstance(value, int) else value
+    if option is float:
+        return numeric, float(value) if numeric else value
+    if get_origin(option) is tuple and isinstance(value, tuple):
+        each = [_fitted(item, get_args(option)[0]) for item in value]
+        return all(fits for fits, _ in each), tuple(made for _, made in each)
+    if get_origin(option) is Literal:
+        return isinstance(value, str) and value in get_args(option), value
+    return isinstance(option, type) and isinstance(value, option), value
+
+
+def _described(option: Any) -> tuple[str, ...]:
+    """Give what a type's values are called: each by itself, or all of them."""
+    if get_origin(option) is Literal:
+        return tuple(f"`{choice}`" for choice in get_args(option))
+    if get_origin(option) is tuple:
+        [item] = _described(get_args(option)[0])
+        return (f"a list of {item.split(' ', 1)[1]}s",)
+    words = {
+        int: ("a whole number",),
+        float: ("a number",),
+        bool: ("`true`", "`false`"),
+        str: ("a string",),
+        NoneType: ("`none`",),
+    }
+    return words[option]

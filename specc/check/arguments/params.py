@@ -1,0 +1,131 @@
+"""The params of a spec: their values, the command's overrides, their domains.
+
+Takes a `param` statement and what `-D` says of it, gives its value. Invariant: a value that comes
+out lies in the domain, whoever gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specc.check.arguments.constants import UNKNOWN, Value, evaluated, kind_of
+from specc.check.arguments.match import Report
+from specc.library.vocabulary import spelled
+from specc.syntax.diagnostics import Diagnostic, either, error, quoted
+from specc.syntax.parser import parse_expression
+from specc.syntax.source import Source, Span
+from specc.syntax.tree import Choices, Expr, Param, Range
+
+
+def value_of(
+    param: Param, override: str | None, names: Mapping[str, Value], report: Report
+) -> Value:
+    """Give a param's value, or UNKNOWN with the reason told."""
+    default = evaluated(param.value, names, report)
+    allowed = _domain(param, names, report)
+    value, span = default, param.value.span
+    if override is not None:
+        source = Source("-D", f"{param.name.text}={override}")
+        parsed = parse_expression(source, len(param.name.text) + 1)
+        if isinstance(parsed, Diagnostic):
+            report(parsed)
+            return UNKNOWN
+        value, span = evaluated(parsed, names, report), parsed.span
+        if UNKNOWN not in (value, default) and _sort(value) != _sort(default):
+            message = (
+                f"`{param.name.text}` is {kind_of(default)}, found {kind_of(value)}"
+            )
+            note = f"the spec says {quoted(param.span.text)}"
+            report(error("E016", message, span, "", note))
+            return UNKNOWN
+    for given, place in dict.fromkeys(((default, param.value.span), (value, span))):
+        if UNKNOWN not in (given, allowed) and not _holds(allowed, given):
+            assert param.domain is not None
+            label = f"expected {_described(allowed)}"
+            message = f"`{param.name.text}` is {spelled(given)}, outside its domain"
+            note = "" if place is not span or override is None else _where(param)
+            report(error("E029", message, place, label, note))
+            return UNKNOWN
+    return value
+
+
+def _sort(value: Value) -> str:
+    """Tell kinds apart as far as one cannot stand for the other."""
+    return "a number" if kind_of(value) == "a whole number" else kind_of(value)
+
+
+def _where(param: Param) -> str:
+    source, line = param.span.source, param.span.line
+    return f"its domain is on line {line} of {source.name}"
+
+
+def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
+    """Give the choices as a tuple, an interval as a Range's (scale, low, high); None for all."""
+    match param.domain:
+        case None:
+            return None
+        case Choices(items):
+            values = tuple(evaluated(item, names, report) for item in items)
+            return UNKNOWN if UNKNOWN in values else ("in", *values)
+        case Range(scale, low_expr, high_expr, span):
+            low = _bound(low_expr, names, report)
+            high = _bound(high_expr, names, report)
+            if UNKNOWN in (low, high):
+                return UNKNOWN
+            if low >= high:
+                message = f"the domain from {spelled(low)} to {spelled(high)} is empty"
+                report(error("E028", message, span, "the lower end comes first"))
+                return UNKNOWN
+            if scale == "log" and low <= 0:
+                message = "a logarithmic domain begins above 0"
+                label = "expected a number above 0"
+                report(error("E028", message, low_expr.span, label))
+                return UNKNOWN
+            return (scale, low, high)
+
+
+def _bound(expr: Expr, names: Mapping[str, Value], report: Report) -> Value:
+    value = evaluated(expr, names, report)
+    if value is UNKNOWN or _sort(value) == "a number":
+        return value
+    message = f"an end of a domain is a number, found {kind_of(value)}"
+    report(error("E028", message, expr.span))
+    return UNKNOWN
+
+
+def _holds(allowed: Value, value: Value) -> bool:
+    match allowed:
+        case None:
+            return True
+        case ("in", *choices):
+            return any(_sort(c) == _sort(value) and c == value for c in choices)
+        case (_, low, high):
+            inside: bool = _sort(value) == "a number" and low <= value <= high
+            return inside
+    raise AssertionError(allowed)
+
+
+def _described(allowed: Value) -> str:
+    if allowed[0] == "in":
+        return either([spelled(choice) for choice in allowed[1:]])
+    return f"a number from {spelled(allowed[1])} to {spelled(allowed[2])}"
+
+
+def unknown_overrides(
+    overrides: Mapping[str, str], params: Mapping[str, Span]
+) -> list[Diagnostic]:
+    """Tell the `-D` that override nothing."""
+    from specc.syntax.diagnostics import did_you_mean
+
+    found = []
+    for name in overrides:
+        if name not in params:
+            source = Source("-D", f"{name}={overrides[name]}")
+            known = (
+                f"params: {', '.join(params)}" if params else "the spec has no param"
+            )
+            label = did_you_mean(name, params)
+            message = f"the spec has no param {quoted(name)}"
+            span = Span(source, 0, len(name))
+            found.append(error("E030", message, span, label, "" if label else known))
+    return found

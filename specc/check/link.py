@@ -1,0 +1,311 @@
+"""The statements of a file -> one Model: what holds only between them.
+
+Takes what each statement says alone, gives the Model. Invariant: a statement at fault
+is left out of what is checked here, so that nothing is told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from specc.check.advice import Written, advice
+from specc.check.arguments.bind import Bound
+from specc.check.arguments.convert import LARGEST
+from specc.check.clauses import Parts
+from specc.check.layer_names import LIMIT, Placed, placed
+from specc.check.name_clashes import claim_names
+from specc.check.shapes import check_clause, infer
+from specc.derive.lower import rate_after
+from specc.library.network.initializers import NEEDS_WEIGHT
+from specc.library.network.norms import Norm
+from specc.library.training.settings import EarlyStopping, Train
+from specc.library.vocabulary import VOCABULARY, use
+from specc.model.model import Clause, Feature, Model, Node
+from specc.syntax import tree
+from specc.syntax.diagnostics import (
+    Diagnostic,
+    did_you_mean,
+    either,
+    error,
+    quoted,
+    warning,
+)
+
+SIZE_OF_LAYER = 8
+"""So many operations of a definition are as much to compile as a layer."""
+
+
+def link(parts: Parts) -> Model | None:
+    """Join the parts; None where one is missing or at fault."""
+    layers = _layers(parts)
+    source = parts.features.get("input")
+    target = parts.features.get("target")
+    nodes = infer(layers, source, parts.report) if layers and source else None
+    if layers:
+        claim_names(layers, nodes, parts.features, parts.report)
+    if nodes and not any(node.parameters for node in nodes):
+        _nothing_to_train(parts)
+    if nodes and target:
+        _compare(parts, nodes, target)
+    data = _data(parts, source, target, nodes)
+    _monitor(parts, data)
+    model = _model(parts, source, target, nodes)
+    if model is not None:
+        _rate_in_range(model, parts)
+    return model
+
+
+def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
+    """Warn of what is probably wrong in a model without errors."""
+    assert parts.layers is not None  # else there were no model
+    stopping = parts.clauses.get("early_stopping")
+    spans = stopping.bound.spans if stopping else {}
+    data = model.data.use() if model.data else None
+    yield from advice(model, placed(parts.layers), Written(spans, data, _folder(parts)))
+    for statement in parts.tree.statements:
+        if isinstance(statement, tree.Definition):
+            name = statement.name.text
+            if name not in parts.vocabulary.used:
+                message = f"`{name}` is defined and not used"
+                yield warning("W006", message, statement.name.span, "leave it out")
+
+
+def _layers(parts: Parts) -> list[Placed] | None:
+    """Write the layers out, unless they are too many."""
+    if parts.layers is None:
+        return None
+    span = parts.first["layers"]
+    if parts.layers.size > LIMIT:
+        count = f"{parts.layers.size:,}"
+        if len(count) > 30:
+            count = f"over 10^{len(str(parts.layers.size)) - 1}"
+        message = f"the network would have {count} layers"
+        label = f"at most {LIMIT:,} can be compiled"
+        parts.report(error("E032", message, span, label))
+        return None
+    if not parts.layers.size:
+        parts.report(error("E035", "`layers` is empty", span, "expected a layer"))
+        return None
+    layers = placed(parts.layers)
+    size = sum(map(_size, layers))
+    if size > LIMIT:
+        message = f"the network would be as large as one of {size:,} layers"
+        label = f"at most {LIMIT:,} can be compiled"
+        note = (
+            "a norm counts as two, an activation of a `def` as one more for every"
+            f" {SIZE_OF_LAYER} operations"
+        )
+        parts.report(error("E032", message, span, label, note))
+        return None
+    for layer in layers:
+        _check_layer(layer, parts)
+    return layers
+
+
+def _size(layer: Placed) -> int:
+    """Tell as how many layers one counts, by the lines of a module that it takes."""
+    bound = layer.element.bound
+    if bound is None or bound.use is None:
+        return 1
+    entry = bound.use.entry
+    norm = isinstance(entry.make, type) and issubclass(entry.make, Norm)
+    return 2 if norm else 1 + entry.operations // SIZE_OF_LAYER
+
+
+def _check_layer(layer: Placed, parts: Parts) -> None:
+    """Report an initializer that needs fans, on what has none."""
+    bound = layer.element.bound
+    if bound is None or bound.use is None:
+        return
+    given = dict(bound.use.arguments)
+    without, needing = ["bias"], NEEDS_WEIGHT
+    if isinstance(layer.element.layer, Norm):
+        without, needing = ["bias", "weight"], NEEDS_WEIGHT | {"torch_default"}
+    for short in without:
+        start = given.get(short)
+        if start is not None and start.entry.name in needing:
+            what = (
+                "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
+            )
+            message = f"`{start.entry.name}` on {what}, which has no fans"
+            span = bound.spans.get(short, layer.element.span)
+            free = sorted(VOCABULARY["initializer"].keys() - needing)
+            label = f"expected {either([f'`{word}`' for word in free])}"
+            parts.report(error("E019", message, span, label))
+
+
+PROBED_RATES = 200
+"""At how many of the epochs a schedule of the spec's own is tried."""
+
+
+def _rate_in_range(model: Model, parts: Parts) -> None:
+    """Report a schedule whose rate grows beyond every number; it does so towards the end.
+
+    One that the spec defines may be no rate anywhere: negative, or no number.
+    """
+    last = model.train.epochs - 1
+    if model.schedule.use.entry.defined:
+        _defined_rate(model, parts)
+        return
+    try:
+        fits = rate_after(model, last) <= LARGEST
+    except OverflowError:
+        fits = False
+    if not fits and model.schedule.span is not None:
+        message = f"the learning rate grows beyond float32 by epoch {last}"
+        parts.report(
+            error("E017", message, model.schedule.span, "expected 3.4e38 at most")
+        )
+
+
+def _defined_rate(model: Model, parts: Parts) -> None:
+    """Try a schedule of the spec's own at its first epochs, its last and some between."""
+    epochs, name = model.train.epochs, model.schedule.use.entry.name
+    tried = {i * (epochs - 1) // (PROBED_RATES - 1) for i in range(PROBED_RATES)}
+    for epoch in sorted(tried | set(range(min(epochs, 20)))):
+        try:
+            rate = rate_after(model, epoch)
+            found = f"is {rate:g}"
+            fits = 0 <= rate <= LARGEST
+        except OverflowError:
+            found, fits = "has no finite value", False
+        if not fits and model.schedule.span is not None:
+            message = f"`{name}` {found} after {epoch} epochs"
+            label = "expected a rate from 0 to 3.4e38"
+            parts.report(error("E017", message, model.schedule.span, label))
+            return
+
+
+def _nothing_to_train(parts: Parts) -> None:
+    message = "the network has no parameters, so there is nothing to train"
+    span = parts.first["layers"]
+    parts.report(error("E035", message, span, "expected a layer such as `linear(1)`"))
+
+
+def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
+    """Check loss and metrics against the output and the target."""
+    loss = parts.clauses.get("loss")
+    if loss is not None:
+        check_clause(loss.bound, loss.span, nodes, target, parts.report)
+    seen: dict[str, int] = {}
+    for metric in parts.metrics:
+        check_clause(metric.bound, metric.span, nodes, target, parts.report)
+        if metric.bound.use is None:
+            continue
+        word = metric.bound.use.entry.name
+        if word in seen:
+            label = f"the first one is on line {seen[word]}"
+            parts.report(error("E022", f"a second metric `{word}`", metric.span, label))
+        seen.setdefault(word, metric.span.line)
+
+
+def _data(
+    parts: Parts,
+    source: Feature | None,
+    target: Feature | None,
+    nodes: tuple[Node, ...] | None,
+) -> Any:
+    """Make the data source and let it look at its files; None where there is none."""
+    clause = parts.clauses.get("data")
+    if clause is None or clause.bound.use is None:
+        return None
+    data = clause.bound.use()
+    if source is None or target is None:
+        return data
+    folder = _folder(parts)
+    classes = nodes[-1].output_shape[-1] if nodes and target.dtype == "int" else None
+    problems = data.problems(folder, source.shape, target.shape, target.dtype, classes)
+    signature = clause.bound.use.entry.signature
+    for problem in problems:
+        spans = clause.bound.spans
+        item = spans.get(f"{problem.argument}[{problem.item}]")
+        span = item or spans.get(problem.argument, clause.span)
+        note = signature if problem.argument else ""
+        parts.report(error("E037", problem.message, span, problem.hint, note))
+    return data
+
+
+def _folder(parts: Parts) -> Path | None:
+    """Give the folder of the spec, to which paths are relative."""
+    name = parts.tree.source.name
+    return None if name == "<stdin>" else Path(name).parent
+
+
+def _monitor(parts: Parts, data: Any) -> None:
+    """Check that what early stopping and a schedule monitor is measured."""
+    if not parts.metrics_known or any(m.bound.use is None for m in parts.metrics):
+        return
+    measured = ["loss"]
+    measured += [m.bound.use.entry.name for m in parts.metrics if m.bound.use]
+    known = [f"{part}_{name}" for name in measured for part in ("val", "train")]
+    for word in ("early_stopping", "schedule"):
+        clause = parts.clauses.get(word)
+        if clause is None or clause.bound.use is None:
+            continue
+        monitor = dict(clause.bound.use.arguments).get("monitor")
+        span = clause.bound.spans.get("monitor", clause.span)
+        if monitor is None:
+            continue
+        if monitor not in known:
+            message = f"nothing is measured as {quoted(monitor)}"
+            label = did_you_mean(monitor, known)
+            note = f"measured: {', '.join(known)}"
+            parts.report(error("E036", message, span, label, note))
+        elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
+            message = (
+                f"`{monitor}` is monitored, and the data have no validation samples"
+            )
+            label = "monitor `train_loss`, or give `data` a `validation` share"
+            parts.report(error("E036", message, span, label))
+
+
+def _model(
+    parts: Parts,
+    source: Feature | None,
+    target: Feature | None,
+    nodes: tuple[Node, ...] | None,
+) -> Model | None:
+    loss, optimizer = _clause(parts, "loss"), _clause(parts, "optimizer")
+    if not (source and target and nodes and loss and optimizer):
+        return None
+    stopping: EarlyStopping | None = _setting(parts, "early_stopping")
+    train: Train = _setting(parts, "train") or Train()
+    default = Clause(use("schedule", "constant"), None)
+    clause = parts.clauses.get("early_stopping")
+    metrics = tuple(
+        Clause(m.bound.use, m.span) for m in parts.metrics if m.bound.use is not None
+    )
+    constants = {
+        name: value for name, value in parts.names.items() if name in parts.defined
+    }
+    return Model(
+        name=parts.name,
+        source=parts.tree.source,
+        overrides=tuple(sorted(parts.overrides.items())),
+        constants=tuple(constants.items()),
+        input=source,
+        target=target,
+        nodes=nodes,
+        loss=loss,
+        optimizer=optimizer,
+        schedule=_clause(parts, "schedule") or default,
+        early_stopping=stopping,
+        early_stopping_span=clause.span if clause else None,
+        train=train,
+        metrics=metrics,
+        data=_clause(parts, "data"),
+    )
+
+
+def _clause(parts: Parts, kind: str) -> Clause | None:
+    clause = parts.clauses.get(kind)
+    if clause is None or clause.bound.use is None:
+        return None
+    return Clause(clause.bound.use, clause.span)
+
+
+def _setting(parts: Parts, word: str) -> Any:
+    bound = parts.clauses[word].bound if word in parts.clauses else Bound(None, {})
+    return bound.use() if bound.use is not None else None

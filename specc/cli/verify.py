@@ -1,0 +1,251 @@
+"""The command `specc verify`: demand of a spec's own module that it is right.
+
+Takes a spec, and perhaps a module that was made from it; compiles, imports and examines it in
+float64. Invariant: whatever disagrees is told with its place and makes the exit code 1; what is
+left out is told beside its check.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from specc.cli.terminal import message, show
+from specc.emit import seal
+from specc.model.model import Model
+from specc.syntax.source import read
+
+if TYPE_CHECKING:
+    from specc.verify.compare.finding import Finding
+
+FINE, FINDINGS, USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and of what."""
+
+    model: Model
+    target: str
+    samples: int
+    seed: int
+    findings: Sequence[Finding]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing disagrees."""
+        return all(finding.ok for finding in self.findings)
+
+    @property
+    def fails(self) -> bool:
+        """Whether a check did not run to its end."""
+        from specc.verify.checks import FAILS
+
+        return any(finding.what == FAILS for finding in self.findings)
+
+    def worst(self, check: str, what: str | None = None) -> Finding | None:
+        """Give the finding of a check, perhaps of one thing, that is farthest beyond its bound."""
+        of = [
+            f
+            for f in self.findings
+            if f.check == check and (what is None or f.what == what)
+        ]
+        return max(of, key=_badness, default=None)
+
+
+def _badness(finding: Finding) -> tuple[bool, float]:
+    """Order findings: those that disagree last, NaN as the worst of all."""
+    error = math.inf if math.isnan(finding.error) else finding.error
+    return not finding.ok, error
+
+
+def verify_command(
+    path: str,
+    overrides: Mapping[str, str],
+    target: str,
+    module_path: str | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Verify the spec at `path` and give the exit code."""
+    from specc.cli.destinations import recorded_command, stem_of
+    from specc.compiler import compile_source
+
+    source = read(path)
+    command = recorded_command(path, overrides, target)
+    stem = stem_of(path, None)
+    result = compile_source(source, overrides, target, "code", command, stem)
+    show(result.diagnostics, "full", sys.stderr)
+    if result.model is None or result.text is None:
+        message(f"{source.name} does not compile", "error")
+        return FINDINGS
+    stem = stem or result.model.name
+    with tempfile.TemporaryDirectory(prefix="specc_verify_") as folder:
+        place = Path(folder) / f"{stem}.py"
+        seal.replace_whole(place, result.text.encode())
+        for ending, text in result.beside.items():
+            seal.replace_whole(place.with_name(f"{stem}{ending}"), text.encode())
+        if module_path is not None:
+            place = Path(module_path)
+        module = _imported(place)
+        if module is None:
+            return FINDINGS
+        report = verify(result.model, module, target, samples, seed)
+    _tell(report, module_path or source.name, as_json)
+    if module_path is not None and report.fails:
+        message(f"is {module_path} of this spec, and of the target {target}?")
+    return FINE if report.ok else FINDINGS
+
+
+def verify(
+    model: Model, module: ModuleType, target: str, samples: int = 32, seed: int = 0
+) -> Report:
+    """Examine an imported module of a checked Model, on one thread and in float64.
+
+    `samples` is the size of a batch, `seed` draws parameters and samples.
+    """
+    import torch
+
+    from specc.verify.checks import examined
+    from specc.verify.compare.subject import subject
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = examined(subject(model, module, target, samples, seed))
+    finally:
+        torch.set_num_threads(before)
+    return Report(model, target, samples, seed, found)
+
+
+def _imported(place: Path) -> ModuleType | None:
+    from specc.run.emitted import imported
+
+    if not place.is_file():
+        raise FileNotFoundError(2, "No such file or directory", str(place))
+    try:
+        return imported(place)
+    except Exception as error:
+        message(f"{place} cannot be imported: {type(error).__name__}: {error}", "error")
+        return None
+
+
+def _tell(report: Report, name: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(record(report), indent=2))
+        return
+    from specc.run.progress import console
+
+    out = console(sys.stdout)
+    size = f"{report.samples} sample{'s' * (report.samples > 1)}"
+    out.print(f"{name}: target {report.target}, float64, {size}, seed {report.seed}\n")
+    out.print(_gradients(report))
+    out.print()
+    out.print(_checks(report))
+    out.print()
+    out.print(_verdict(report))
+
+
+def _gradients(report: Report) -> Any:
+    """Lay out the relative error of each gradient, three ways."""
+    from specc.verify.checks import THREE_WAYS
+
+    table = _table("the gradient of the loss by", *THREE_WAYS)
+    names = [*report.model.parameters, report.model.input.name]
+    for name in names:
+        cells = [_error(report.worst(check, name)) for check in THREE_WAYS]
+        said = " (the input)" if name == report.model.input.name else ""
+        table.add_row(f"{name}{said}", *cells)
+    return table
+
+
+def _checks(report: Report) -> str:
+    """Lay out the largest error of each check, and what it was compared with."""
+    from specc.verify.checks import CHECKS
+
+    lines = [f"{'check':<13} {'worst':>9} {'bound':>7}   compared with"]
+    for check in CHECKS:
+        worst = report.worst(check.name)
+        if worst is not None:
+            bound = f"{worst.bound:.0e}" if worst.bound else "0"
+            row = f"{check.name:<13} {_error(worst):>9} {bound:>7}"
+            lines.append(f"{row}   {check.says}{_notes(report, check.name)}")
+    return "\n".join(lines)
+
+
+def _notes(report: Report, check: str) -> str:
+    """Say what a person has to know of how a check was done: at most two things."""
+    said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
+    notes = [note for note in said if "left out" in note or "rate" in note]
+    notes += [note for note in said if "roundings" in note]
+    if not notes and check in ("fit", "rates", "updates", "decisions"):
+        notes = list(said)[-1:]
+    return f": {'; '.join(notes[:2])}" if notes else ""
+
+
+def _table(first: str, *columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _error(finding: Finding | None) -> str:
+    if finding is None:
+        return "-"
+    shown = f"{finding.error:.1e}" if finding.error else "0"
+    return shown if finding.ok else f"{shown} !"
+
+
+def _verdict(report: Report) -> str:
+    bad = [finding for finding in report.findings if not finding.ok]
+    count = f"{len(report.findings):,} comparisons"
+    if not bad:
+        return f"{count}, none disagrees"
+    shown: dict[tuple[str, str], Finding] = {}
+    for finding in sorted(bad, key=_badness, reverse=True):
+        shown.setdefault((finding.check, finding.what), finding)
+    lines = [f"{count}, {len(bad):,} disagree:"]
+    for finding in shown.values():
+        said = f" ({finding.said})" if finding.said else ""
+        lines.append(f"  {finding.check}, {finding.what}: {finding.where}{said}")
+    return "\n".join(lines)
+
+
+def record(report: Report) -> dict[str, Any]:
+    """Give a report as what `--json` prints: the worst of each check and thing."""
+    pairs = dict.fromkeys((f.check, f.what) for f in report.findings)
+    found = [report.worst(*pair) for pair in pairs]
+    return {
+        "spec": report.model.source.name,
+        "model": report.model.name,
+        "target": report.target,
+        "samples": report.samples,
+        "seed": report.seed,
+        "ok": report.ok,
+        "comparisons": len(report.findings),
+        "findings": [
+            {
+                "check": f.check,
+                "of": f.what,
+                "error": f.error if math.isfinite(f.error) else None,
+                "bound": f.bound,
+                "ok": f.ok,
+                "where": f.where,
+                "said": f.said,
+            }
+            for f in found
+            if f is not None
+        ],
+    }

@@ -1,0 +1,232 @@
+"""What `specc list` says: every word of the language, read off the library.
+
+Takes names of kinds and of words, gives Items and their text. Invariant: nothing about a
+word is written here; its signature, its arguments and its docstring are the library's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from specc.check.arguments.bind import article
+from specc.check.arguments.convert import described
+from specc.ir.functions import CONSTANTS, FORMULAS
+from specc.library import VOCABULARY
+from specc.library.vocabulary import Argument, Entry, spelled
+from specc.syntax.diagnostics import did_you_mean, either
+
+HEADINGS = {
+    "layer": "layers",
+    "activation": "activations",
+    "initializer": "initializers",
+    "loss": "losses",
+    "optimizer": "optimizers",
+    "schedule": "schedules",
+    "metric": "metrics",
+    "data": "data",
+    "setting": "settings",
+    "function": "functions",
+}
+"""Each kind, in the order of the listing, and what many of it are called."""
+
+BODIES = {"repeat": ("repeat(n) { ... }", "Writes its body n times.")}
+"""What stands among layers and belongs to the grammar: signature, meaning."""
+
+WIDEST, NARROWEST = 100, 56
+"""The bounds between which the text follows the width of the terminal."""
+
+
+@dataclass(frozen=True)
+class ArgumentLine:
+    """One argument: its name, what it takes, its default as a spec writes it."""
+
+    name: str
+    takes: str
+    default: str | None
+    """None where the argument has to be given."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One word of the language."""
+
+    kind: str
+    name: str
+    signature: str
+    formula: str
+    """The first sentence of the docstring."""
+    details: str
+    """What the docstring says beyond it."""
+    arguments: tuple[ArgumentLine, ...]
+    source: str
+    """Literature, or the class of another library; "" where the word is the language's own."""
+
+
+class UnknownWord(Exception):
+    """A name that is neither a kind nor a word; the message says which may be meant."""
+
+
+def items() -> tuple[Item, ...]:
+    """Give every word of the language: by kind, and within one in the library's order."""
+    found = []
+    for kind in HEADINGS:
+        found += [_of_entry(entry) for entry in VOCABULARY.get(kind, {}).values()]
+        if kind == "layer":
+            found += [_of_text(kind, *texts) for texts in BODIES.values()]
+    found += [_of_text("function", *texts) for texts in FORMULAS.items()]
+    for name, value in CONSTANTS.items():
+        found.append(_of_text("function", name, f"{spelled(value)}, a constant."))
+    return tuple(found)
+
+
+def chosen(names: Sequence[str]) -> tuple[Item, ...]:
+    """Give the words that are named, alone or by their kind; all, where none is.
+
+    Raises UnknownWord.
+    """
+    known = items()
+    if not names:
+        return known
+    kinds = {word: kind for kind, many in HEADINGS.items() for word in (kind, many)}
+    for name in names:
+        if name not in kinds and name not in {item.name for item in known}:
+            raise UnknownWord(_unknown(name, [*kinds, *(item.name for item in known)]))
+    wanted = {kinds[name] for name in names if name in kinds}
+    return tuple(i for i in known if i.kind in wanted or i.name in names)
+
+
+def listing(found: Iterable[Item], output_format: str, width: int = 0) -> str:
+    """Write items in one of `terminal.LISTINGS`; a `width` of 0 is that of the terminal."""
+    width = width or shutil.get_terminal_size().columns
+    width = max(NARROWEST, min(width, WIDEST))
+    match output_format:
+        case "json":
+            return "".join(json.dumps(asdict(item)) + "\n" for item in found)
+        case "concise":
+            return "".join(f"{item.signature}: {item.formula}\n" for item in found)
+        case "markdown":
+            return _by_kind(found, _markdown_kind, _markdown)
+    return _by_kind(found, _plain_kind, lambda item: _plain(item, width))
+
+
+def reference() -> str:
+    """Give the page `docs/reference.md`."""
+    title = "# Reference\n\nEvery word of the language, as `specc list` gives it"
+    title += " (`specc list --output-format markdown`). How a spec is written is in"
+    title += " [language.md](language.md).\n\n"
+    return title + listing(items(), "markdown")
+
+
+def parts_of(docstring: str) -> tuple[str, str, str]:
+    """Split a docstring into its first sentence, what follows, and its source."""
+    text, _, source = " ".join(docstring.split()).partition("Source: ")
+    first, *rest = re.split(r"(?<=\.)\s+(?=[A-Z`])", text.strip(), maxsplit=1)
+    return first, " ".join(rest), source.strip().rstrip(".")
+
+
+def _of_entry(entry: Entry) -> Item:
+    docstring = entry.make.__doc__ or ""
+    if docstring.startswith(
+        f"{entry.make.__name__}("
+    ):  # what a dataclass writes itself
+        docstring = ""
+    formula, details, source = parts_of(docstring)
+    arguments = tuple(_of_argument(argument) for argument in entry.arguments)
+    return Item(
+        entry.kind,
+        entry.name,
+        entry.signature,
+        formula,
+        details,
+        arguments,
+        source,
+    )
+
+
+def _of_argument(argument: Argument) -> ArgumentLine:
+    kind = argument.kind
+    texts = [article(kind)] if kind else []
+    takes = either([*texts, *described(argument)])
+    if argument.constraint is not None:
+        takes += f", {argument.constraint}"
+    default = None if argument.required else spelled(argument.default)
+    return ArgumentLine(argument.name, takes, default)
+
+
+def _of_text(kind: str, signature: str, formula: str) -> Item:
+    name = signature.partition("(")[0]
+    return Item(kind, name, signature, formula, "", (), "")
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(name, known) or f"kinds are {', '.join(HEADINGS.values())}"
+    return f"no kind or word is called `{name}`: {hint}"
+
+
+def _by_kind(
+    found: Iterable[Item], heading: Callable[[str], str], show: Callable[[Item], str]
+) -> str:
+    texts = []
+    kind = ""
+    for item in found:
+        if item.kind != kind:
+            kind = item.kind
+            texts.append(heading(kind))
+        texts.append(show(item))
+    return "\n".join(texts)
+
+
+def _plain_kind(kind: str) -> str:
+    return f"{HEADINGS[kind]}\n"
+
+
+def _plain(item: Item, width: int) -> str:
+    """Indent a word by 2, what belongs to it by 6, the second line of an argument further."""
+
+    def wrapped(text: str, first: str, then: str) -> list[str]:
+        return textwrap.wrap(
+            text,
+            width,
+            initial_indent=first,
+            subsequent_indent=then,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    lines = wrapped(item.signature, "  ", " " * 10)
+    for text in (item.formula, item.details):
+        lines += wrapped(text, " " * 6, " " * 6)
+    column = max((len(argument.name) for argument in item.arguments), default=0) + 8
+    for argument in item.arguments:
+        start = f"{' ' * 6}{argument.name}".ljust(column)
+        lines += wrapped(argument.takes, start, " " * column)
+    if item.source:
+        lines += wrapped(f"Source: {item.source}.", " " * 6, " " * 6)
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_kind(kind: str) -> str:
+    return f"## {HEADINGS[kind].capitalize()}\n"
+
+
+def _markdown(item: Item) -> str:
+    text = f"{item.formula} {item.details}".rstrip()
+    lines = [f"### `{item.signature}`", "", _escaped(text)]
+    if item.arguments:
+        lines.append("")
+        lines += [f"- `{a.name}`: {_escaped(a.takes)}" for a in item.arguments]
+    if item.source:
+        lines += ["", f"Source: {_escaped(item.source)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Keep Markdown from reading formulas as emphasis or tags; code spans stay."""
+    pieces = re.split(r"(`[^`]*`)", text)
+    pieces[::2] = [re.sub(r"([\\*<|\[\]]|_(?!\w))", r"\\\1", p) for p in pieces[::2]]
+    return "".join(pieces)

@@ -1,0 +1,238 @@
+"""The layers of a Model -> Programs: the network in training and in prediction, and what it keeps.
+
+A sample's leading axes join the batch, so every Program sees matrices: samples are rows, the last
+axis is the other one. A layer whose features lie along another axis is given them along the last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from specc.calculus.notation import mathematics
+from specc.ir import ops
+from specc.ir.ir import (
+    Origin,
+    Program,
+    Shape,
+    Value,
+    argument,
+    in_order,
+    named,
+    role,
+    rows_of,
+    verify,
+)
+from specc.library.network.layers import Join, Layer, View
+from specc.library.network.norms import Standardize
+from specc.model.model import BLOCKS, COLUMNS, Model, Node
+
+SYMBOLS = {"weight": "W", "bias": "b"}
+"""What formulas call a parameter."""
+
+
+def identifier(name: str) -> str:
+    """Make one Python name of a layer's or a parameter's dotted one."""
+    return name.replace(".", "_")
+
+
+def network(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
+    """Lower the layers, as they are in training or in prediction."""
+    source = _source(model)
+    first = model.first_views
+    if model.standardize is not None:
+        first = 1 + model.nodes.index(model.standardize)
+    values: list[Value] = []
+    inputs: list[Value] = [source]
+    drawn: list[Value] = []
+    for i, node in enumerate(nodes):
+        given = [values[i] if i >= 0 else source for i in node.inputs]
+        own = _given(node)
+        inputs += own.values()
+        if i < first:
+            x = source
+        elif isinstance(node.layer, View):
+            x = _reshaped(given[0], model.rows(node.output_shape))
+        elif isinstance(node.layer, Join):
+            x = _joined(node.layer, given, node, model)
+        elif training:
+            mask = _mask(node, given[0])
+            drawn += mask.values()
+            x = _across(node, given[0], node.layer.train, own | mask)
+        else:
+            x = _across(node, given[0], node.layer.lower, own)
+        if x not in given:
+            x = _named(x, node, given)
+        values.append(x)
+    last = identifier(nodes[-1].name)
+    if x.name != last and x is not source:  # of a layer that only training has
+        x = replace(x, name=last)
+    program = Program("forward", (), ((x.name, x),))
+    read = set(program.values)
+    used = [v for v in (*inputs, *drawn) if v in read or role(v) == "parameter"]
+    name = "forward" if training else "evaluation_forward"
+    return replace(
+        program, name=name, inputs=(source, *(v for v in used if v is not source))
+    )
+
+
+def _source(model: Model) -> Value:
+    """Give what the network takes: samples, perhaps standardized."""
+    node, shape = model.standardize, model.rows(model.row_shape)
+    name = model.input.name if node is None else identifier(node.name)
+    return argument(name, shape)
+
+
+def _across(
+    node: Node,
+    x: Value,
+    formula: Callable[[Value, Mapping[str, Value]], Value],
+    given: Mapping[str, Value],
+) -> Value:
+    """Write a formula that finds features along the last axis, for those along another.
+
+    Rows before that axis join the batch, axes behind it are moved in front of it.
+    """
+    if not node.looks_across:
+        return formula(x, given)
+    axis = node.layer.along % len(node.input_shape)
+    features = node.input_shape[axis]
+    behind = math.prod(node.input_shape[axis + 1 :])
+    rows = ops.reshape(x, rows_of(x.shape) * _width(x) // behind, behind)
+    columns = ops.swap(rows, features)
+    if columns is not x:  # a copy of what has a name would be a second one
+        columns = named(columns, COLUMNS[0])
+    y = ops.swap(named(formula(columns, given), COLUMNS[1]), behind)
+    return ops.reshape(y, rows_of(x.shape), _width(x))
+
+
+def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Value:
+    """Join values along the axis that they are joined along."""
+    if not node.looks_across:
+        return layer.join(given)
+    axis = layer.along % len(node.output_shape)
+    blocks = math.prod(node.output_shape[:axis])
+    whole = [
+        ops.reshape(x, blocks, rows_of(x.shape) * _width(x) // blocks) for x in given
+    ]
+    joined = named(layer.join(whole), BLOCKS)
+    return _reshaped(joined, model.rows(node.output_shape))
+
+
+def _reshaped(x: Value, shape: tuple[str, int]) -> Value:
+    return ops.reshape(x, rows_of(shape), shape[1])
+
+
+def _width(x: Value) -> int:
+    width = x.shape[-1]
+    assert isinstance(width, int)
+    return width
+
+
+def _given(node: Node) -> dict[str, Value]:
+    """Make arguments of what a layer has, by its short names."""
+    shapes = {short: ("parameter", p.shape) for short, p in node.parameters.items()}
+    shapes |= {short: ("buffer", b.shape) for short, b in node.buffers.items()}
+    return {
+        short: _argument(node, short, kind, shape)
+        for short, (kind, shape) in shapes.items()
+    }
+
+
+def _mask(node: Node, x: Value) -> dict[str, Value]:
+    """Make an argument of the mask of a layer that drops some of its input."""
+    if not node.layer.dropped:
+        return {}
+    return {"mask": _argument(node, "mask", "mask", x.shape)}
+
+
+def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
+    symbol = SYMBOLS.get(short, short) if kind == "parameter" else ""
+    return Value(
+        "input",
+        attrs=(("role", kind), *([("symbol", symbol)] if symbol else [])),
+        shape=shape,
+        name=identifier(f"{node.name}.{short}"),
+        origins=(origin_of(node),),
+    )
+
+
+def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
+    """Name what a layer gives, and the parts that it named: `silu1_sigmoid`."""
+    name, origins = identifier(node.name), (origin_of(node),)
+    new: dict[Value, Value] = {each: each for each in given}
+    for part in in_order([value], beside=given):
+        if part.op in ("input", "const"):
+            new[part] = part
+            continue
+        called = f"{name}_{part.name}" if part.name else ""
+        args = tuple(new[arg] for arg in part.args)
+        new[part] = replace(part, args=args, name=called, origins=origins)
+    return replace(new[value], name=name)
+
+
+def differs(model: Model) -> bool:
+    """Tell whether training has a network other than prediction has."""
+    return any(
+        node.layer.dropped or type(node.layer).train is not Layer.train
+        for node in model.nodes
+    )
+
+
+def tracking(model: Model, forward: Program) -> Program | None:
+    """Move the buffers that layers keep of training, from what `forward` names."""
+    parts = {value.name: value for value in forward.values}
+    batch = argument("batch")
+    inputs: dict[str, Value] = {}
+    outputs: list[tuple[str, Value]] = []
+    for node in model.nodes:
+        given = _given(node)
+        for short in node.kept:
+            part = parts.get(identifier(f"{node.name}.{short}"))
+            if part is not None and part.op != "input":
+                given[short] = argument(part.name, part.shape)
+        rows = node.numbers_of_feature
+        seen = batch if rows == 1 else batch * rows
+        for short, value in node.layer.tracked(given, seen).items():
+            name = given[short].name
+            made = f"{name} = {mathematics(value)}"
+            made = made.replace(f"{identifier(node.name)}_", "")
+            owned = replace(value, origins=(origin_of(node),), derivation=made)
+            outputs.append((name, owned))
+    if not outputs:
+        return None
+    program = Program("track", (), tuple(outputs))
+    inputs = {v.name: v for v in program.values if v.op == "input"}
+    return verify(replace(program, inputs=tuple(inputs.values())), "lower")
+
+
+def standardizing(model: Model) -> Program | None:
+    """Lower what is done to samples before all layers, where something is."""
+    node = model.standardize
+    if node is None:
+        return None
+    x = argument(model.input.name, model.rows(model.row_shape))
+    given = _given(node)
+    value = replace(node.layer.lower(x, given), name=identifier(node.name))
+    program = Program("standardize", (x, *given.values()), ((value.name, value),))
+    return verify(program, "lower")
+
+
+def measuring(model: Model) -> Program | None:
+    """Lower how that is measured."""
+    node = model.standardize
+    if node is None or not isinstance(node.layer, Standardize):
+        return None
+    shape = model.rows(model.row_shape)
+    x, origin = argument(model.input.name, shape), argument("origin", shape[1:])
+    made = node.layer.measured(x, origin)
+    outputs = tuple(
+        (identifier(f"{node.name}.{short}"), value) for short, value in made.items()
+    )
+    return verify(Program("measure", (x, origin), outputs), "lower")
+
+
+def origin_of(node: Node) -> Origin:
+    """Say which layer of the spec something is of."""
+    return Origin(identifier(node.name), str(node.use), node.line)

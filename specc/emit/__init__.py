@@ -1,0 +1,1 @@
+"""What every target needs to print a module: statements, places, templates, formatting."""

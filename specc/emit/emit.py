@@ -1,0 +1,104 @@
+"""Programs -> the text of a module: the view, the templates, black, and a last look at the result.
+
+Control flow is in the templates, formulas come from the Programs. The templates are formatted as
+they stand, which a test checks on every golden.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from specc.derive.derive import Derived
+from specc.emit.formatting import formatted
+from specc.emit.templates import rendered
+from specc.ir.target import Target
+from specc.model.model import Model
+
+STDLIB = frozenset(
+    """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
+    json math os shlex shutil subprocess sys tempfile threading time typing""".split()
+)
+
+FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")
+"""What no module calls."""
+
+
+def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
+    """Give the whole module, header included."""
+    from specc.emit.seal import sealed
+    from specc.targets.python.module import module_view
+
+    view = module_view(model, derived, target, command)
+    return sealed(_module(view, target))
+
+
+def emit_c(
+    model: Model, derived: Derived, target: Target, command: str, stem: str
+) -> dict[str, str]:
+    """Give a source and a header of C, and the module that binds them: ending -> text."""
+    from specc.emit.seal import sealed, sealed_c
+    from specc.targets.c.module import c_view
+    from specc.targets.c.printing.formatting import formatted_c
+    from specc.targets.python.module import facts_view, training_view
+
+    facts = facts_view(model, target, command) | training_view(model)
+    view = facts | c_view(model, derived, facts, stem)
+    files = {".py": sealed(_module(view, target))}
+    for ending in (".c", ".h"):
+        text = formatted_c(_tidy(rendered(f"c/net{ending}.j2", view)))
+        if not text.isascii():
+            raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
+        files[ending] = sealed_c(text)
+    return files
+
+
+def _module(view: dict[str, Any], target: Target) -> str:
+    text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
+    check(text, target.imports)
+    return text
+
+
+def _tidy(text: str) -> str:
+    """Leave two blank lines at most, and one line end at the end."""
+    while "\n\n\n\n" in text:
+        text = text.replace("\n\n\n\n", "\n\n\n")
+    return text.strip("\n") + "\n"
+
+
+class UnsafeModule(Exception):
+    """The emitted text is not what the templates say: always a bug in specc."""
+
+
+def check(text: str, packages: frozenset[str]) -> None:
+    """Parse the module; refuse characters, imports and calls that no template writes."""
+    if not text.isascii():
+        raise UnsafeModule("the module is not plain ASCII")
+    tree = ast.parse(text)
+    for statement in _statements(tree):
+        imported: list[str] = []
+        if isinstance(statement, ast.Import):
+            imported = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            imported = ["" if statement.level else statement.module or ""]
+        for name in imported:
+            if name.partition(".")[0] not in STDLIB | packages:
+                raise UnsafeModule(f"the module imports `{name}`")
+    if FORBIDDEN.search(text):  # in a string, or else a name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and FORBIDDEN.fullmatch(node.id):
+                raise UnsafeModule(f"the module calls {node.id}")
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Give every statement, without looking into its expressions, of which there are many more."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            below = getattr(node, field, [])
+            waiting += below if isinstance(below, list) else []

@@ -1,0 +1,1 @@
+"""The derivation of one network, written as a page."""

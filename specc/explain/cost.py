@@ -1,0 +1,157 @@
+"""What a network costs, before anything runs: numbers, operations, bytes.
+
+Takes the Programs of a module, gives sizes that are a fixed part and one for each sample. A product
+of (m, k) and (k, n) is 2 m k n operations, an elementwise operation or a sum one for each element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from specc.derive.derive import Derived
+from specc.ir.ir import Program, Shape, Value, rows_of
+from specc.ir.ops import OPS
+from specc.model.model import Model
+from specc.passes.buffers import VIEWS
+from specc.passes.expand import expand
+
+FREE = VIEWS | frozenset(
+    "input const reshape swap spread part count share concat pick place double".split()
+)
+"""The operations that compute nothing: they look at numbers, or move them."""
+MOVES = frozenset({"minus_one_hot", "minus_hot"})
+"""The operations that change one number of each row."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """So much, and so much for each sample of a batch."""
+
+    fixed: float = 0
+    each: float = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.fixed + other.fixed, self.each + other.each)
+
+    def __mul__(self, factor: float) -> Cost:
+        return Cost(self.fixed * factor, self.each * factor)
+
+    def of(self, samples: int) -> int:
+        """Give what a batch of so many samples takes."""
+        return round(self.fixed + self.each * samples)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The operations of one part of a step."""
+
+    products: Cost
+    others: Cost
+
+
+@dataclass(frozen=True)
+class Budget:
+    """All of it; `Cost` is in operations or in numbers of the module's width."""
+
+    parameters: int
+    buffers: int
+    """Numbers that layers keep beside them."""
+    vectors: int
+    """How many vectors as long as the parameters the optimizer keeps."""
+    forward: Work
+    backward: Work
+    """The loss's derivative included."""
+    update: Work
+    kept: Cost
+    """Numbers that the forward pass keeps for the backward pass."""
+
+    @property
+    def state(self) -> int:
+        """Numbers of parameters, gradients, the optimizer and buffers."""
+        return (2 + self.vectors) * self.parameters + self.buffers
+
+
+def budget(model: Model, plain: Derived) -> Budget:
+    """Count what a step costs; `plain` are the Programs before any pass."""
+    rows = model.positions
+    backward = _work((plain.loss_gradient, plain.backward), rows)
+    kept = dict(plain.forward.outputs)
+    x = plain.forward.inputs[0]
+    read = {value.name for value in plain.backward.inputs}
+    numbers = [elements(value.shape, rows) for value in kept.values()]
+    numbers += [elements(mask.shape, rows) for mask in plain.masks]
+    numbers += [elements(x.shape, rows)] if x.name in read else []
+    return Budget(
+        parameters=sum(math.prod(p.shape) for p in model.parameters.values()),
+        buffers=sum(math.prod(buffer.shape) for buffer in model.buffers.values()),
+        vectors=len(model.optimizer.use().state()),
+        forward=_work((plain.forward, plain.loss), rows),
+        backward=backward,
+        update=_work((plain.update,), rows),
+        kept=_total(numbers),
+    )
+
+
+def _work(programs: Iterable[Program], rows: int) -> Work:
+    """Count the operations of Programs, composites as what they are made of."""
+    products, others = Cost(), Cost()
+    elementary = frozenset({"input", "const"}) | frozenset(
+        name for name, op in OPS.items() if op.expansion is None
+    )
+    for program in programs:
+        for value in expand(program, elementary).values:
+            if value.op == "mm":
+                product, sums = _product(value, rows)
+                products += product
+                others += sums
+            elif value.op in MOVES:
+                others += elements(value.args[1].shape, rows)
+            elif value.op not in FREE:
+                largest = max(
+                    (elements(v.shape, rows) for v in (value, *value.args)),
+                    key=lambda cost: (cost.each, cost.fixed),
+                )
+                others += largest
+    return Work(products, others)
+
+
+def _product(value: Value, rows: int) -> tuple[Cost, Cost]:
+    """Count a product of matrices, and the sums that a row of ones makes of a part of it."""
+    a, b = value.args
+    inner, outer = a.shape[1], elements(value.shape, rows)
+    if not _has_ones(b):
+        return _times(outer, elements((inner,), rows)) * 2, Cost()
+    if b.op == "transpose":  # dL/d[W b] = dL/dz [x; 1]^T
+        bias = elements((value.shape[0],), rows)
+        whole = _times(outer + bias * -1, elements((inner,), rows))
+        return whole * 2, _times(bias, elements((inner,), rows))
+    assert isinstance(inner, int)  # z = [W b] [x; 1]
+    return outer * (2 * (inner - 1)), outer
+
+
+def _has_ones(value: Value) -> bool:
+    inside = value.args[0] if value.op == "transpose" else value
+    return inside.op == "with_ones"
+
+
+def _times(a: Cost, b: Cost) -> Cost:
+    """Multiply sizes, of which one alone may depend on the batch."""
+    assert not (a.each and b.each)
+    return Cost(a.fixed * b.fixed, a.each * b.fixed + a.fixed * b.each)
+
+
+def elements(shape: Shape, rows: int) -> Cost:
+    """Count the numbers of an array; a sample is so many `rows` of the batch."""
+    fixed = math.prod(dim for dim in shape if isinstance(dim, int))
+    if any(isinstance(dim, str) for dim in shape):
+        return Cost(0, fixed * rows_of(shape) * rows)
+    return Cost(fixed, 0)
+
+
+def _total(costs: Iterable[Cost]) -> Cost:
+    whole = Cost()
+    for cost in costs:
+        whole += cost
+    return whole

@@ -1,0 +1,1 @@
+"""The intermediate representation: Values, Programs, and the table of operations."""

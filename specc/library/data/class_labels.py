@@ -1,0 +1,79 @@
+"""The classes of a target column: whole numbers from 0, or names.
+
+Takes the cells of a column; gives indices. Invariant: names are numbered in sorted
+order, and a column without faults is all numbers or all names. Standard library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from specc.library.vocabulary import ArgumentError
+
+
+def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
+    """Give the classes' names in order, or None where every cell is a number.
+
+    Cells without faults are assumed.
+    """
+    distinct = set(cells)
+    return None if all(map(_is_number, distinct)) else tuple(sorted(distinct))
+
+
+def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
+    """Give the class of each cell."""
+    if names is None:
+        return [int(float(cell)) for cell in cells]
+    index = {name: place for place, name in enumerate(names)}
+    return [index[cell] for cell in cells]
+
+
+def faults(
+    cells: Sequence[str], lines: Sequence[int], column: str, classes: int | None
+) -> list[ArgumentError]:
+    """Tell where a column holds no class, or one beyond the network's `classes`."""
+    odd = _odd(cells)
+    if odd is not None:
+        cell = cells[odd]
+        wrong = "a number" if _is_number(cell) else "no number"
+        message = f"line {lines[odd]}, column {column!r}: {cell[:40]!r} is {wrong}"
+        message += ", unlike the others"
+        hint = "classes are whole numbers from 0, or all of them words"
+        return [ArgumentError("target", message, hint)]
+    names = names_of(cells)
+    if names is not None:
+        if classes is None or len(names) <= classes:
+            return []
+        message = f"column {column!r} names {len(names)} classes or more"
+        message += f", the network tells {classes} apart"
+        shown = ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
+        return [ArgumentError("target", message, f"found {shown}")]
+    for cell, line in zip(cells, lines, strict=True):
+        value = float(cell)
+        where = f"line {line}, column {column!r}: {cell[:40]!r}"
+        if value != value // 1:
+            hint = "class indices are whole numbers from 0"
+            return [ArgumentError("target", f"{where} is no class", hint)]
+        if value < 0 or (classes is not None and value >= classes):
+            message = f"{where} is out of range"
+            last = f" to {classes - 1}" if classes is not None else ""
+            hint = f"classes are 0{last or ' and up'}"
+            return [ArgumentError("target", message, hint)]
+    return []
+
+
+def _odd(cells: Sequence[str]) -> int | None:
+    """Find the first cell of the rarer kind, where numbers and words are mixed."""
+    numbers = {cell: _is_number(cell) for cell in set(cells)}
+    count = sum(numbers[cell] for cell in cells)
+    if count in (0, len(cells)):
+        return None
+    rarer = count < len(cells) - count
+    return next(i for i, cell in enumerate(cells) if numbers[cell] is rarer)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return float(cell) - float(cell) == 0 and "_" not in cell
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""The data sources that read a file: each word is one class, its fields the arguments.
+
+They check without NumPy and from the beginning of a file; see `source.py` for what
+every source answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specc.library.data import class_labels, csv_reader, npz_reader
+from specc.library.data.source import (
+    Needs,
+    Source,
+    Stratify,
+    divided,
+    refuse,
+    size_faults,
+    stratify_faults,
+)
+from specc.library.data.split import Split, check_shares
+from specc.library.vocabulary import ArgumentError, CountOrZero, Share, entry
+
+_PROBED_ROWS = 1_000
+"""How many rows of a file are looked at while a spec is checked."""
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Csv(Source):
+    """Columns of a CSV file with a header; by default all but the target are input.
+
+    Source: RFC 4180.
+    """
+
+    file: str
+    target: str
+    features: tuple[str, ...] | None = None
+    validation: Share = 0.2
+    test: Share = 0.0
+    stratify: Stratify = "auto"
+    seed: CountOrZero = 0
+
+    def __post_init__(self) -> None:
+        check_shares(self.validation, self.test)
+
+    def span(self, folder: Path | None) -> tuple[float, float] | None:
+        path = csv_reader.find(folder, self.file)
+        table = csv_reader.read(
+            path, self.target, self.features, real_target=True, limit=_PROBED_ROWS
+        )
+        try:
+            numbers = [float(cell) for cell in table.target]
+        except ValueError:
+            return None
+        return (min(numbers), max(numbers)) if numbers and not table.faults else None
+
+    def _faults(self, needs: Needs) -> list[ArgumentError]:
+        return self._checked(self._read(needs, _PROBED_ROWS), needs)
+
+    def _samples(self, needs: Needs) -> Split:
+        import numpy as np
+
+        table = self._read(needs, None)
+        refuse(self._checked(table, needs))
+        x = np.frombuffer(table.x, dtype=np.float64).reshape(-1, *needs.input_shape)
+        names = None
+        y: Any
+        if needs.target_dtype == "real":
+            y = np.array([float(cell) for cell in table.target])
+        else:
+            names = class_labels.names_of(table.target)
+            y = np.array(class_labels.indices(table.target, names), dtype=np.int64)
+        y = y.reshape(-1, *needs.target_shape)
+        parts = divided(self, x, y, needs)
+        return Split(*parts, classes=names, features=table.features)
+
+    def _read(self, needs: Needs, limit: int | None) -> csv_reader.Table:
+        path = csv_reader.find(needs.folder, self.file)
+        real = needs.target_dtype == "real"
+        return csv_reader.read(
+            path, self.target, self.features, real_target=real, limit=limit
+        )
+
+    def _checked(self, table: csv_reader.Table, needs: Needs) -> list[ArgumentError]:
+        faults = [*stratify_faults(self.stratify, needs), *table.faults]
+        count = len(table.features)
+        if table.features and needs.input_shape != (count,):
+            found = f"{count} feature{'s' * (count != 1)}"
+            argument = "file" if self.features is None else "features"
+            message = (
+                f"{self.file!r} has {found}, the input is {list(needs.input_shape)}"
+            )
+            hint = f"declare the input as `real[{count}]`"
+            faults.append(ArgumentError(argument, message, hint))
+        if needs.target_shape not in ((), (1,)):
+            message = f"one column cannot fill a target of {list(needs.target_shape)}"
+            faults.append(ArgumentError("target", message))
+        if needs.target_dtype == "int" and not table.faults:
+            faults += class_labels.faults(
+                table.target, table.lines, self.target, needs.classes
+            )
+        if table.complete and not table.faults:
+            faults += size_faults(len(table.lines), self.validation, self.test)
+        return faults
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Npz(Source):
+    """Two arrays of a NumPy archive, samples first. Source: numpy.savez."""
+
+    file: str
+    x: str = "x"
+    y: str = "y"
+    validation: Share = 0.2
+    test: Share = 0.0
+    stratify: Stratify = "auto"
+    seed: CountOrZero = 0
+
+    def __post_init__(self) -> None:
+        check_shares(self.validation, self.test)
+
+    def _faults(self, needs: Needs) -> list[ArgumentError]:
+        path = csv_reader.find(needs.folder, self.file)
+        found = npz_reader.headers(path, {"x": self.x, "y": self.y})
+        faults = stratify_faults(self.stratify, needs)
+        faults += npz_reader.shape_faults(
+            found, needs.input_shape, needs.target_shape, needs.target_dtype
+        )
+        if not faults:
+            faults += size_faults(found["x"].shape[0], self.validation, self.test)
+        return faults
+
+    def _samples(self, needs: Needs) -> Split:
+        import numpy as np
+
+        refuse(self._faults(needs))
+        path = csv_reader.find(needs.folder, self.file)
+        x, y = npz_reader.arrays(path, self.x, self.y, needs.target_dtype)
+        refuse(npz_reader.value_faults(x, y, needs.classes))
+        y = y.astype(np.int64 if needs.target_dtype == "int" else np.float64)
+        return Split(*divided(self, x, y, needs))

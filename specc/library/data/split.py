@@ -1,0 +1,144 @@
+"""Samples, and how they are divided into training, validation and test samples.
+
+Takes all samples of a source with the shares that the spec asks for; gives a Split.
+Invariant: the three parts are disjoint, together they are all samples, and training has
+at least one. Each part keeps the order of the source. NumPy is imported only where
+samples are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from specc.library.vocabulary import ArgumentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = tuple[NDArray[np.float64], NDArray[Any]]
+    """x (n, *input shape) in float64; y (n, *target shape) in float64 or int64."""
+
+
+class DataError(Exception):
+    """Data that cannot be used: one sentence that names file, place and value."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples of a source; a part that the spec does not ask for is None."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+    classes: tuple[str, ...] | None = None
+    """The name of each class, by its index, where the source has names."""
+    features: tuple[str, ...] | None = None
+    """The name of each number of the input, where the source has names."""
+
+    @property
+    def parts(self) -> dict[str, Samples]:
+        """The parts that have samples, by name, training first."""
+        named = (
+            ("train", self.train),
+            ("validation", self.validation),
+            ("test", self.test),
+        )
+        return {name: samples for name, samples in named if samples is not None}
+
+    def describe(self) -> str:
+        """Say in one line how many samples each part has, and the classes by index."""
+        sizes = ", ".join(f"{len(y):,} {name}" for name, (_, y) in self.parts.items())
+        if self.classes is None:
+            return sizes
+        named = [f"{index} = {name}" for index, name in enumerate(self.classes[:10])]
+        named += ["…"] * (len(self.classes) > 10)
+        return f"{sizes}; classes: {', '.join(named)}"
+
+
+def check_shares(validation: float, test: float) -> None:
+    """Raise ArgumentError where the shares make no sense for any number of samples."""
+    for name, share in (("validation", validation), ("test", test)):
+        if isinstance(share, float) and share >= 1 and (share == 1 or share % 1):
+            raise ArgumentError(
+                name,
+                f"`{name}` is {share}, neither a fraction below 1 nor a whole number",
+                f"write a fraction such as `{name}=0.2` or a count such as `{name}=1`",
+            )
+    if validation < 1 and test < 1 and validation + test >= 1:
+        raise ArgumentError(
+            "validation", "`validation` and `test` leave no sample to train on"
+        )
+
+
+def sizes(samples: int, validation: float, test: float) -> tuple[int, int]:
+    """Turn shares into counts (validation, test), fractions rounded half up.
+
+    Raises ArgumentError where a fraction is less than one sample, or no training sample
+    is left.
+    """
+    counts = []
+    for name, share in (("validation", validation), ("test", test)):
+        count = int(share * samples + 0.5) if share < 1 else int(share)
+        if share > 0 and count == 0:
+            raise ArgumentError(
+                name, f"`{name}={share:g}` of {samples:,} samples is not one sample"
+            )
+        counts.append(count)
+    if sum(counts) >= samples:
+        asked = [
+            (c, n) for c, n in zip(counts, ("validation", "test"), strict=True) if c
+        ]
+        wanted = " and ".join(f"{count:,} for {name}" for count, name in asked)
+        plural = "sample" if samples == 1 else "samples"
+        raise ArgumentError(
+            max(asked)[1],
+            f"the data have {samples:,} {plural}; {wanted} leave none to train on",
+        )
+    return counts[0], counts[1]
+
+
+def divide(
+    x: NDArray[np.float64],
+    y: NDArray[Any],
+    validation: int,
+    test: int,
+    seed: int,
+    stratify: bool,
+) -> tuple[Samples, Samples | None, Samples | None]:
+    """Draw `test`, then `validation` samples by the stream `split`; the rest trains.
+
+    `stratify` keeps the shares of the classes y (n,) in each part, to the nearest
+    sample.
+    """
+    import numpy as np
+
+    from specc.library.streams import permutation
+
+    left = permutation(seed, "split", len(y))
+    drawn = []
+    for count in (test, validation):
+        taken = np.zeros(len(left), dtype=bool)
+        if stratify:
+            labels = y[left]
+            for label, quota in _quotas(labels, count):
+                taken[np.flatnonzero(labels == label)[:quota]] = True
+        else:
+            taken[:count] = True
+        drawn.append(np.sort(left[taken]))
+        left = left[~taken]
+    for_test, for_validation = ((x[d], y[d]) if len(d) else None for d in drawn)
+    kept = np.sort(left)
+    return (x[kept], y[kept]), for_validation, for_test
+
+
+def _quotas(labels: NDArray[Any], count: int) -> list[tuple[int, int]]:
+    """Share `count` among the classes by their samples, by largest remainder."""
+    import numpy as np
+
+    names, sizes_ = np.unique(labels, return_counts=True)
+    quotas, remainders = np.divmod(sizes_ * count, len(labels))
+    spare = count - int(quotas.sum())
+    quotas[np.argsort(-remainders, kind="stable")[:spare]] += 1
+    return [(int(name), int(quota)) for name, quota in zip(names, quotas, strict=True)]

@@ -1,0 +1,181 @@
+"""The data sources that draw points of the plane, of two classes.
+
+Each word is one class, its fields the arguments. Invariant: sample i of a source is a pure
+function of its seed and i, by the stream `data/<word>`; training takes the first samples,
+then validation, then test. The target is the label, 0 or 1, or the index of the class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from specc.library.data.source import Needs, Source, class_faults, refuse
+from specc.library.data.split import Split
+from specc.library.vocabulary import ArgumentError, Count, CountOrZero, Interval, entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Synthetic(Source):
+    """Points and labels that are a formula of uniform numbers."""
+
+    word: ClassVar[str]
+    drawn: ClassVar[int]
+    """How many uniform numbers a sample takes."""
+    classes: ClassVar[tuple[str, str] | None] = None
+
+    train: Count = 1000
+    validation: CountOrZero = 1000
+    test: CountOrZero = 0
+    seed: CountOrZero = 0
+
+    def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+        """Give points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
+        raise NotImplementedError
+
+    def span(self, folder: Path | None) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _faults(self, needs: Needs) -> list[ArgumentError]:
+        faults = []
+        if needs.input_shape != (2,):
+            message = (
+                f"{self.word} gives points, the input is real{list(needs.input_shape)}"
+            )
+            hint = "declare the input as `real[2]`"
+            faults.append(ArgumentError("", message, hint))
+        if needs.one_class:
+            faults += class_faults(self.word, 2, needs)
+        elif (needs.target_shape, needs.target_dtype) != ((1,), "real"):
+            found = f"{needs.target_dtype}{list(needs.target_shape)}"
+            message = f"{self.word} gives one label, 0 or 1, the target is {found}"
+            hint = "declare the target as `real[1]`, or as `int[]` for its class"
+            faults.append(ArgumentError("", message, hint))
+        return faults
+
+    def _samples(self, needs: Needs) -> Split:
+        import numpy as np
+
+        from specc.library.streams import uniform
+
+        refuse(self._faults(needs))
+        ends = tuple(accumulate((self.train, self.validation, self.test)))
+        u = uniform(self.seed, f"data/{self.word}", self.drawn * ends[-1])
+        x, second = self._points(u.reshape(-1, self.drawn))
+        y = second.astype(np.int64 if needs.one_class else np.float64)
+        y = y.reshape(-1, *needs.target_shape)
+        validation, test = (
+            (x[start:end], y[start:end]) if end > start else None
+            for start, end in pairwise(ends)
+        )
+        train = x[: self.train], y[: self.train]
+        return Split(train, validation, test, classes=self.classes)
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Disk(Synthetic):
+    """x ~ U[0,1]^2; label 1 iff closer to (0.5, 0.5) than 1/sqrt(2 pi), else 0.
+
+    Source: the experiment of the README.
+    """
+
+    word = "disk"
+    drawn = 2
+
+    def margin(self, points: Reals) -> Reals:
+        """Give the radius less the distance to the centre."""
+        import numpy as np
+
+        distance = np.hypot(points[:, 0] - 0.5, points[:, 1] - 0.5)
+        inside: Reals = 1 / np.sqrt(2 * np.pi) - distance
+        return inside
+
+    def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+        return u, self.margin(u) > 0
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Xor(Synthetic):
+    """x ~ U[0,1]^2; label 1 iff (x1 - 0.5) (x2 - 0.5) < 0: one of them alone is large.
+
+    Source: Minsky and Papert 1969.
+    """
+
+    word = "xor"
+    drawn = 2
+    classes = ("alike", "different")
+
+    def margin(self, points: Reals) -> Reals:
+        """Give -(x1 - 0.5) (x2 - 0.5)."""
+        product: Reals = (points[:, 0] - 0.5) * (points[:, 1] - 0.5)
+        return -product
+
+    def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+        return u, self.margin(u) > 0
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Spiral(Synthetic):
+    """Two arms that wind around (0.5, 0.5), each the other's mirror image through it.
+
+    With t ~ U[0,1), r = (1 + 12 t) / 26 and a = 2 pi turns (1 - t), a point is (0.5, 0.5)
+    + s r (sin a, cos a); s is 1 for label 1 and -1 for label 0, each half of the time.
+    With three turns these are the classic arms, in the unit square.
+
+    Source: Lang and Witbrock 1988.
+    """
+
+    word = "spiral"
+    drawn = 2
+    classes = ("first arm", "second arm")
+
+    turns: Annotated[float, Interval(low=0, high=100, low_open=True)] = 1.0
+
+    def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+        import numpy as np
+
+        second, t = u[:, 0] >= 0.5, u[:, 1]
+        angle = 2 * np.pi * self.turns * (1 - t)
+        reach = np.where(second, 1, -1) * (1 + 12 * t) / 26
+        x = 0.5 + reach[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
+        return x, second
+
+
+@entry("data")
+@dataclass(frozen=True)
+class Moons(Synthetic):
+    """Two half circles that interlock, with noise: those of scikit-learn's `make_moons`.
+
+    With a ~ U[0,pi), a point is (cos a, sin a) for label 0 and (1 - cos a, 0.5 - sin a) for
+    label 1, each half of the time; both coordinates get noise from N(0, noise^2).
+
+    Source: sklearn.datasets.make_moons.
+    """
+
+    word = "moons"
+    drawn = 4
+    classes = ("upper", "lower")
+
+    noise: Annotated[float, Interval(low=0, high=100)] = 0.1
+
+    def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
+        import numpy as np
+
+        second, angle = u[:, 0] >= 0.5, np.pi * u[:, 1]
+        upper = np.column_stack([np.cos(angle), np.sin(angle)])
+        x = np.where(second[:, None], [1, 0.5] - upper, upper)
+        # Box and Muller, both numbers of the pair: u is below 1, so the logarithm is finite.
+        radius, turn = np.sqrt(-2 * np.log(1 - u[:, 2])), 2 * np.pi * u[:, 3]
+        normal = radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+        return x + self.noise * normal, second

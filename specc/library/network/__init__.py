@@ -1,0 +1,1 @@
+"""The vocabulary of networks: layers, norms, activations, initializers."""

@@ -1,0 +1,150 @@
+"""The activations: each word is one function of a Value.
+
+Elementwise ones take and give any shape, and their derivative is derived (`slope.py`); softmaxes
+join one axis, counted within a sample. Formulas, kinks and NaN behaviour are those of
+`torch.nn.functional`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from specc.ir import ops
+from specc.ir.ir import Value
+from specc.library.vocabulary import Positive, entry
+
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+@entry("activation", operands=1, reach=lambda: (0, math.inf))
+def relu(x: Value) -> Value:
+    """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
+    return ops.relu(x)
+
+
+@entry("activation", operands=1)
+def leaky_relu(x: Value, slope: float) -> Value:
+    """x where x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
+    return ops.where(ops.greater(x, 0), x, slope * x)
+
+
+@entry("activation", operands=1, reach=lambda alpha: (-alpha, math.inf))
+def elu(x: Value, alpha: Positive = 1.0) -> Value:
+    """x where x > 0, else alpha (exp(x) - 1).
+
+    Source: Clevert, Unterthiner and Hochreiter 2016.
+    """
+    return ops.where(ops.greater(x, 0), x, alpha * ops.apply("expm1_below", x))
+
+
+@entry("activation", operands=1, reach=lambda: (-SELU_SCALE * SELU_ALPHA, math.inf))
+def selu(x: Value) -> Value:
+    """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1).
+
+    Source: Klambauer et al. 2017.
+    """
+    below = SELU_SCALE * SELU_ALPHA * ops.apply("expm1_below", x)
+    return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
+
+
+@entry("activation", operands=1, reach=lambda approximate: (-0.1701, math.inf))
+def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
+    """x (1 + erf(x / sqrt(2))) / 2, or its approximation by tanh.
+
+    Source: Hendrycks and Gimpel 2016.
+    """
+    if approximate == "none":
+        return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + ops.tanh(u))
+
+
+@entry("activation", operands=1, reach=lambda: (-0.2785, math.inf))
+def silu(x: Value) -> Value:
+    """x sigmoid(x), also called swish. Source: Elfwing, Uchibe and Doya 2018."""
+    return x * ops.sigmoid(x)
+
+
+@entry("activation", operands=1, reach=lambda: (-0.3089, math.inf))
+def mish(x: Value) -> Value:
+    """x tanh(softplus(x)). Source: Misra 2019."""
+    return x * ops.tanh(ops.softplus(x))
+
+
+@entry("activation", operands=1, reach=lambda: (0, math.inf))
+def softplus(x: Value) -> Value:
+    """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
+    return ops.softplus(x)
+
+
+@entry("activation", operands=1, reach=lambda: (0, 1))
+def sigmoid(x: Value) -> Value:
+    """1 / (1 + exp(-x)). Source: torch.nn.Sigmoid."""
+    return ops.sigmoid(x)
+
+
+@entry("activation", operands=1, reach=lambda: (-1, 1))
+def tanh(x: Value) -> Value:
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)). Source: torch.nn.Tanh."""
+    return ops.tanh(x)
+
+
+@entry("activation", operands=1, reach=lambda: (-1, 1))
+def hard_tanh(x: Value) -> Value:
+    """x, but 1 from 1 on and -1 up to -1; of slope 0 there. Source: torch.nn.Hardtanh."""
+    return _between(x, -1, 1, x, -1)
+
+
+@entry("activation", operands=1, reach=lambda: (0, 1))
+def hard_sigmoid(x: Value) -> Value:
+    """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there.
+
+    Source: torch.nn.Hardsigmoid.
+    """
+    return _between(x, -3, 3, x / 6 + 0.5, 0)
+
+
+@entry("activation", operands=1, reach=lambda: (-0.375, math.inf))
+def hard_swish(x: Value) -> Value:
+    """x (x + 3) / 6, but x from 3 on and 0 up to -3. Source: torch.nn.Hardswish."""
+    near = ops.where(ops.greater_equal(x, 3), x, x * (x + 3) / 6)
+    return ops.where(ops.apply("less_equal", x, -3), 0, near)
+
+
+@entry("activation", operands=1, reach=lambda: (-1, 1))
+def softsign(x: Value) -> Value:
+    """x / (1 + |x|). Source: torch.nn.Softsign."""
+    return x / (1 + ops.abs(x))
+
+
+@entry("activation", operands=1, reach=lambda axis: (0, 1))
+def softmax(x: Value, axis: int = -1) -> Value:
+    """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one.
+
+    Source: torch.nn.Softmax.
+    """
+    return ops.softmax(x, axis=len(x.shape) - 1)
+
+
+@entry("activation", operands=1, reach=lambda axis: (-math.inf, 0))
+def log_softmax(x: Value, axis: int = -1) -> Value:
+    """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one.
+
+    Source: torch.nn.LogSoftmax.
+    """
+    return ops.log_softmax(x, axis=len(x.shape) - 1)
+
+
+@entry("activation", operands=1)
+def identity(x: Value) -> Value:
+    """x itself. Source: torch.nn.Identity."""
+    return x
+
+
+def _between(x: Value, low: float, high: float, y: Value, least: float) -> Value:
+    """y, but 1 where x >= high and `least` where x <= low; NaN stays NaN."""
+    above = ops.apply("greater_equal", x, high)
+    below = ops.apply("less_equal", x, low)
+    return ops.where(above, 1, ops.where(below, least, y))

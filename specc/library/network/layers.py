@@ -1,0 +1,293 @@
+"""The layers: each word is one class; its fields are its arguments.
+
+A layer answers three questions: what shape it gives, which parameters it has, and what it computes
+(as Values). Shapes are of one sample; a Value's shape has the batch in front.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from specc.calculus.slope import activated
+from specc.ir import ops
+from specc.ir.ir import Value
+from specc.library.network.initializers import Fans
+from specc.library.vocabulary import (
+    ArgumentError,
+    Interval,
+    Of,
+    ShapeError,
+    Size,
+    Use,
+    entry,
+    use,
+)
+
+Shape = tuple[int, ...]
+Initializer = Annotated[Use, Of("initializer")]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a layer: its shape in torch's layout, how it starts, its fans."""
+
+    shape: Shape
+    initializer: Use
+    fans: Fans | None
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """State of a layer that no gradient moves: its shape in torch's layout, how it starts."""
+
+    shape: Shape
+    start: float
+
+
+class Layer:
+    """What every layer answers; the defaults are those of a layer without parameters.
+
+    `given` in formulas is what the layer has by its short names: parameters, buffers, and in
+    training the `mask` of what is dropped. A part of a formula that has a name is kept under it.
+    """
+
+    dropped: float = 0.0
+    """Which part of its input training drops, at random."""
+    tracks: bool = False
+    """Whether training moves its buffers."""
+    along: int = -1
+    """The axis of a sample along which its features lie, which formulas find as the last one."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        """Give the parameters for an input of `shape`, in the order of torch's state_dict."""
+        return {}
+
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        """Give the state for an input of `shape`, under the names of torch's state_dict."""
+        return {}
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        """Give the output for the input `x`, whose shape has the batch in front."""
+        raise NotImplementedError
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        """Give the output in training, where that is another."""
+        return self.lower(x, given)
+
+    def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
+        """Give the buffers after a step of training on `rows` samples.
+
+        `given` has the parts that `train` named too.
+        """
+        return {}
+
+
+def with_features(shape: Shape, what: str) -> Shape:
+    """Give a shape, which must have an axis for features."""
+    if not shape:
+        raise ShapeError(
+            f"{what} needs at least one axis, found a single number per sample",
+            "declare the input as `real[1]`",
+        )
+    return shape
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Linear(Layer):
+    """x W^T + b over the last axis; W is (units, in). Source: torch.nn.Linear."""
+
+    units: Size
+    weight: Initializer = use("initializer", "xavier_uniform")
+    bias: Annotated[Use, Of("initializer")] | None = use("initializer", "zeros")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (*with_features(shape, "linear")[:-1], self.units)
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        fans = Fans(fan_in=shape[-1], fan_out=self.units)
+        weight = Parameter((self.units, shape[-1]), self.weight, fans)
+        if self.bias is None:
+            return {"weight": weight}
+        # torch.nn draws the bias from the weight's fan-in; no other initializer reads it.
+        return {"weight": weight, "bias": Parameter((self.units,), self.bias, fans)}
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        if "bias" not in given:
+            return ops.mm(x, ops.transpose(given["weight"]))
+        return ops.linear(x, given["weight"], given["bias"])
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """x mask / (1 - rate) in training, where mask is 0 with probability `rate`; else x.
+
+    Source: Srivastava et al. 2014, torch.nn.Dropout.
+    """
+
+    rate: Annotated[float, Interval(low=0, high=1, high_open=True)]
+
+    @property
+    def dropped(self) -> float:  # type: ignore[override]
+        return self.rate
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return x
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return x * given["mask"] if "mask" in given else x
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An activation word as a layer; it keeps the shape."""
+
+    use: Use
+
+    def output_shape(self, shape: Shape) -> Shape:
+        axis = dict(self.use.arguments).get("axis")
+        if axis is not None and not -len(shape) <= axis < len(shape):
+            raise ShapeError(
+                f"{self.use.entry.name} has no axis {axis} in a sample of shape"
+                f" {list(shape)}"
+            )
+        return shape
+
+    @property
+    def along(self) -> int:  # type: ignore[override]
+        axis: int = dict(self.use.arguments).get("axis", -1)
+        return axis
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        if "axis" in dict(self.use.arguments):
+            value: Value = self.use(x)
+            return value
+        return activated(self.use, x)
+
+
+class Join(Layer):
+    """A layer that takes several inputs: what bodies give."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Give the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        raise NotImplementedError
+
+    def join(self, values: Sequence[Value]) -> Value:
+        """Give the output, as `lower` does."""
+        raise NotImplementedError
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Residual(Join):
+    """x + body(x): what goes in, and what the body gives. Source: He et al. 2016."""
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        x, body = shapes
+        if body != x:
+            raise ShapeError(
+                f"residual adds shape {list(body)} to its input of shape {list(x)}",
+                "the body has to keep the shape",
+            )
+        return x
+
+    def join(self, values: Sequence[Value]) -> Value:
+        x, body = (
+            values  # the body's result is nobody else's: the sum may take its place
+        )
+        return body + x
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Concat(Join):
+    """[a, b, ...]: what the bodies give of one input, joined along an axis of a sample.
+
+    Source: torch.cat.
+    """
+
+    axis: int = 0
+
+    def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
+        first = shapes[0]
+        if not -len(first) <= self.axis < len(first):
+            raise ShapeError(
+                f"concat has no axis {self.axis} in a sample of shape {list(first)}"
+            )
+        axis = self.axis % len(first)
+        for shape in shapes[1:]:
+            rest = (*shape[:axis], *shape[axis + 1 :])
+            if len(shape) != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
+                raise ShapeError(
+                    f"concat along axis {self.axis} joins shapes {list(first)} and"
+                    f" {list(shape)}",
+                    "the bodies may differ along that axis alone",
+                )
+        joined = sum(shape[axis] for shape in shapes)
+        return (*first[:axis], joined, *first[axis + 1 :])
+
+    @property
+    def along(self) -> int:  # type: ignore[override]
+        return self.axis
+
+    def join(self, values: Sequence[Value]) -> Value:
+        return ops.concat(values, axis=len(values[0].shape) - 1)
+
+
+JOINS = {
+    "residual": ("one body", "residual { … }"),
+    "concat": ("two bodies or more", "concat(axis=0) { … } { … }"),
+}
+"""The layers that take bodies: how many, and how they are written."""
+
+
+class View(Layer):
+    """A layer that looks at the numbers of a sample in another shape."""
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return x  # in the rows of the new shape, which lowering gives it
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Flatten(View):
+    """x, all numbers of a sample along one axis. Source: torch.nn.Flatten."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+
+def _counted(shape: Shape) -> str:
+    count = math.prod(shape)
+    return f"{list(shape)}, {count} number{'s' if count != 1 else ''}"
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Reshape(View):
+    """x, the numbers of a sample in the order of their rows, in another shape.
+
+    Source: torch.nn.Unflatten.
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ArgumentError("shape", "reshape takes sizes of at least 1")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if math.prod(shape) != math.prod(self.shape):
+            raise ShapeError(
+                f"reshape to {_counted(self.shape)}, of a sample of shape"
+                f" {_counted(shape)}"
+            )
+        return self.shape

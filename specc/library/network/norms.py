@@ -1,0 +1,169 @@
+"""The layers that bring features to a common scale: each word is one class, as in `layers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from specc.ir import ops
+from specc.ir.ir import Value, named
+from specc.library.network.layers import (
+    Buffer,
+    Initializer,
+    Layer,
+    Parameter,
+    Shape,
+    with_features,
+)
+from specc.library.vocabulary import Fraction, Positive, Use, entry, use, written
+
+
+class Norm(Layer):
+    """What normalizing layers share: a weight and a bias for each feature, or none."""
+
+    weight: Use | None
+    bias: Use | None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return with_features(shape, "a norm")
+
+    def parameters(self, shape: Shape) -> dict[str, Parameter]:
+        own = (("weight", self.weight), ("bias", self.bias))
+        return {
+            name: Parameter((shape[self.along],), initializer, None)
+            for name, initializer in own
+            if initializer is not None
+        }
+
+    def numbers(self, shape: Shape, batch_size: int) -> int:
+        """Tell of how many numbers each mean is, in training."""
+        return shape[-1]
+
+    leaves: ClassVar[str] = "nothing"
+    """What it leaves of one number that is alone in its mean."""
+
+
+def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
+    """normalized weight + bias, of which either may be left out."""
+    y = named(normalized, "normalized")
+    if "weight" in given:
+        y = y * given["weight"]
+    return y + given["bias"] if "bias" in given else y
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class LayerNorm(Norm):
+    """(x - mean) / sqrt(variance + eps) weight + bias, over the last axis of each sample.
+
+    The variance is the biased one. Source: Ba, Kiros and Hinton 2016, torch.nn.LayerNorm.
+    """
+
+    eps: Positive = 1e-5
+    weight: Initializer | None = use("initializer", "ones")
+    bias: Initializer | None = use("initializer", "zeros")
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        axis = len(x.shape) - 1
+        mean = named(ops.mean_over(x, axis=axis, keep=True), "mean")
+        variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=True)
+        scale = named(ops.rsqrt(variance + self.eps), "scale")
+        return _affine(ops.normalize(x, mean, scale, axis=axis), given)
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class RmsNorm(Norm):
+    """x / sqrt(mean(x^2) + eps) weight, over the last axis of each sample.
+
+    Frameworks disagree on eps: torch takes the smallest that the dtype tells from 1. Source: Zhang
+    and Sennrich 2019, torch.nn.RMSNorm.
+    """
+
+    eps: Positive = 1e-6
+    weight: Initializer | None = use("initializer", "ones")
+    bias: ClassVar[None] = None  # type: ignore[misc]
+
+    leaves: ClassVar[str] = "the sign"
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        axis = len(x.shape) - 1
+        square = ops.mean_over(x**2, axis=axis, keep=True)
+        scale = named(ops.rsqrt(square + self.eps), "scale")
+        return _affine(ops.normalize(x, 0, scale, axis=axis), given)
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class BatchNorm(Norm):
+    """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
+
+    Features are along the first axis of a sample: channels, where there are more. Prediction
+    takes the running mean and the running, unbiased variance, which training moves by
+    `momentum`; a batch of one number a feature does not move them. Source: Ioffe and Szegedy
+    2015, torch.nn.BatchNorm1d.
+    """
+
+    momentum: Fraction = 0.1
+    eps: Positive = 1e-5
+    weight: Initializer | None = use("initializer", "ones")
+    bias: Initializer | None = use("initializer", "zeros")
+
+    along: ClassVar[int] = 0  # type: ignore[misc]
+    tracks: ClassVar[bool] = True  # type: ignore[misc]
+
+    def numbers(self, shape: Shape, batch_size: int) -> int:
+        return batch_size * math.prod(shape[1:])
+
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        return {
+            "running_mean": Buffer(shape[:1], 0.0),
+            "running_var": Buffer(shape[:1], 1.0),
+        }
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        scale = named(ops.rsqrt(given["running_var"] + self.eps), "scale")
+        return _affine((x - given["running_mean"]) * scale, given)
+
+    def train(self, x: Value, given: Mapping[str, Value]) -> Value:
+        mean = named(ops.mean_over(x, axis=0, keep=False), "mean")
+        variance = ops.mean_over((x - mean) ** 2, axis=0, keep=False)
+        variance = named(variance, "variance")
+        scale = named(ops.rsqrt(variance + self.eps), "scale")
+        return _affine(ops.normalize(x, mean, scale, axis=0), given)
+
+    def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
+        stays, moves = written(1 - self.momentum), self.momentum
+        unbiased = moves * rows / (rows - 1)
+        mean = given["running_mean"] * stays + given["mean"] * moves
+        variance = given["running_var"] * stays + given["variance"] * unbiased
+        return {"running_mean": mean, "running_var": variance}
+
+
+@entry("layer")
+@dataclass(frozen=True)
+class Standardize(Layer):
+    """(x - mean) / std by feature, of the training samples alone, which `fit` measures.
+
+    A constant feature is divided by 1. Source: sklearn.preprocessing.StandardScaler.
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return with_features(shape, "standardize")
+
+    def buffers(self, shape: Shape) -> dict[str, Buffer]:
+        return {"mean": Buffer(shape[-1:], 0.0), "std": Buffer(shape[-1:], 1.0)}
+
+    def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
+        return (x - given["mean"]) / given["std"]
+
+    def measured(self, x: Value, origin: Value) -> dict[str, Value]:
+        """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
+        shifted = named(x - origin, "shifted")
+        shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
+        variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
+        variance = named(variance, "variance")
+        std = ops.where(ops.greater(variance, 0), ops.sqrt(variance), 1)
+        return {"mean": origin + shift, "std": std}

@@ -1,0 +1,1 @@
+"""The vocabulary of training: losses, metrics, optimizers, schedules, settings."""

@@ -1,0 +1,170 @@
+"""The losses: each word is one function of prediction and target that gives a scalar Value.
+
+`FUSED` names the activation that a loss swallows: after a last `sigmoid`, `binary_cross_entropy`
+is computed from the logits in one stable formula, and predictions stay probabilities.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal
+
+from specc.calculus.slope import pointwise
+from specc.ir import ops
+from specc.ir.ir import Value
+from specc.library.vocabulary import Fraction, Positive, ShapeError, entry
+
+Reduction = Literal["mean", "sum", "batch_mean"]
+"""`mean` is over all elements; `batch_mean` sums those of a sample, and is a mean over samples.
+
+Every loss takes it and gives a mean over all elements; `reduced` makes the other of it.
+"""
+
+FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+
+@entry("loss", operands=2)
+def mse(
+    prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
+) -> Value:
+    """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
+    loss = ops.mse(prediction, target)
+    return 0.5 * loss if half else loss
+
+
+@entry("loss", operands=2)
+def mae(prediction: Value, target: Value, reduction: Reduction = "mean") -> Value:
+    """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
+    return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
+
+
+@entry("loss", operands=2)
+def huber(
+    prediction: Value,
+    target: Value,
+    delta: Positive = 1.0,
+    reduction: Reduction = "mean",
+) -> Value:
+    """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2).
+
+    Source: Huber 1964, torch.nn.HuberLoss.
+    """
+
+    def element(p: Value, t: Value) -> Value:
+        size = ops.abs(p - t)
+        far = delta * (size - 0.5 * delta)
+        return ops.where(ops.less(size, delta), 0.5 * (p - t) ** 2, far)
+
+    return of_elements(element, prediction, target)
+
+
+def of_elements(
+    element: Callable[[Value, Value], Value], prediction: Value, target: Value
+) -> Value:
+    """The mean of what `element` gives for each prediction and target; its slope is derived."""
+    return ops.mean(pointwise(element, prediction, target))
+
+
+REDUCTION = inspect.Parameter(
+    "reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation=Reduction
+)
+"""The argument of every loss."""
+
+
+def averaged(element: Callable[..., Value]) -> Callable[..., Value]:
+    """Make a loss of what it is for each element, with the argument that all have."""
+
+    def loss(
+        prediction: Value, target: Value, *, reduction: str, **named: Any
+    ) -> Value:
+        return of_elements(lambda p, t: element(p, t, **named), prediction, target)
+
+    own = inspect.signature(element)
+    parameters = [*own.parameters.values(), REDUCTION]
+    loss.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    loss.__annotations__ = {**element.__annotations__, "reduction": Reduction}
+    loss.__doc__ = element.__doc__
+    return loss
+
+
+@entry("loss", operands=2)
+def binary_cross_entropy(
+    prediction: Value, target: Value, reduction: Reduction = "mean"
+) -> Value:
+    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits.
+
+    Source: torch.nn.BCEWithLogitsLoss.
+    """
+    return ops.binary_cross_entropy(prediction, target)
+
+
+@entry("loss", operands=2)
+def cross_entropy(
+    prediction: Value,
+    target: Value,
+    label_smoothing: Fraction = 0.0,
+    reduction: Reduction = "mean",
+) -> Value:
+    """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
+
+    `label_smoothing` is the part of the target that all classes share alike.
+    Source: torch.nn.CrossEntropyLoss.
+    """
+    if label_smoothing:
+        return ops.smoothed_cross_entropy(prediction, target, label_smoothing)
+    return ops.cross_entropy(prediction, target)
+
+
+def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -> Value:
+    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean.
+
+    `compared` has an element for each of those of the batch.
+    """
+    if reduction == "sum":
+        return loss * ops.count(compared)
+    return loss * elements if reduction == "batch_mean" and elements > 1 else loss
+
+
+def check_shapes(
+    loss: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
+) -> None:
+    """Raise ShapeError where `loss` cannot compare an output with a target of these shapes.
+
+    Shapes are of one sample; `dtype` is the target's, "real" or "int".
+    """
+    if loss == "cross_entropy":
+        if dtype != "int":
+            raise ShapeError(
+                "cross_entropy needs a target of class indices",
+                "declare the target as `int[]`",
+            )
+        if not output:
+            raise ShapeError(
+                "cross_entropy needs one output for each class", "end with `linear(2)`"
+            )
+        if output[:-1] != target:
+            raise ShapeError(
+                f"the network gives {list(output)}, so cross_entropy needs a target of"
+                f" shape {list(output[:-1])}, found {list(target)}",
+                f"declare the target as `int{list(output[:-1])}`",
+            )
+        if output[-1] < 2:
+            raise ShapeError(
+                "cross_entropy needs at least two classes, found 1",
+                "end with `linear(2)`, or more",
+            )
+        return
+    if dtype != "real":
+        raise ShapeError(
+            f"{loss} needs a real target",
+            f"declare the target as `real{list(output)}`",
+        )
+    if output != target:
+        fits = output and target and output[:-1] == target[:-1]
+        raise ShapeError(
+            f"the network gives {list(output)} and the target is {list(target)};"
+            " the two must be equal",
+            f"declare the target as `real{list(output)}`"
+            + (f", or end with `linear({target[-1]})`" if fits else ""),
+        )

@@ -1,0 +1,177 @@
+"""The metrics: each word is one function of prediction and target that gives a scalar Value.
+
+A metric is a mean over samples, or a formula of several such means, so that the metric of an epoch
+is that of its samples together. Predictions are probabilities where the loss is about
+probabilities, else what the network gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from specc.ir import ops
+from specc.ir.ir import Value
+from specc.library.vocabulary import Fraction, ShapeError, entry
+
+LARGER_IS_BETTER = frozenset({"accuracy", "r2", "precision", "recall", "f1"})
+"""The metrics of which more is better; `mode=auto` takes the rest for errors."""
+OF_TWO_CLASSES = frozenset({"precision", "recall", "f1"})
+"""The metrics of a class against the rest."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric that is made of several means over samples."""
+
+    means: Mapping[str, Value]
+    """Their names, as a module has them, in the order in which `formula` takes them."""
+    formula: Callable[..., Value]
+
+
+@entry("metric", operands=2)
+def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Value:
+    """The share of samples that are classified correctly.
+
+    One output is compared with `threshold`; of several the largest counts.
+    Source: sklearn.metrics.accuracy_score.
+    """
+    last = len(prediction.shape) - 1
+    if target.dtype == "int":
+        return ops.share(ops.equal(ops.argmax(prediction, axis=last), target))
+    if prediction.shape[last] == 1:
+        above = ops.greater(prediction, threshold)
+        return ops.share(ops.equal(above, ops.greater(target, threshold)))
+    whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
+    largest = ops.argmax(whole, axis=last)  # of logits, which no rounding makes equal
+    return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
+
+
+@entry("metric", operands=2)
+def mae(prediction: Value, target: Value) -> Value:
+    """mean |p - t| over all elements. Source: sklearn.metrics.mean_absolute_error."""
+    return ops.mean(ops.apply("abs", prediction - target))
+
+
+@entry("metric", operands=2)
+def mse(prediction: Value, target: Value) -> Value:
+    """mean (p - t)^2 over all elements. Source: sklearn.metrics.mean_squared_error."""
+    return ops.mean((prediction - target) ** 2)
+
+
+@entry("metric", operands=2)
+def r2(prediction: Value, target: Value) -> Summary:
+    """1 - sum (t - p)^2 / sum (t - mean t)^2, of one output.
+
+    Of targets that are all the same: 1 where all are predicted, else 0. Source:
+    sklearn.metrics.r2_score.
+    """
+    exact = ops.double(target)
+
+    def formula(error: Value, mean: Value, square: Value) -> Value:
+        # In double, of which rounding leaves 1e-13; a power of Python's would overflow.
+        variance = square - mean * mean
+        constant = ops.apply("less_equal", variance, ROUNDING * square)
+        perfect = ops.where(ops.greater(error, 0), 0, 1)
+        return ops.where(constant, perfect, 1 - error / variance)
+
+    means = {
+        "squared_error": ops.mean((ops.double(prediction) - exact) ** 2),
+        "mean_target": ops.mean(exact),
+        "mean_square": ops.mean(exact**2),
+    }
+    return Summary(means, formula)
+
+
+@entry("metric", operands=2)
+def precision(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
+    """True positives / all that are predicted positive; 0 where none is.
+
+    Of two classes the second is the positive one. Source: sklearn.metrics.precision_score.
+    """
+    means = _positives(prediction, target, threshold)
+    del means["positives"]
+    return Summary(means, _quotient)
+
+
+@entry("metric", operands=2)
+def recall(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
+    """True positives / all that are positive; 0 where none is.
+
+    Of two classes the second is the positive one. Source: sklearn.metrics.recall_score.
+    """
+    means = _positives(prediction, target, threshold)
+    del means["predicted_positives"]
+    return Summary(means, _quotient)
+
+
+@entry("metric", operands=2)
+def f1(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
+    """2 true positives / (positives + predicted positives); 0 where there are neither.
+
+    Of two classes the second is the positive one. Source: sklearn.metrics.f1_score.
+    """
+    return Summary(
+        _positives(prediction, target, threshold),
+        lambda both, predicted, actual: _quotient(2 * both, predicted + actual),
+    )
+
+
+def _positives(prediction: Value, target: Value, threshold: float) -> dict[str, Value]:
+    """Give the shares of samples that are predicted positive, are so, and both."""
+    if target.dtype == "int":
+        axis = len(prediction.shape) - 1
+        predicted = ops.equal(ops.argmax(prediction, axis=axis), 1)
+        actual = ops.equal(target, 1)
+    else:
+        predicted = ops.greater(prediction, threshold)
+        actual = ops.greater(target, threshold)
+    return {
+        "true_positives": ops.share(ops.both(predicted, actual)),
+        "predicted_positives": ops.share(predicted),
+        "positives": ops.share(actual),
+    }
+
+
+def _quotient(part: Value, whole: Value) -> Value:
+    return ops.where(ops.greater(whole, 0), part / whole, 0)
+
+
+ROUNDING = 1e-13
+"""What is below this part of the mean square is no variance."""
+
+
+def check_shapes(
+    metric: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
+) -> None:
+    """Raise ShapeError where `metric` makes no sense for an output and a target of these shapes."""
+    if metric == "accuracy" and not output:
+        raise ShapeError("accuracy needs at least one output", "end with `linear(1)`")
+    if metric in OF_TWO_CLASSES:
+        _check_two_classes(metric, output, dtype)
+    if metric in ("mae", "mse", "r2") and dtype != "real":
+        raise ShapeError(
+            f"{metric} needs a real target",
+            f"declare the target as `real{list(output)}`",
+        )
+    if metric != "accuracy" and dtype == "real" and output != target:
+        raise ShapeError(
+            f"the network gives {list(output)} and the target is {list(target)};"
+            " the two must be equal",
+            f"declare the target as `real{list(output)}`",
+        )
+    if metric == "r2" and output[-1:] not in ((), (1,)):
+        raise ShapeError(
+            f"r2 takes one output, found {list(output)}", "measure `mse` or `mae`"
+        )
+
+
+def _check_two_classes(metric: str, output: tuple[int, ...], dtype: str) -> None:
+    wanted = 2 if dtype == "int" else 1
+    if output[-1:] != (wanted,):
+        kind = "a target of class indices" if dtype == "int" else "a real target"
+        raise ShapeError(
+            f"{metric} tells two classes apart: with {kind} it takes {wanted} outputs,"
+            f" found {list(output)}".replace("1 outputs", "1 output"),
+            "measure `accuracy`",
+        )

@@ -1,0 +1,236 @@
+"""The optimizers: each word is one class whose `update` gives the new parameters as Values.
+
+All parameters are one flat vector, so an update is a handful of elementwise operations. The rules
+are those of `torch.optim`, to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from specc.ir import ops
+from specc.ir.ir import Value, named
+from specc.library.vocabulary import (
+    ArgumentError,
+    Interval,
+    NotNegative,
+    Positive,
+    entry,
+    written,
+)
+
+Momentum = Annotated[float, Interval(low=0, high=1, high_open=True)]
+"""How much of a running mean, or of the velocity, stays from update to update."""
+
+
+class Optimizer:
+    """What every optimizer has: a rate, the vectors that it keeps, an update."""
+
+    lr: float
+
+    def state(self) -> tuple[str, ...]:
+        """Name the vectors kept between updates: as long as the parameters, 0 at first."""
+        return ()
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        """Give the new parameters and the new state.
+
+        `lr` is the schedule's rate, `t` how many updates there were before; both scalars.
+        """
+        raise NotImplementedError
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    """v = momentum v + g; theta = theta - lr v, with g the gradient plus weight_decay theta.
+
+    With `nesterov`, theta = theta - lr (g + momentum v). Source: torch.optim.SGD.
+    """
+
+    lr: Positive
+    momentum: Momentum = 0.0
+    nesterov: bool = False
+    weight_decay: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            raise ArgumentError("nesterov", "nesterov needs a momentum above 0")
+
+    def state(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        gradient = _decayed(gradient, theta, self.weight_decay)
+        if not self.momentum:
+            return theta - lr * gradient, {}
+        velocity = self.momentum * state["velocity"] + gradient
+        if not self.nesterov:
+            return theta - lr * velocity, {"velocity": velocity}
+        step = named(gradient + self.momentum * velocity, "step")
+        return theta - lr * step, {"velocity": velocity}
+
+
+@dataclass(frozen=True)
+class Moments(Optimizer):
+    """What Adam is with either weight decay: two running means of the gradient."""
+
+    lr: Positive = 1e-3
+    beta1: Momentum = 0.9
+    beta2: Momentum = 0.999
+    eps: Positive = 1e-8
+
+    def state(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    def step(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        """Give theta moved by the corrected means, and those."""
+        first = self.beta1 * state["first_moment"] + _rest(self.beta1) * gradient
+        second = self.beta2 * state["second_moment"] + _rest(self.beta2) * gradient**2
+        step_size = named(lr / (1 - self.beta1 ** (t + 1)), "step_size")
+        correction = named(ops.sqrt(1 - self.beta2 ** (t + 1)), "correction")
+        denominator = named(ops.sqrt(second) / correction + self.eps, "denominator")
+        new = {"first_moment": first, "second_moment": second}
+        return theta - step_size * first / denominator, new
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adam(Moments):
+    """Moments m and v of the gradient, theta = theta - lr m' / (sqrt(v') + eps).
+
+    There m' = m / (1 - beta1^(t + 1)), v' likewise. Source: Kingma and Ba 2015, torch.optim.Adam.
+    """
+
+    weight_decay: NotNegative = 0.0
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        gradient = _decayed(gradient, theta, self.weight_decay)
+        return self.step(theta, gradient, lr, t, state)
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adamw(Moments):
+    """Adam, but the weight decay shrinks theta itself: theta = theta - lr weight_decay theta.
+
+    Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
+    """
+
+    weight_decay: NotNegative = 0.01
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        if self.weight_decay:
+            theta = named(1 - lr * self.weight_decay, "shrinkage") * theta
+        return self.step(theta, gradient, lr, t, state)
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Rmsprop(Optimizer):
+    """theta = theta - lr g / (sqrt(s) + eps), s the running mean of g^2.
+
+    With `momentum`, the quotient goes into a velocity. Source: Hinton 2012, torch.optim.RMSprop.
+    """
+
+    lr: Positive = 1e-2
+    alpha: Momentum = 0.99
+    eps: Positive = 1e-8
+    momentum: Momentum = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        velocity = ("velocity",) if self.momentum else ()
+        return ("square_average", *velocity)
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        before = state["square_average"]
+        average = self.alpha * before + _rest(self.alpha) * gradient**2
+        new = {"square_average": average}
+        denominator = named(ops.sqrt(average) + self.eps, "denominator")
+        if not self.momentum:
+            return theta - lr * gradient / denominator, new
+        velocity = self.momentum * state["velocity"] + gradient / denominator
+        return theta - lr * velocity, {**new, "velocity": velocity}
+
+
+@entry("optimizer")
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """theta = theta - lr g / (sqrt(s) + eps), s the sum of all g^2.
+
+    Source: Duchi, Hazan and Singer 2011, torch.optim.Adagrad.
+    """
+
+    lr: Positive = 1e-2
+    eps: Positive = 1e-10
+
+    def state(self) -> tuple[str, ...]:
+        return ("sum_of_squares",)
+
+    def update(
+        self,
+        theta: Value,
+        gradient: Value,
+        lr: Value,
+        t: Value,
+        state: Mapping[str, Value],
+    ) -> tuple[Value, dict[str, Value]]:
+        total = state["sum_of_squares"] + gradient**2
+        denominator = named(ops.sqrt(total) + self.eps, "denominator")
+        return theta - lr * gradient / denominator, {"sum_of_squares": total}
+
+
+def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
+    """Add the derivative of the coupled weight decay to the gradient."""
+    if not weight_decay:
+        return gradient
+    return named(gradient + weight_decay * theta, "decayed_gradient")
+
+
+def _rest(beta: float) -> float:
+    """Give 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
+    return written(1 - beta)

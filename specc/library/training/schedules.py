@@ -1,0 +1,185 @@
+"""The schedules: each word is one function (lr, t, total) -> Value, in closed form.
+
+`lr` is the optimizer's rate, `t` the epochs finished so far (updates, with `per=step`), from 0,
+`total` how many there are at most. All three are scalar Values; the result is too, so a schedule
+prints on every target. `warmup` and `per` belong to every word: `schedule` adds both.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from specc.ir import ops
+from specc.ir.ir import Value, is_constant
+from specc.ir.ir import constant as number
+from specc.library.vocabulary import (
+    ArgumentError,
+    Count,
+    CountOrZero,
+    Interval,
+    NotNegative,
+    Positive,
+    entry,
+    written,
+)
+
+COMMON = tuple(
+    inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+    )
+    for name, hint, default in (
+        ("per", Literal["epoch", "step"], "epoch"),
+        ("warmup", CountOrZero, 0),
+    )
+)
+"""The arguments of every schedule."""
+
+
+def schedule(make: Callable[..., Value]) -> Callable[..., Value]:
+    """Register a schedule."""
+    return entry("schedule", operands=3)(warming(make))
+
+
+def warming(make: Callable[..., Value]) -> Callable[..., Value]:
+    """Give a schedule the arguments that all have, and let it warm up first."""
+
+    @functools.wraps(make)
+    def warmed(
+        lr: Value,
+        t: Value,
+        total: Value,
+        *,
+        per: str,
+        warmup: int,
+        **named: Any,
+    ) -> Value:
+        if per == "step" and make.__name__ == "plateau":
+            raise ArgumentError("per", "plateau looks at figures of whole epochs")
+        if not warmup:
+            return make(lr, t, total, **named)
+        left = ops.maximum(total - warmup, 1)
+        if is_constant(total):
+            left = number(max(total.attribute("value") - warmup, 1))
+        after = make(lr, t - warmup, left, **named)
+        return ops.where(ops.less(t, warmup), lr * (t + 1) / warmup, after)
+
+    own = inspect.signature(make)
+    parameters = [*own.parameters.values(), *COMMON]
+    warmed.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    hints = {parameter.name: parameter.annotation for parameter in COMMON}
+    warmed.__annotations__ = {**make.__annotations__, **hints}
+    return warmed
+
+
+@schedule
+def constant(lr: Value, t: Value, total: Value) -> Value:
+    """lr, at every epoch. Source: torch.optim.lr_scheduler.ConstantLR."""
+    return lr
+
+
+@schedule
+def time_decay(lr: Value, t: Value, total: Value, decay: NotNegative) -> Value:
+    """lr / (1 + decay t). Source: keras.optimizers.schedules.InverseTimeDecay."""
+    return lr / (1 + decay * t)
+
+
+@schedule
+def exponential_decay(
+    lr: Value,
+    t: Value,
+    total: Value,
+    rate: NotNegative | None = None,
+    gamma: Positive | None = None,
+) -> Value:
+    """lr exp(-rate t), or lr gamma^t; exactly one of the two is given.
+
+    Source: torch.optim.lr_scheduler.ExponentialLR.
+    """
+    if (rate is None) == (gamma is None):
+        raise ArgumentError("", "exponential_decay takes either `rate` or `gamma`")
+    if gamma is not None:
+        return lr * gamma**t
+    assert rate is not None
+    return lr * ops.exp(-rate * t)
+
+
+@schedule
+def step_decay(
+    lr: Value, t: Value, total: Value, factor: Positive, every: Count
+) -> Value:
+    """lr factor^floor(t / every). Source: torch.optim.lr_scheduler.StepLR."""
+    return lr * factor ** ops.floor(t / every)
+
+
+@schedule
+def multi_step(
+    lr: Value, t: Value, total: Value, milestones: tuple[int, ...], factor: Positive
+) -> Value:
+    """lr factor^(number of milestones <= t). Source: torch.optim.lr_scheduler.MultiStepLR."""
+    if not milestones:
+        raise ArgumentError("milestones", "there has to be a milestone")
+    if sorted(set(milestones)) != list(milestones) or milestones[0] < 0:
+        raise ArgumentError("milestones", "the milestones have to rise from 0 or above")
+    passed = [ops.greater_equal(t, milestone) for milestone in milestones]
+    return lr * factor ** functools.reduce(lambda a, b: a + b, passed)
+
+
+@schedule
+def polynomial(
+    lr: Value,
+    t: Value,
+    total: Value,
+    end: NotNegative = 0.0,
+    power: Positive = 1.0,
+) -> Value:
+    """end + (lr - end) (1 - min(t, T) / T)^power, T the total.
+
+    Source: torch.optim.lr_scheduler.PolynomialLR.
+    """
+    return end + _above(lr, end) * (1 - ops.minimum(t, total) / total) ** power
+
+
+@schedule
+def cosine(lr: Value, t: Value, total: Value, end: NotNegative = 0.0) -> Value:
+    """end + (lr - end) (1 + cos(pi min(t, T) / T)) / 2, T the total.
+
+    Source: Loshchilov and Hutter 2017.
+    """
+    angle = math.pi * ops.minimum(t, total) / total
+    return end + _above(lr, end) * (1 + ops.cos(angle)) / 2
+
+
+@schedule
+def plateau(
+    lr: Value,
+    t: Value,
+    total: Value,
+    factor: Annotated[
+        float, Interval(low=0, high=1, low_open=True, high_open=True)
+    ] = 0.1,
+    patience: Count = 10,
+    min_delta: NotNegative = 0.0,
+    monitor: str = "val_loss",
+    mode: Literal["auto", "min", "max"] = "auto",
+) -> Value:
+    """lr factor^(how often `monitor` had not improved for `patience` epochs).
+
+    An improvement is one by more than `min_delta`. Source:
+    torch.optim.lr_scheduler.ReduceLROnPlateau.
+    """
+    return lr * factor ** ops.scalar(REDUCTIONS)
+
+
+REDUCTIONS = "reductions"
+"""The argument of a rate that says how often it was reduced."""
+
+
+def _above(lr: Value, end: float) -> Value:
+    """Give lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
+    if is_constant(lr):
+        return number(written(lr.attribute("value") - end))
+    return lr - end

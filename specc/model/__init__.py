@@ -1,0 +1,1 @@
+"""The checked network: names resolved, arguments bound, shapes known."""

@@ -1,0 +1,214 @@
+"""The checked network: every name resolved, every argument bound, every shape known.
+
+What `check` gives and `lower` takes. Nothing in it is optional that a later stage needs, and no
+later stage can find a user's mistake.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from specc.ir.ir import BATCH, argument, in_order, times
+from specc.library.network.layers import Buffer, Join, Layer, Parameter, View
+from specc.library.network.norms import Standardize
+from specc.library.training.settings import EarlyStopping, Train
+from specc.library.vocabulary import Use
+from specc.syntax.source import Source, Span
+
+COLUMNS = ("columns", "of_columns")
+"""What is kept of a layer that looks along another axis than the last: its input with that axis
+last, and what its formula gives of it."""
+BLOCKS = "blocks"
+"""What is kept of one that joins along another: the numbers in blocks that are joined by rows."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """The input or the target: the name and shape of one sample."""
+
+    name: str
+    dtype: Literal["real", "int"]
+    shape: tuple[int, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer of the expanded network."""
+
+    name: str
+    """Unique: `linear1`, or the name the spec gave, with a count inside `repeat`."""
+    layer: Layer
+    use: Use
+    """What the spec said, for headings: `str(node.use)` is `linear(25, weight=he_normal)`."""
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    span: Span
+    inputs: tuple[int, ...]
+    """The places of the nodes that it takes, all before it; -1 for the model's input."""
+
+    @property
+    def line(self) -> int:
+        """The line of the spec that the layer stands on, from 1."""
+        return self.span.line
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The layer's parameters by their short names, in torch's order."""
+        return self.layer.parameters(self.input_shape)
+
+    @property
+    def buffers(self) -> dict[str, Buffer]:
+        """The layer's other state by its short names, in torch's order."""
+        return self.layer.buffers(self.input_shape)
+
+    @property
+    def looks_across(self) -> bool:
+        """Whether the layer's features lie along another axis than the last."""
+        axes = len(self.output_shape)
+        return axes > 0 and self.layer.along % axes != axes - 1
+
+    @property
+    def numbers_of_feature(self) -> int:
+        """How many numbers of a sample belong to one of the layer's features."""
+        if not self.input_shape:
+            return 1
+        return math.prod(self.input_shape) // self.input_shape[self.layer.along]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What the emitted module keeps of it, beside its result and its parameters."""
+        if isinstance(self.layer, Join):
+            return (BLOCKS,) if self.looks_across else ()
+        along = self.layer.along
+        parts = kept_of(self.layer, self.input_shape[along:][:1])
+        return (*parts, *COLUMNS) if self.looks_across else parts
+
+
+@functools.lru_cache
+def kept_of(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Name what formulas of a layer keep, beside its result and its parameters."""
+    x = argument("", (BATCH, *shape))
+    shapes = {name: p.shape for name, p in layer.parameters(shape).items()}
+    shapes |= {name: buffer.shape for name, buffer in layer.buffers(shape).items()}
+    given = {name: argument("", shape) for name, shape in shapes.items()}
+    mask = {"mask": x} if layer.dropped else {}
+    made = (layer.lower(x, given), layer.train(x, given | mask))
+    parts = {value.name: None for value in in_order(made) if value.name}
+    return (*parts, *layer.buffers(shape), *mask)
+
+
+def rows_in(shape: tuple[int, ...]) -> int:
+    """Tell how many rows a sample of a shape is, which lie along its last axis."""
+    return math.prod(shape[:-1])
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A statement other than `layers`: what it says and where; span None for a default."""
+
+    use: Use
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole network with its training."""
+
+    name: str
+    source: Source
+    overrides: tuple[tuple[str, str], ...]
+    """The `-D name=value` of the command, as given, in order of name."""
+    constants: tuple[tuple[str, object], ...]
+    """Every `param` with its value, in order of the file."""
+    input: Feature
+    target: Feature
+    nodes: tuple[Node, ...]
+    loss: Clause
+    optimizer: Clause
+    schedule: Clause
+    early_stopping: EarlyStopping | None
+    """None where the spec has no such statement: then all epochs run and the last one is kept."""
+    early_stopping_span: Span | None
+    train: Train
+    metrics: tuple[Clause, ...]
+    data: Clause | None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape in which the network takes a sample: that of the views it begins with.
+
+        A single number is a row of one.
+        """
+        views = self.first_views
+        shape = self.nodes[views - 1].output_shape if views else self.input.shape
+        return shape or (1,)
+
+    @property
+    def first_views(self) -> int:
+        """How many layers look at the input in another shape before all else."""
+        count = 0
+        for node in self.nodes:
+            if not isinstance(node.layer, View) or node.inputs != (count - 1,):
+                break
+            count += 1
+        others = [i for node in self.nodes[count:] for i in node.inputs]
+        return min([count, *(i + 1 for i in others)])
+
+    @functools.cached_property
+    def rows_differ(self) -> bool:
+        """Whether a layer sees a sample in other rows than the input, or looks across them."""
+        rows = rows_in(self.row_shape)
+        return any(
+            rows_in(node.output_shape) != rows or node.looks_across
+            for node in self.nodes[self.first_views :]
+        )
+
+    def rows(self, shape: tuple[int, ...]) -> tuple[str, int]:
+        """Give the shape of a batch as a matrix: leading axes of a sample join the batch."""
+        rows = rows_in(shape) if self.rows_differ else 1
+        return times(rows), shape[-1] if shape else 1
+
+    @property
+    def positions(self) -> int:
+        """How many rows of a sample the programs count as one of the batch."""
+        return 1 if self.rows_differ else rows_in(self.row_shape)
+
+    @property
+    def moves_on_one(self) -> bool:
+        """Whether one sample has a variance for every layer that tracks one."""
+        return all(n.numbers_of_feature > 1 for n in self.nodes if n.layer.tracks)
+
+    @property
+    def standardize(self) -> Node | None:
+        """The layer that measures the samples, where the network begins with one."""
+        for node in self.nodes:
+            if isinstance(node.layer, Standardize):
+                return node
+        return None
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one sample's prediction."""
+        return self.nodes[-1].output_shape if self.nodes else self.input.shape
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Every parameter by its full name, `<layer>.<parameter>`, in torch's order."""
+        return {
+            f"{node.name}.{short}": parameter
+            for node in self.nodes
+            for short, parameter in node.parameters.items()
+        }
+
+    @property
+    def buffers(self) -> dict[str, Buffer]:
+        """Every buffer by its full name, likewise."""
+        return {
+            f"{node.name}.{short}": buffer
+            for node in self.nodes
+            for short, buffer in node.buffers.items()
+        }

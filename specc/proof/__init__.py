@@ -1,1 +1,0 @@
-"""What emitted modules are measured against; `mechanical` alone reads rows of `ops.py`."""

@@ -1,0 +1,93 @@
+"""An emitted module for torch, as a user of it meets it: imported by path, fed with tensors.
+
+Takes paths and samples in NumPy, gives the module and samples in torch. Invariant: nothing
+is left behind, neither byte code beside the module nor a setting of torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from specc.library.data.split import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from specc.library.data.split import Samples
+
+SMALL_STEP = 1_000_000
+"""Products of a forward pass below which a second thread costs more than it gives."""
+
+
+@contextlib.contextmanager
+def threads(size: int) -> Iterator[None]:
+    """Give a step of `size` products one thread where more would only wait for each
+    other.
+
+    One thread also rounds alike whatever the number of cores.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        if size < SMALL_STEP:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def imported(path: Path) -> ModuleType:
+    """Import the module at `path`, and leave no byte code beside it."""
+    name = f"specc_run_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
+    """Give the number farthest from 0 if float32 cannot hold it, else None."""
+    import numpy as np
+
+    farthest = max(numbers.min(initial=0), numbers.max(initial=0), key=abs)
+    with np.errstate(over="ignore"):
+        return float(farthest) if np.isinf(np.float32(farthest)) else None
+
+
+def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]:
+    """Give the parts of a split as torch tensors on `device`, reals in `dtype`.
+
+    Raises ValueError, in torch's words, where the device cannot be used, be it that
+    nothing comes back from it.
+    """
+    import torch
+
+    real = {"float32": torch.float32, "float64": torch.float64}[dtype]
+
+    def moved(samples: Samples) -> tuple[Any, Any]:
+        x, y = samples
+        whole = y.dtype.kind == "i"
+        target = torch.tensor(y, dtype=torch.int64 if whole else real, device=device)
+        return torch.tensor(x, dtype=real, device=device), target
+
+    try:
+        parts = {part: moved(samples) for part, samples in split.parts.items()}
+        parts["train"][1][:1].cpu()
+        return parts
+    except (RuntimeError, AssertionError, TypeError, ImportError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(reason) from None

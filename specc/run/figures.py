@@ -1,0 +1,77 @@
+"""Which figures a run has, and what they show.
+
+Takes a checked spec, its samples and the trained network; gives the pictures by file
+name. Invariant: the network is asked through `predict` alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from specc.derive.lower import gives_logits
+from specc.library.data.split import Split
+from specc.model.model import Clause, Model
+from specc.run.folder import CURVES, REGION
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def drawn(
+    model: Model, data: Clause, split: Split, network: Any, history: Any
+) -> dict[str, bytes]:
+    """Draw the curves of a run that has epochs, and the region of a plane that is learnt."""
+    from specc.run import plots
+
+    pictures = {}
+    if history:
+        pictures[CURVES] = plots.curves(history, history.best_epoch, model.name)
+    if model.input.shape == (2,) and _is_told(model):
+        pictures[REGION] = _region(model, data, split, network)
+    return pictures
+
+
+def _is_told(model: Model) -> bool:
+    """Whether the network gives one number for a point, or a score for each class."""
+    if model.target.dtype == "int":
+        return model.target.shape == ()
+    return model.target.shape in ((), (1,)) and model.output_shape in ((), (1,))
+
+
+def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
+    from specc.run import plots
+
+    like = network.flat_parameters
+    logits = gives_logits(model)
+
+    def predict(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        import torch
+
+        x = torch.tensor(points, dtype=like.dtype, device=like.device)
+        said = network.predict(x).double().cpu()
+        told: NDArray[np.float64] = (said.sigmoid() if logits else said).numpy()
+        return told
+
+    part, (x, y) = list(split.parts.items())[-1]
+    source = data.use()
+    known = source.margin(x[:1]) is not None
+    first, second = split.features or (f"{model.input.name} 1", f"{model.input.name} 2")
+    return plots.region(
+        predict,
+        x,
+        y,
+        threshold=_threshold(model),
+        margin=source.margin if known else None,
+        names=(first, second),
+        classes=split.classes,
+        title=f"{model.name}: what it learnt, and {len(y):,} {part} samples",
+    )
+
+
+def _threshold(model: Model) -> float | None:
+    """Tell above which output the network says class 1; None where it tells no classes."""
+    for metric in model.metrics:
+        if metric.use.entry.name == "accuracy":
+            return float(metric.use["threshold"])
+    return 0.5 if model.loss.use.entry.name == "binary_cross_entropy" else None

@@ -1,0 +1,232 @@
+"""The two figures of a run: its curves, and for two-number inputs the region that it
+learnt.
+
+Takes numbers, gives PNG images as bytes. Invariant: a figure needs no display, and the
+same numbers give the same picture. The colours are Okabe and Ito's, which people with
+any colour vision tell apart.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specc.run.progress import SHARES, metric_names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+SERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", RED, "#F0E442", "#000000")
+_LOG_RANGE = 30
+"""A loss whose largest value is so many times its smallest is drawn on a log scale."""
+_GRID = 300
+
+Array = NDArray[np.float64]
+Predict = Callable[[Array], Array]
+
+
+def curves(
+    history: Sequence[Mapping[str, Any]], best_epoch: int | None, title: str
+) -> bytes:
+    """Draw the loss and each metric against the epochs, counted from 0, as a PNG."""
+    names = metric_names(history[0])[:3]
+    figure = _figure(5.2 * len(names), 3.9)
+    epochs = np.arange(len(history))
+    marker = "o" if len(history) < 3 else None
+    for place, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), place)
+        drawn = []
+        for key, label, colour in (
+            (f"train_{name}", "training", BLUE),
+            (f"val_{name}", "validation", ORANGE),
+        ):
+            values = np.array([row.get(key, np.nan) for row in history], dtype=float)
+            if np.isfinite(values).any():
+                drawn.append(values[np.isfinite(values)])
+                style: dict[str, Any] = {
+                    "color": colour,
+                    "linewidth": 1.6,
+                    "marker": marker,
+                }
+                axes.plot(epochs, values, label=label, **style)
+        if best_epoch is not None and best_epoch >= 0:
+            label = f"kept: epoch {best_epoch}"
+            style = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 3))}
+            axes.axvline(best_epoch, label=label, zorder=0, **style)
+        values = np.concatenate(drawn) if drawn else np.ones(1)
+        if values.min() > 0 and values.max() > _LOG_RANGE * values.min():
+            axes.set_yscale("log")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name.replace("_", " "))
+        if name in SHARES:
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        _dress(axes)
+        axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    return _png(figure)
+
+
+def region(
+    predict: Predict,
+    x: Array,
+    y: NDArray[Any],
+    *,
+    threshold: float | None,
+    margin: Predict | None,
+    names: tuple[str, str],
+    classes: Sequence[str] | None,
+    title: str,
+) -> bytes:
+    """Draw what a network makes of the plane, and the samples x (n, 2) and y, as a PNG.
+
+    A whole-number y is classes: the regions of the largest output. Otherwise y is (n,
+    1): with a `threshold` the region where the output is above it, without one the
+    output itself. `margin` is above 0 where class 1 truly is, if anybody knows.
+    """
+    low, high = x.min(axis=0), x.max(axis=0)
+    pad = np.where(high > low, 0.04 * (high - low), 0.5)
+    if margin is not None:
+        low, high, pad = np.zeros(2), np.ones(2), np.zeros(2)
+    axis_x, axis_y = (
+        np.linspace(a, b, _GRID) for a, b in zip(low - pad, high + pad, strict=True)
+    )
+    mesh_x, mesh_y = np.meshgrid(axis_x, axis_y)
+    grid = np.column_stack([mesh_x.ravel(), mesh_y.ravel()])
+    seen = predict(grid).reshape(_GRID, _GRID, -1)
+    told = predict(x).reshape(len(x), -1)
+
+    figure = _figure(5.6 if threshold is not None or y.ndim == 1 else 6.4, 5.2)
+    axes = figure.add_subplot()
+    if np.issubdtype(y.dtype, np.integer):
+        winner = seen.argmax(axis=-1)
+        _class_regions(axes, axis_x, axis_y, winner, seen.shape[-1])
+        for k in range(seen.shape[-1]):
+            _edge(axes, axis_x, axis_y, (winner == k).astype(float), 0.5)
+        labels = classes or [f"class {k}" for k in range(seen.shape[-1])]
+        _points(axes, x, y, told.argmax(axis=-1), labels)
+    elif threshold is None:
+        values = y.reshape(-1)
+        shades: dict[str, Any] = {
+            "vmin": values.min(),
+            "vmax": values.max(),
+            "cmap": "cividis",
+        }
+        axes.pcolormesh(axis_x, axis_y, seen[..., 0], shading="auto", **shades)
+        style: dict[str, Any] = {"s": 22, "edgecolors": "white", "linewidths": 0.6}
+        dots = axes.scatter(x[:, 0], x[:, 1], c=values, **style, **shades)
+        figure.colorbar(dots, ax=axes, label="predicted (plane), true (dots)")
+    else:
+        above = (seen[..., 0] > threshold).astype(int)
+        _class_regions(axes, axis_x, axis_y, above, 2)
+        _edge(axes, axis_x, axis_y, seen[..., 0], threshold)
+        if margin is not None:
+            level = margin(grid).reshape(_GRID, _GRID)
+            style = {"colors": "black", "linestyles": "dashed", "linewidths": 1.3}
+            axes.contour(axis_x, axis_y, level, levels=[0.0], **style)
+            axes.plot([], [], color="black", linestyle="--", label="true boundary")
+        truth = (y.reshape(-1) > threshold).astype(int)
+        unnamed = ["outside", "inside"] if margin else ["class 0", "class 1"]
+        labels = list(classes or unnamed)
+        _points(axes, x, truth, (told[:, 0] > threshold).astype(int), labels)
+    axes.set_xlim(axis_x[0], axis_x[-1])
+    axes.set_ylim(axis_y[0], axis_y[-1])
+    if margin is not None:
+        axes.set_aspect("equal")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.set_title(title, fontsize=11)
+    if axes.get_legend_handles_labels()[0]:
+        place: dict[str, Any] = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, -0.12),
+            "ncols": 5,
+        }
+        axes.legend(frameon=False, fontsize=9, **place)
+    return _png(figure)
+
+
+def _class_regions(
+    axes: Axes, axis_x: Array, axis_y: Array, told: NDArray[Any], count: int
+) -> None:
+    """Fill the plane with the colour of the class that the network tells there."""
+    from matplotlib.colors import ListedColormap
+
+    colours = [SERIES[k % len(SERIES)] for k in range(count)]
+    style: dict[str, Any] = {
+        "vmin": -0.5,
+        "vmax": count - 0.5,
+        "alpha": 0.28,
+        "linewidth": 0,
+    }
+    palette = ListedColormap(colours)
+    axes.pcolormesh(
+        axis_x, axis_y, told, cmap=palette, shading="auto", rasterized=True, **style
+    )
+
+
+def _edge(axes: Axes, axis_x: Array, axis_y: Array, field: Array, at: float) -> None:
+    """Draw the line on which a field has the value `at`, where it has."""
+    if field.min() < at < field.max():
+        axes.contour(axis_x, axis_y, field, [at], colors=GREY, linewidths=0.9)
+
+
+def _points(
+    axes: Axes,
+    x: Array,
+    truth: NDArray[Any],
+    told: NDArray[Any],
+    labels: Sequence[str],
+) -> None:
+    """Draw each sample in the colour of its class, and a cross where it is misclassified."""
+    size = 16 if len(x) <= 400 else 7
+    for k, label in enumerate(labels):
+        mine = x[truth == k]
+        style: dict[str, Any] = {
+            "color": SERIES[k % len(SERIES)],
+            "s": size,
+            "linewidths": 0,
+        }
+        if len(mine):
+            axes.scatter(mine[:, 0], mine[:, 1], label=label, alpha=0.75, **style)
+    wrong = x[truth != told]
+    label = f"misclassified: {len(wrong):,} of {len(x):,}"
+    axes.scatter(
+        wrong[:, 0],
+        wrong[:, 1],
+        marker="x",
+        s=34,
+        c="black",
+        linewidths=1.2,
+        label=label,
+    )
+
+
+def _figure(width: float, height: float) -> Figure:
+    import matplotlib
+
+    # Agg needs no display; a figure made without pyplot is forgotten when it goes.
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def _dress(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.grid(color="#E3E3E3", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    return picture.getvalue()

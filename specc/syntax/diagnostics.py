@@ -1,0 +1,264 @@
+"""What the compiler says about a spec, and every code that it may say it under.
+
+Takes findings with their spans, gives them in order, as text or JSON; nothing else in specc formats
+one. Invariant: each code has one meaning for ever, and `CODES` holds them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from specc.syntax.excerpt import excerpt, printable
+from specc.syntax.source import Source, Span
+
+CODES: dict[str, str] = {
+    "E001": "a character that the language does not have",
+    "E002": "a string that is not closed, or has an unknown escape",
+    "E003": "a number that is malformed or out of reach",
+    "E004": "a syntax error: something else was expected",
+    "E005": "a bracket without its counterpart",
+    "E006": "nesting that is too deep",
+    "E007": "an unknown statement",
+    "E008": "a reserved word where a name is expected",
+    "E009": "an invisible character that can make a spec read differently than it is",
+    "E010": "an unknown word of the vocabulary",
+    "E011": "an unknown name in an expression",
+    "E012": "an unknown argument",
+    "E013": "a missing argument",
+    "E014": "an argument given twice",
+    "E015": "positional arguments that are too many, or after named ones",
+    "E016": "a value of the wrong type",
+    "E017": "a value outside the interval that an argument allows",
+    "E018": "a value that makes no sense together with the others",
+    "E019": "a fan-based initializer on a bias",
+    "E020": "a part of the language that this version cannot lower yet",
+    "E021": "a missing statement, or one out of its place",
+    "E022": "a statement given twice",
+    "E023": "a name defined twice",
+    "E024": "a definition that takes a built-in's name",
+    "E025": "a name that Python or the emitted module needs",
+    "E026": "a name used before its definition, or a block inside itself",
+    "E027": "a computation without a finite result",
+    "E028": "a domain that makes no sense",
+    "E029": "a value outside its domain",
+    "E030": "an override of something that is no param",
+    "E031": "shapes that do not fit",
+    "E032": "more layers than the compiler expands",
+    "E033": "more numbers than the compiler addresses",
+    "E034": "a body or a layer's name where none belongs, or a body missing",
+    "E035": "a network with nothing to train",
+    "E036": "a monitored value that the training does not have",
+    "E037": "data that cannot be used",
+    "E038": "an operation that the target does not have",
+    "E039": "a definition whose derivative is 0 everywhere",
+    "E040": "a layer that stands where it cannot",
+    "W001": "a softmax before cross_entropy, which applies its own",
+    "W002": "targets that the last activation cannot reach",
+    "W003": "an initializer made for another activation than the one that follows",
+    "W004": "patience that the epochs can never exhaust",
+    "W005": "early stopping that monitors the samples of the final figures",
+    "W006": "a definition that nothing uses",
+    "W007": "a norm of one number, of which it leaves nothing",
+}
+
+LIMIT = 20
+"""How many errors of a file are told."""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding."""
+
+    code: str
+    """Stable: `E012`, `W003`."""
+    severity: Literal["error", "warning"]
+    message: str
+    """One sentence without a full stop, names in backquotes."""
+    span: Span
+    label: str = ""
+    """What stands right of the carets, such as "did you mean `weight`?"."""
+    notes: tuple[str, ...] = ()
+    """Lines below the excerpt, shown after `= `: a signature, what would compile."""
+
+
+class Invalid(Exception):
+    """Ends the work on one part of a spec with the finding that makes the rest moot."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+def error(
+    code: str, message: str, span: Span, label: str = "", *notes: str
+) -> Diagnostic:
+    """Make an error; empty notes are dropped."""
+    kept = tuple(note for note in notes if note)
+    return Diagnostic(code, "error", message, span, label, kept)
+
+
+def warning(
+    code: str, message: str, span: Span, label: str = "", *notes: str
+) -> Diagnostic:
+    """Make a warning."""
+    return Diagnostic(code, "warning", message, span, label, notes)
+
+
+ELSEWHERE = {
+    "bce": "binary_cross_entropy",
+    "crossentropy": "cross_entropy",
+    "dense": "linear",
+    "fc": "linear",
+    "glorot_normal": "xavier_normal",
+    "glorot_uniform": "xavier_uniform",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "learning_rate": "lr",
+    "logistic": "sigmoid",
+    "mean_squared_error": "mse",
+}
+"""What other frameworks call the same thing."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Suggest the known name that means `name` elsewhere or is nearest to it, or say nothing."""
+    names = sorted(set(known))
+    word = ELSEWHERE.get(name.lower(), name.lower())
+    same = [other for other in names if other.lower() == word]
+    near = same or difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def either(words: Iterable[str], last: str = "or") -> str:
+    """Join words as a sentence does: `a`, `b` or `c`; beyond ten the rest is left out."""
+    listed = list(words)
+    if len(listed) > 10:
+        listed = [*listed[:10], "…"]
+    if len(listed) < 2:
+        return "".join(listed)
+    return f"{', '.join(listed[:-1])} {last} {listed[-1]}"
+
+
+def quoted(text: str) -> str:
+    """Quote a piece of a spec in a message, clipped where it is long."""
+    line = " ".join(text.split())
+    return f"`{line[:37]}…`" if len(line) > 40 else f"`{line}`"
+
+
+def arranged(found: Iterable[Diagnostic], main: Source) -> tuple[Diagnostic, ...]:
+    """Sort findings by place, drop repetitions, allowed warnings and errors past LIMIT.
+
+    Those about another source than `main` (the command's `-D`) come last.
+    """
+    unique = dict.fromkeys(found)
+    ordered = sorted(
+        (d for d in unique if d.severity == "error" or not _allowed(d)),
+        key=lambda d: (d.span.source is not main, d.span.start),
+    )
+    errors = [d for d in ordered if d.severity == "error"][:LIMIT]
+    return tuple(d for d in ordered if d.severity == "warning" or d in errors)
+
+
+def _allowed(finding: Diagnostic) -> bool:
+    """Tell whether the finding's line says `# specc: allow W003`."""
+    source = finding.span.source
+    start = source.line_starts[finding.span.line - 1]
+    line = source.text[start:].split("\n", 1)[0]
+    comment = line.rpartition("# specc: allow ")[2] if "# specc: allow " in line else ""
+    return finding.code in comment.replace(",", " ").split()
+
+
+def render(
+    diagnostics: Iterable[Diagnostic], output_format: str = "full", color: bool = False
+) -> str:
+    """Write findings for a person (`full`, `concise`) or a program (`json`, `github`)."""
+    match output_format:
+        case "full":
+            return "\n".join(_full(finding, color) for finding in diagnostics)
+        case "concise":
+            return "".join(f"{_concise(finding)}\n" for finding in diagnostics)
+        case "json":
+            lines = (json.dumps(_fields(finding)) for finding in diagnostics)
+            return "".join(f"{line}\n" for line in lines)
+        case "github":
+            return "".join(f"{_github(finding)}\n" for finding in diagnostics)
+    raise ValueError(f"no output format {output_format!r}")
+
+
+_COLORS = {"error": "1;31", "warning": "1;33", "gutter": "1;34", "message": "1"}
+
+
+def _full(finding: Diagnostic, color: bool) -> str:
+    def paint(text: str, what: str) -> str:
+        return f"\x1b[{_COLORS[what]}m{text}\x1b[0m" if color and text else text
+
+    shown = excerpt(finding.span)
+    line, column = finding.span.source.position(finding.span.start)
+    margin = len(str(line)) * " "
+    title = paint(f"{finding.severity}[{finding.code}]", finding.severity)
+    carets = f"{'^' * shown.width} {printable(finding.label)}".rstrip()
+    place = f"{printable(finding.span.source.name)}:{line}:{column}"
+    bar = paint("|", "gutter")
+    lines = [
+        f"{title}{paint(f': {printable(finding.message)}', 'message')}",
+        f"{margin}{paint('-->', 'gutter')} {place}",
+        f"{margin} {bar}",
+        f"{paint(str(line), 'gutter')} {bar} {shown.text}".rstrip(),
+        f"{margin} {bar} {' ' * shown.start}{paint(carets, finding.severity)}",
+    ]
+    equals = paint("=", "gutter")
+    lines += [f"{margin} {equals} {printable(note)}" for note in finding.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _concise(finding: Diagnostic) -> str:
+    line, column = finding.span.source.position(finding.span.start)
+    name = printable(finding.span.source.name)
+    message = printable(finding.message)
+    return f"{name}:{line}:{column}: {finding.severity}[{finding.code}]: {message}"
+
+
+def _fields(finding: Diagnostic) -> dict[str, str | int]:
+    line, column = finding.span.source.position(finding.span.start)
+    end_line, end_column = finding.span.source.position(finding.span.end)
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "file": finding.span.source.name,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "hint": "\n".join(filter(None, (finding.label, *finding.notes))),
+    }
+
+
+def _github(finding: Diagnostic) -> str:
+    fields = _fields(finding)
+    properties = ",".join(
+        f"{name}={_escaped(str(fields[field]), ':,')}"
+        for name, field in (
+            ("file", "file"),
+            ("line", "line"),
+            ("col", "column"),
+            ("endLine", "end_line"),
+            ("endColumn", "end_column"),
+            ("title", "code"),
+        )
+    )
+    text = "\n".join(filter(None, (finding.message, str(fields["hint"]))))
+    return f"::{finding.severity} {properties}::{_escaped(text)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    """Escape a text of a GitHub workflow command."""
+    lines = [printable(line) for line in text.split("\n")]
+    text = "\n".join(lines)
+    for char in "%\n" + also:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text

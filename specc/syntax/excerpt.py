@@ -1,0 +1,86 @@
+"""One line of a source as a terminal shows it, with the carets below the right columns.
+
+Takes a Span, gives an Excerpt of printable characters. Invariant: nothing that comes out can move
+the cursor, change the direction of reading or break the line, whatever the source holds.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from specc.syntax.source import Span
+
+WIDTH = 100
+"""How many columns of a line are shown at most."""
+
+TAB = 4
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A line, and where the carets stand below it; columns of the terminal, from 0."""
+
+    text: str
+    start: int
+    width: int
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act on: control, format and separator characters."""
+    return "".join(_shown(char) for char in text)
+
+
+def suspicious(char: str) -> bool:
+    """Tell whether a character is invisible or changes how the others read."""
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}
+
+
+def excerpt(span: Span) -> Excerpt:
+    """Show the first line of a span; a long line is clipped around the carets."""
+    source = span.source
+    first = source.line_starts[span.line - 1]
+    last = source.text.find("\n", first)
+    last = len(source.text) if last < 0 else last
+    # Of a very long line, what cannot be shown is not looked at.
+    first = max(first, span.start - 2 * WIDTH)
+    cut = span.start + 2 * WIDTH < last
+    line = source.text[first : span.start + 2 * WIDTH if cut else last]
+    line = line if cut else line.rstrip()
+    start = span.start - first
+    end = max(min(span.end - first, len(line)), start + 1)
+    shown = [TAB * " " if char == "\t" else _shown(char) for char in line]
+    before = _columns("".join(shown[:start]))
+    width = max(_columns("".join(shown[start:end])), 1)
+    return _clipped("".join(shown), before, width)
+
+
+def _shown(char: str) -> str:
+    return f"<U+{ord(char):04X}>" if suspicious(char) else char
+
+
+def _columns(text: str) -> int:
+    return sum(map(_column, text))
+
+
+def _column(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _clipped(text: str, start: int, width: int) -> Excerpt:
+    if _columns(text) <= WIDTH:
+        return Excerpt(text, start, width)
+    width = min(width, WIDTH // 2)
+    left = max(0, start - (WIDTH - width) // 2)
+    kept: list[str] = []
+    column = indent = 0
+    for char in text:
+        if left <= column < left + WIDTH:
+            indent = column if not kept else indent
+            kept.append(char)
+        column += _column(char)
+    head = "…" if left else ""
+    tail = "…" if left + WIDTH < column else ""
+    return Excerpt(head + "".join(kept) + tail, start - indent + len(head), width)

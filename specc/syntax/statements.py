@@ -1,0 +1,157 @@
+"""Tokens -> fragments, one a statement; and what is wrong with their brackets.
+
+A statement begins at a reserved statement word outside brackets. Where a bracket stays
+open, it also begins at such a word that starts a line and goes on as a statement does:
+the one with the open bracket is then at fault alone. Invariant: the fragments hold
+every token once, in order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from specc.syntax.diagnostics import Diagnostic, error
+from specc.syntax.source import Span
+
+STATEMENTS = (
+    "model",
+    "param",
+    "input",
+    "target",
+    "def",
+    "block",
+    "layers",
+    "loss",
+    "optimizer",
+    "schedule",
+    "metric",
+    "data",
+    "early_stopping",
+    "train",
+)
+RESERVED = frozenset((*STATEMENTS, "in", "real", "int", "activation", "range", "log"))
+NESTING = 64
+"""How deep brackets may nest; also how many operators may wait for each other."""
+
+_NAMING = frozenset({"model", "param", "input", "target", "block"})
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+_OPERATORS = frozenset("+-*/^")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, number, string or sign; `kind` is its terminal in the grammar."""
+
+    kind: str
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """The tokens of one statement, at least one."""
+
+    tokens: tuple[Token, ...]
+
+    @property
+    def span(self) -> Span:
+        """From the first token to the last."""
+        first, last = self.tokens[0].span, self.tokens[-1].span
+        return Span(first.source, first.start, last.end)
+
+
+def split(tokens: list[Token]) -> list[Fragment]:
+    """Cut tokens into statements."""
+    fragments: list[Fragment] = []
+    begin = 0
+    waiting: list[str] = []
+    counts: Counter[str] = Counter()  # of those waiting: a search would take too long
+    for i, token in enumerate(tokens):
+        if i > begin and _begins(tokens, begin, i, len(waiting)):
+            fragments.append(Fragment(tuple(tokens[begin:i])))
+            begin, waiting, counts = i, [], Counter()
+        if token.text in _CLOSES.values():
+            waiting.append(token.text)
+            counts[token.text] += 1
+        elif token.text in _CLOSES:
+            opener = _CLOSES[token.text]
+            while counts[opener] and waiting[-1] != opener:
+                counts[waiting.pop()] -= 1  # one that is never closed
+            if waiting and (counts[opener] or waiting[-1] != "{"):
+                counts[waiting.pop()] -= 1  # or closed by the wrong bracket
+    if tokens:
+        fragments.append(Fragment(tuple(tokens[begin:])))
+    return fragments
+
+
+def _starts_line(tokens: list[Token], i: int) -> bool:
+    return i == 0 or tokens[i - 1].span.line < tokens[i].span.line
+
+
+def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
+    """Tell whether a statement begins at token `i`."""
+    token, before = tokens[i], tokens[i - 1]
+    after = [t.text for t in tokens[i + 1 : i + 3]] + ["", ""]
+    in_definition = tokens[begin].text == "def"
+    if before.text in _NAMING and i - 1 == begin and not _starts_line(tokens, i):
+        return False  # a reserved word where a name is expected
+    if token.text not in STATEMENTS:
+        # No statement goes on with a name after a whole operand: an unknown statement.
+        whole = before.kind in {"NAME", "NUMBER", "STRING"} or before.text in _CLOSES
+        return token.kind == "NAME" and whole and depth == 0 and _starts_line(tokens, i)
+    if before.text == "def" and token.text in {"loss", "schedule"}:
+        return False
+    if token.text == "target" and in_definition:
+        return after[1] == ":"  # elsewhere it is an operand of the definition
+    if depth == 0:
+        return True
+    return _starts_line(tokens, i) and _goes_on(token.text, after)
+
+
+def _goes_on(word: str, after: list[str]) -> bool:
+    """Tell whether what follows a statement word makes it a statement, not an argument."""
+    match word:
+        case "layers":
+            return after[0] == "{"
+        case "train" | "early_stopping":
+            return after[0] == "("
+        case "input" | "target":
+            return after[1] == ":"
+    return after[0].isidentifier()
+
+
+def bracket_fault(fragment: Fragment) -> Diagnostic | None:
+    """Find the first bracket that has no counterpart or lies too deep."""
+    waiting: list[tuple[Token, int]] = []
+    operators = 0
+    for token in fragment.tokens:
+        if token.text in _CLOSES.values():
+            waiting.append((token, operators))
+            if len(waiting) > NESTING:
+                message = f"brackets nest deeper than {NESTING}"
+                return error("E006", message, token.span, "one too many")
+        elif token.text in _CLOSES:
+            openers = [opener.text for opener, _ in waiting]
+            if _CLOSES[token.text] not in openers and openers[-1:] in ([], ["{"]):
+                message = f"`{token.text}` closes nothing"
+                return error("E005", message, token.span, "remove it")
+            opener, operators = waiting.pop()
+            if opener.text != _CLOSES[token.text]:
+                return _never_closed(opener, token)
+        elif token.kind in {"COMMA", "EQUAL"}:
+            operators = waiting[-1][1] if waiting else 0
+        elif token.text in _OPERATORS:
+            operators += 1
+            if operators > NESTING:
+                message = f"an expression of more than {NESTING} operators"
+                label = "name a part of it with `param`"
+                return error("E006", message, token.span, label)
+    return _never_closed(waiting[-1][0], None) if waiting else None
+
+
+def _never_closed(opener: Token, found: Token | None) -> Diagnostic:
+    closer = {opened: closed for closed, opened in _CLOSES.items()}[opener.text]
+    note = "" if found is None else f"found `{found.text}` on line {found.span.line}"
+    message = f"`{opener.text}` is never closed"
+    return error("E005", message, opener.span, f"expected a `{closer}` for it", note)

@@ -1,0 +1,1 @@
+"""Programs as statements and expressions of C."""

@@ -1,0 +1,1 @@
+"""The target numpy: functions that return new arrays."""

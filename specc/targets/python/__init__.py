@@ -1,0 +1,1 @@
+"""What the two array targets, torch and NumPy, have in common."""

@@ -1,0 +1,1 @@
+"""The target torch: functions that write into a preallocated workspace."""

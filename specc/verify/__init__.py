@@ -1,0 +1,1 @@
+"""The independent judge of an emitted module; it shares no formula with specc.calculus."""

@@ -1,0 +1,1 @@
+"""The checks of C sources, which run without their Python binding."""

@@ -1,0 +1,183 @@
+"""The check of what a module in C offers to a program in C, and its Python binding does not call.
+
+Takes a Subject, gives findings; none for another target.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from specc.verify.c import functions, sanitizers
+from specc.verify.c.loops import LITTLE, loops
+from specc.verify.compare.finding import Finding, fact, near, number
+from specc.verify.compare.goals import as_targets
+from specc.verify.compare.subject import Subject
+from specc.verify.examine.gradients import against
+from specc.verify.reference.round_off import DRIFT
+from specc.verify.reference.training import trains
+
+RATES = 300
+SAME = 1e-12
+"""How far apart may be what is computed twice, in one order or another."""
+
+
+def from_c(subject: Subject) -> Iterator[Finding]:
+    """The source's own loop of training leaves what the binding's does, bit for bit.
+
+    Then what else a program in C may call and do, and what sanitizers tell of all of it.
+    """
+    model = subject.model
+    if subject.target != "c" or not trains(model):
+        return
+    yield from loops(subject)
+    net = subject.net()
+    samples = subject.drawn(model.train.batch_size + 2)
+    net.fit(*samples, *samples, epochs=2)
+    yield _padding(net._inner, "after a fit")
+    net._inner.flat_gradients.fill(7.0)  # which are another call's to use
+    net.loss_and_gradients(*samples)
+    yield _padding(net._inner, "after gradients")
+    yield from _rates(subject)
+    yield from _figures(subject)
+    yield from _flat(subject)
+    yield from _begun(subject)
+    yield from _just_enough(subject)
+    yield from _too_many(subject)
+    yield from _several(subject)
+    yield from sanitizers.found(subject)
+
+
+def _rates(subject: Subject) -> Iterator[Finding]:
+    """The source's rate is the binding's, which was compared with its closed form."""
+    model, binding = subject.model, subject.module.learning_rate
+    net = subject.net()._inner
+    takes = len(inspect.signature(binding).parameters)
+    for more in (1, 7, 40)[: 1 if takes == 1 else 3]:
+        for t in range(min(model.train.epochs + 2, RATES)):
+            given = (t, more)[:takes]
+            found = functions.learning_rate(net, model.name, *given)
+            where = f"learning_rate{given}"
+            yield number("c", where, found, binding(*given), SAME)
+
+
+def _figures(subject: Subject) -> Iterator[Finding]:
+    """The source's figures are the binding's, which makes some of them anew: of few hits, or none.
+
+    A layer gives nothing but its bias, targets are met, or all alike.
+    """
+    if not hasattr(subject.module._inner.Model, "_means"):
+        return
+    shown = getattr(subject.module, "SHOWN", subject.module.FIGURES)
+    x, y = subject.drawn(6)
+    for bias in (0.0, 0.75, -0.75):
+        state = subject.state()
+        for layer in subject.biased[-1:] if bias else []:
+            subject.bias_alone(layer, state)
+            state[f"{layer}.bias"].fill_(bias)
+        net = subject.net(state)
+        met = as_targets(subject, net.forward(x)).reshape(y.shape)
+        for targets in (y, met, torch.zeros_like(y)):
+            made = net.evaluate(x, targets)
+            found = net._inner._means(x.numpy(), targets.numpy())
+            for name in shown:
+                if not math.isnan(made[name]):
+                    yield number("c", name, found[name], made[name], SAME)
+
+
+def _just_enough(subject: Subject) -> Iterator[Finding]:
+    """As many samples as the workspace holds are not too many."""
+    x, y = subject.drawn(subject.most)
+    net = subject.net(subject.state())
+    asked = {"training": True} if True in subject.modes else {}
+    loss, _ = net.loss_and_gradients(x, y, **asked)
+    pair = x.numpy(), y.numpy()
+    before = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
+    held = not (math.isnan(loss) or math.isnan(before))
+    where = f"{subject.most} samples are refused, as many as the workspace holds"
+    yield fact("c", "just enough", held, where)
+
+
+def _too_many(subject: Subject) -> Iterator[Finding]:
+    """Of more samples than the workspace holds a step learns what it should, or gives NAN."""
+    state = subject.state()
+    net, other = subject.net(state), subject.net(state)
+    x, y = subject.drawn(subject.most + 1)
+    pair = x.numpy(), y.numpy()
+    if True in subject.modes and not subject.in_parts:
+        loss = functions.in_training(net._inner, subject.model.name, *pair)
+        where = f"it gives {loss} and gradients, of a batch that it cannot hold"
+        yield fact("c", "too many", math.isnan(loss), where)
+    told = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
+    if math.isnan(told):
+        kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
+        yield fact("c", "too many", kept, "it gives NAN and changes the parameters")
+        return
+    if not subject.in_parts:
+        where = f"it gives {told}, of a batch that it cannot hold"
+        yield fact("c", "too many", False, where)
+        return
+    other.train_step(x, y, LITTLE)  # in parts
+    said = "more samples than the workspace holds"
+    for name, value in other.state_dict().items():
+        yield near("c", name, net.state_dict()[name], value, DRIFT, said)
+
+
+def _several(subject: Subject) -> Iterator[Finding]:
+    """Gradients of more samples than the workspace holds are summed, part by part."""
+    state = subject.state()
+    net, reference = subject.net(state), subject.reference(state)
+    samples = subject.drawn(subject.most + 3)
+    yield from against(subject, net, reference, *samples, False, "c", known=False)
+
+
+def _padding(inner: Any, said: str) -> Finding:
+    """Rows are padded with zeros, which stay zeros."""
+    flats = inner.flat_parameters, inner.flat_gradients
+    whole = sum(map(np.count_nonzero, flats))
+    values = [*inner.parameters.values(), *inner.gradients.values()]
+    named = sum(map(np.count_nonzero, values))
+    where = f"{whole - named} numbers between the rows"
+    return fact("c", "padding", whole == named, where, said)
+
+
+def _begun(subject: Subject) -> Iterator[Finding]:
+    """A model may begin in memory that held something, of which nothing is left."""
+    inner = subject.net()._inner
+    yield _padding(inner, "at the start")
+    clean, used = (
+        functions.begun_in(inner, subject.model.name, b) for b in (0, functions.USED)
+    )
+    same = np.array_equal(clean[:-64], used[:-64])
+    yield fact("c", "init", same, "what the memory held is left in the model")
+    kept = not clean[-64:].any() and bool((used[-64:] == functions.USED).all())
+    yield fact("c", "init beyond", kept, "memory behind the model is written to")
+
+
+def _flat(subject: Subject) -> Iterator[Finding]:
+    """Parameters go out to one array and come in from it, in the order of torch."""
+    model = subject.model
+    net, other = subject.net(subject.state()), subject.net()
+    wanted = torch.cat([net.state_dict()[name].flatten() for name in model.parameters])
+    flat = np.full(len(wanted) + 1, 7.0)
+    functions.get(net._inner, model.name, flat)
+    same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
+    yield fact("c", "get", same, "not the parameters in their order, and no more")
+    functions.set_(other._inner, model.name, flat)
+    for name in model.parameters:
+        same = torch.equal(other.state_dict()[name], net.state_dict()[name])
+        yield fact("c", f"set {name}", same, "not what the array has")
+    used = subject.net(subject.state())
+    for _ in range(2):
+        used.train_step(*subject.drawn(4), LITTLE)
+    functions.set_(used._inner, model.name, flat)
+    for each in (net, used):
+        each.train_step(*subject.drawn(4), LITTLE)
+    for name in model.parameters:
+        same = torch.equal(used.state_dict()[name], net.state_dict()[name])
+        yield fact("c", f"set {name}", same, "updates before it leave something")

@@ -1,0 +1,291 @@
+"""The check of a C source's own loop of training: what a program in C is told, and may stop.
+
+Takes a Subject of the target C, gives findings. What the loop has to leave is what the fit of the
+Python binding leaves, which other checks compare with torch's.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from specc.verify.c.functions import USED, Loop, Pair
+from specc.verify.compare.finding import Finding, fact, near
+from specc.verify.compare.goals import as_targets
+from specc.verify.compare.subject import Subject
+from specc.verify.reference.fit import Run
+from specc.verify.reference.network import Reference
+from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started
+from specc.verify.reference.training import Samples, state_of, waits
+
+EPOCHS = 40
+LITTLE = 1e-3
+"""The rate of a step that is compared with another."""
+BY_EPOCHS, BY_EARLY_STOPPING, BY_CALLBACK, BY_STOP, BY_NON_FINITE = range(5)
+"""What a loop gives, of how it ended."""
+ENDS = {
+    "epochs": BY_EPOCHS,
+    "early_stopping": BY_EARLY_STOPPING,
+    "callback": BY_CALLBACK,
+    "non_finite": BY_NON_FINITE,
+}
+
+
+def loops(subject: Subject) -> Iterator[Finding]:
+    """Compare the loop with the binding's fit: whole, in parts, and ended by the program."""
+    batch = subject.model.train.batch_size
+    training = subject.drawn(2 * batch + max(2, batch // 3))
+    x_val, y_val = subject.drawn(7, seed=1)
+    fits = _Fits(subject, training, (x_val, y_val))
+    for epochs, said, held in ((2, "met early", USED), (1, "met at once", 0x7F)):
+        net = subject.net()
+        net.fit(*training, x_val, y_val, epochs=epochs)
+        met = as_targets(subject, net.forward(x_val))
+        yield from _Fits(subject, training, (x_val, met)).whole(f"best {said}", held)
+    missed = _missed(subject, met)
+    yield from _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1)
+    yield from fits.seeded()
+    yield from fits.in_parts()
+    yield from fits.ended_by_callback()
+    yield from fits.stopped()
+    yield from fits.stopped_and_not_finite()
+    yield from fits.alone()
+    yield from fits.alone_and_not_finite()
+
+
+def _missed(subject: Subject, met: Tensor) -> Tensor:
+    """Make targets, of such as a prediction meets, that it misses: no share is above 0."""
+    if subject.model.target.dtype == "int":
+        return met.add(1).remainder(subject.model.output_shape[-1])
+    return 1 - met if subject.probabilities else 100 - met
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Fits of one network to the same samples."""
+
+    subject: Subject
+    training: Samples
+    held_out: Samples
+
+    @property
+    def _arrays(self) -> tuple[Pair, Pair]:
+        (x, y), (x_val, y_val) = self.training, self.held_out
+        return (x.numpy(), y.numpy()), (x_val.numpy(), y_val.numpy())
+
+    def _loop(self, held: int = USED) -> tuple[Any, Loop]:
+        """Make a model, and the loop that trains it, in memory full of a byte."""
+        net: Any = self.subject.net()
+        model, module = self.subject.model, self.subject.module._inner
+        return net, Loop(module, net._inner, model.name, model.train.shuffle, held)
+
+    def _by_binding(
+        self, epochs: int, callback: Callable[..., bool] | None = None
+    ) -> tuple[Any, Any]:
+        net = self.subject.net()
+        pair = *self.training, *self.held_out
+        return net, net.fit(*pair, epochs=epochs, callback=callback)
+
+    def _alike(self, what: str, net: Any, other: Any) -> Iterator[Finding]:
+        """Compare all numbers of two models, bit for bit."""
+        states = net.state_dict(), other.state_dict()
+        for name, value in states[1].items():
+            where = "not what the binding's fit leaves"
+            same = _same(states[0][name], value)
+            yield fact("c", f"{what} {name}", same, where)
+
+    def _told(self, what: str, log: Any, history: Any) -> Iterator[Finding]:
+        """Compare what a program is told of each epoch with a history."""
+        shown = getattr(self.subject.module, "SHOWN", self.subject.module.FIGURES)
+        count = len(self.subject.module.FIGURES)
+        where = f"{len(log)} epochs, expected {len(history)}"
+        yield fact("c", f"{what} log", len(log) == len(history), where)
+        for row, logs in zip(log, history, strict=False):
+            train, val = row[:count].tolist(), row[count : 2 * count].tolist()
+            found = {f"train_{n}": v for n, v in zip(shown, train, strict=False)}
+            found |= {f"val_{n}": v for n, v in zip(shown, val, strict=False)}
+            found |= {"lr": row[-2], "epoch": _whole(row)[0]}
+            for name, value in found.items():
+                same = (
+                    value == logs[name] or value != value and logs[name] != logs[name]
+                )
+                where = f"epoch {logs['epoch']}: {value}, expected {logs[name]}"
+                yield fact("c", f"{what} {name}", same, where)
+            yield fact("c", f"{what} validated", _whole(row)[1] == 1, "it is not told")
+
+    def whole(self, what: str, held: int, epochs: int = EPOCHS) -> Iterator[Finding]:
+        """Train at once, in memory that held something: as numbers little, or more than all."""
+        expected, history = self._by_binding(epochs)
+        net, loop = self._loop(held)
+        ended = loop.fit(*self._arrays, epochs)
+        yield _ended(what, ended, ENDS[history.stopped_by])
+        where = f"epoch {loop.state.best_epoch}, expected {history.best_epoch}"
+        best = loop.state.best_epoch == history.best_epoch
+        yield fact("c", f"{what} best", best, where)
+        yield from self._alike(what, net, expected)
+        yield from self._told(what, loop.log, history)
+        for each in (net, expected):
+            each.train_step(*self.subject.drawn(4), LITTLE)
+        yield from self._alike(f"{what}, and a step,", net, expected)
+
+    def seeded(self) -> Iterator[Finding]:
+        """Give the run another seed than the model's, which its shuffles and masks then have."""
+        net, loop = self._loop()
+        expected = self.subject.net(net.state_dict(), seed=1)
+        expected.fit(*self.training, *self.held_out, epochs=2)
+        loop.seed = 1
+        loop.fit(*self._arrays, 2)
+        yield from self._alike("another seed", net, expected)
+
+    def in_parts(self) -> Iterator[Finding]:
+        """Go on with a run: after one epoch it has not ended."""
+        what = "in parts"
+        expected, history = self._by_binding(3)
+        net, loop = self._loop()
+        loop.begin()
+        rows = []
+        for epochs in (1, 3):
+            ended, log = loop.go_on(*self._arrays, epochs)
+            rows += list(log)
+            over = len(history) <= epochs and history.stopped_by != "epochs"
+            yield _ended(what, ended, ENDS[history.stopped_by] if over else -1)
+            if over:
+                break
+        loop.finish()
+        yield from self._alike(what, net, expected)
+        yield from self._told(what, rows, history)
+
+    def ended_by_callback(self) -> Iterator[Finding]:
+        """Let the callback end it after an epoch."""
+        expected, history = self._by_binding(3, lambda epoch, logs: True)
+        net, loop = self._loop()
+        ended = loop.fit(*self._arrays, 3, lambda: 1)
+        yield _ended("callback", ended, ENDS[history.stopped_by])
+        yield from self._alike("callback", net, expected)
+        yield from self._told("callback", loop.log, history)
+
+    def stopped(self) -> Iterator[Finding]:
+        """Set `stop` after an epoch: no update follows."""
+        expected, history = self._by_binding(3, lambda epoch, logs: True)
+        if history.stopped_by != "callback":
+            return
+        net, loop = self._loop()
+        ended = loop.fit(*self._arrays, 3, functools.partial(_stop, loop))
+        yield _ended("stop", ended, BY_STOP)
+        yield from self._alike("stop", net, expected)
+        yield from self._told("stop", loop.log, history)
+
+    def stopped_and_not_finite(self) -> Iterator[Finding]:
+        """Set `stop`, and a parameter to NaN: the last good parameters are kept all the same."""
+        pair = self._arrays
+        expected, by_binding = self._loop()
+        by_binding.begin()
+        by_binding.go_on(*pair, 1)
+        expected._inner.flat_parameters[0] = math.nan
+        ended, _ = by_binding.go_on(*pair, 2)
+        if ended != BY_NON_FINITE:
+            return
+        net, loop = self._loop()
+
+        def after() -> int:
+            net._inner.flat_parameters[0] = math.nan
+            return _stop(loop)
+
+        loop.begin()
+        ended, _ = loop.go_on(*pair, 2, after)
+        what = "stop, and NaN"
+        yield _ended(what, ended, BY_NON_FINITE)
+        yield from self._alike(what, net, expected)
+        kept = loop.state.stop == 1
+        yield fact("c", what, kept, "that it is to stop is forgotten")
+
+    def alone(self) -> Iterator[Finding]:
+        """Train without samples for validation: nothing is told of them, and no epoch is best."""
+        pair, _ = self._arrays
+        _, history = self._by_binding(2)
+        net, loop = self._loop()
+        states: list[dict[str, Tensor]] = []
+
+        def after() -> int:
+            states.append(net.state_dict())
+            return 0
+
+        ended = loop.fit(pair, None, 2, after)
+        if ended == BY_NON_FINITE or history.stopped_by != "epochs":
+            return
+        what, count = "no validation", len(self.subject.module.FIGURES)
+        yield _ended(what, ended, BY_EPOCHS)
+        for row in loop.log:
+            nothing = not row[count : 2 * count].any() and _whole(row)[1] == 0
+            yield fact("c", what, nothing, "something is told of it")
+        losses = [row[0] for row in loop.log]
+        same = losses == [logs["train_loss"] for logs in history]
+        yield fact("c", f"{what} loss", same, "not that of the binding's fit")
+        stopping = self.subject.model.early_stopping
+        if stopping is not None and stopping.monitor.startswith("val_"):
+            where = f"best {loop.state.best_epoch}, expected -1"
+            yield fact("c", f"{what} best", loop.state.best_epoch == -1, where)
+            last = all(_same(v, net.state_dict()[n]) for n, v in states[-1].items())
+            yield fact("c", f"{what} end", last, "not the last parameters")
+
+    def alone_and_not_finite(self) -> Iterator[Finding]:
+        """Set a parameter to NaN after two epochs: those before the last update are left.
+
+        Without samples for validation no epoch is the best one. The last good parameters are those
+        of torch.
+        """
+        subject = self.subject
+        if waits(subject.model):
+            return
+        start = state_of(started(subject))
+        good, near_by = (
+            self._but_one_update(subject.reference(each))
+            for each in (start, off(start, subject.seed))
+        )
+        gap = apart(good, near_by)
+        net, loop = self._loop()
+        loop.begin()
+        ended, _ = loop.go_on(self._arrays[0], None, 2)
+        if ended == BY_NON_FINITE or not gap < CHAOS:
+            return
+        net._inner.flat_parameters[0] = math.nan
+        ended, _ = loop.go_on(self._arrays[0], None, 3)
+        what = "no validation, NaN"
+        yield _ended(what, ended, BY_NON_FINITE)
+        left = net.state_dict()
+        bound = max(KEPT, AMPLIFIED * gap)
+        for name, value in good.items():
+            yield near("c", name, left[name], value, bound, what)
+
+    def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:
+        """Give what two epochs of torch leave, but for their last update."""
+        run = Run(reference, 0, self.training)
+        run.begin()
+        return [run.epoch(number, 0, number) for number in range(2)][-1].state
+
+
+def _stop(loop: Loop) -> int:
+    loop.state.stop = 1
+    return 0
+
+
+def _ended(what: str, ended: int, wanted: int) -> Finding:
+    where = f"it gives {ended}, expected {wanted}"
+    return fact("c", f"{what} ended", ended == wanted, where)
+
+
+def _whole(row: Any) -> tuple[int, int]:
+    """Give the two whole numbers that a row ends with."""
+    epoch, validated = row[-1:].view(np.int32).tolist()
+    return epoch, validated
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return torch.equal(a.nan_to_num(7.0), b.nan_to_num(7.0))

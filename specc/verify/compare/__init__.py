@@ -1,0 +1,1 @@
+"""How two numbers or two runs are compared, and what is compared."""

@@ -1,0 +1,57 @@
+"""Samples of validation with which a fit has something to decide: met early, at once, never.
+
+Takes a Subject and its reference in training, gives pairs; the checks of `fits` train with each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+import torch
+from torch import Tensor
+
+from specc.verify.compare.subject import Subject
+from specc.verify.reference.fit import Run, fit
+from specc.verify.reference.training import Samples, monitored
+
+BEYOND = 1.6e308
+"""Targets of which a loss is not finite, even where it is their distance: the sum of a few is
+not."""
+
+
+def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Samples]:
+    """Give samples of validation whose targets the network meets best after a few epochs.
+
+    Then such as are never met, and such as are met at once.
+    """
+    model = subject.model
+    _, targets = subject.drawn(len(x_val), seed=2)
+    tried = fit(run, (x_val, targets), epochs).predicted
+    predicted = list(takewhile(lambda made: bool(made.isfinite().all()), tried))
+    if not predicted:
+        yield x_val, targets
+        return
+    yield x_val, as_targets(subject, predicted[min(3, len(predicted) - 1)])
+    if subject.any_target and any(
+        figure.startswith("val_") for figure in monitored(model)
+    ):
+        yield x_val, torch.full_like(targets, BEYOND)
+    stopping = model.early_stopping
+    if stopping is None or not stopping.monitor.startswith("val_"):
+        return
+    yield x_val, as_targets(subject, predicted[0])
+    if not subject.any_target:
+        many, labels = subject.drawn(40, seed=2)
+        yield many * (1.7e308 / many.abs().max()), labels
+
+
+def as_targets(subject: Subject, prediction: Tensor) -> Tensor:
+    """Make targets of predictions."""
+    model = subject.model
+    if model.target.dtype == "int":
+        return prediction.argmax(dim=-1)
+    if subject.probabilities:
+        last = model.nodes[-1].use.entry.name
+        return prediction if last == "sigmoid" else prediction.sigmoid()
+    return prediction

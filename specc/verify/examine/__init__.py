@@ -1,0 +1,1 @@
+"""The checks of specc verify, one subject a module."""

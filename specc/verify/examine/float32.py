@@ -1,0 +1,182 @@
+"""The check of float32, in which a module trains unless it is told otherwise.
+
+Takes a Subject and gives findings. The others are of float64, where roundings hide nothing; some
+kernels are for float32 alone, and a source in C is compiled anew for it. So the module is compared
+with itself: as it is in float64 the others have shown to be right. How far roundings take it from
+there is measured with float64, moved by such a rounding, and with torch's network in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.verify.compare.finding import Finding
+from specc.verify.compare.subject import Subject
+from specc.verify.reference.round_off import off
+
+ROUNDING = 2.0**-24
+"""Half of what the numbers next to 1 are apart in float32."""
+CLOSE = 1e-3
+"""How far what float32 gives may be off, as a whole; a fault is off by a tenth or more."""
+AMPLIFIED = 100
+"""How many times as far as float64 from itself, a rounding of float32 off."""
+DRAWS = 3
+"""How often it is tried with other samples: a kink may lie within a rounding of a few."""
+WIDE = 256
+"""Samples of which the product of a wide layer is large enough for the kernel of large ones."""
+CANCELLED = 1e-4
+"""Of the largest number of the gradients: those below may be what cancelling left."""
+RATE = 0.01
+"""That of the step: a schedule's first may be so small that it drowns in roundings."""
+LARGEST = 1e30
+"""Numbers beyond are near those that float32 lacks."""
+
+Numbers = Mapping[str, Tensor]
+
+
+def single(subject: Subject) -> Iterator[Finding]:
+    """Compare prediction, gradients and what a step changes with those of float64.
+
+    Where torch has a kernel that a module takes on some processors alone, it is taken here too.
+    """
+    for said in _kernels(subject.module):
+        for training in subject.modes:
+            for draw in range(DRAWS):
+                made = list(_compared(subject, draw, training, said))
+                if all(finding.ok for finding in made):
+                    break
+            yield from made
+
+
+def _kernels(module: Any) -> Iterator[str]:
+    """Let a module have the kernels that it chooses, then those of other processors; say which."""
+    yield ""
+    if hasattr(module, "by_onednn") and module.FUSED_LINEAR is None:
+        module.FUSED_LINEAR = module.fused_linear()
+        try:
+            yield ", by oneDNN"
+        finally:
+            module.FUSED_LINEAR = None
+
+
+def _compared(
+    subject: Subject, draw: int, training: bool, kernels: str
+) -> Iterator[Finding]:
+    large = WIDE if hasattr(subject.module, "by_onednn") else subject.samples
+    batch = min(subject.model.train.batch_size, WIDE)
+    count = min(max(large, batch), subject.most)
+    said = f"batch of {count}{', in training' if training else ''}{kernels}"
+    x, y = (
+        (values.float() if values.is_floating_point() else values)
+        for values in subject.drawn(count, seed=draw)
+    )
+    state = {name: value.float().double() for name, value in subject.state().items()}
+    exact = _made(subject, state, x, y, training, torch.float64)
+    moved = off(state, subject.seed + draw, by=ROUNDING)
+    other = _made(subject, moved, x, y, training, torch.float64)
+    found = _made(subject, state, x, y, training, torch.float32)
+    peer = _by_torch(subject, state, x, y, training)
+    for made in (exact, other, found):
+        _leave_out(made, exact["gradients"])
+    size = max(_length(value) for value in state.values())
+    for what, expected in exact.items():
+        largest = max((float(v.abs().max()) for v in expected.values()), default=0.0)
+        gap = _apart(other[what], expected)
+        if what in peer:
+            gap = max(gap, _apart(peer[what], expected))
+        if not largest < LARGEST or not AMPLIFIED * gap < 0.1:
+            told = f"{what} left out: roundings of float32 grow, or it holds no such number"
+            yield Finding("float32", what, 0.0, CLOSE, said=told)
+            return
+        error, bound = _apart(found[what], expected), CLOSE + AMPLIFIED * gap
+        if what == "step":  # each is a difference of parameters, which are rounded
+            longest = max(_length(value) for value in expected.values())
+            bound += AMPLIFIED * ROUNDING * size / longest if longest else 0.0
+        name = _worst(found[what], expected)
+        yield Finding("float32", what, error, bound, f"most of all in {name}", said)
+
+
+def _made(
+    subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool, dtype: Any
+) -> dict[str, Numbers]:
+    """Give what a module makes of samples in a precision: three kinds of numbers, by name."""
+    asked = {"training": True} if training else {}
+    net = subject.module.Model(seed=0, dtype=dtype)
+    net.load_state_dict({name: value.to(dtype) for name, value in state.items()})
+    x, y = ((v.to(dtype) if v.is_floating_point() else v) for v in (x, y))
+    loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+    made: dict[str, Numbers] = {
+        "prediction": {"prediction": net.predict(x), "loss": torch.tensor(float(loss))},
+        "gradients": {name: value.clone() for name, value in gradients.items()},
+    }
+    if training or len(subject.modes) == 1:
+        before = {name: value.double() for name, value in net.state_dict().items()}
+        net.train_step(x, y, RATE)
+        after = net.state_dict()
+        made["step"] = {name: after[name].double() - before[name] for name in before}
+    return made
+
+
+def _by_torch(
+    subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool
+) -> dict[str, Numbers]:
+    """Give what torch's network makes of the same in float32; nothing where torch refuses it."""
+    if training and len(x) == 1 and not subject.model.moves_on_one:
+        return {}
+    reference = subject.reference(state).float()
+    reference.draw(0, 0, len(x))
+    with torch.no_grad():
+        prediction = reference.eval()(x)
+    truth = reference.truth(x, y, training)
+    loss = torch.tensor(truth.loss)
+    return {
+        "prediction": {"prediction": prediction, "loss": loss},
+        "gradients": truth.gradients,
+    }
+
+
+def _leave_out(made: dict[str, Numbers], gradients: Numbers) -> None:
+    """Forget the step of what has no gradient but roundings, which Adam makes as large as any."""
+    largest = max((float(g.abs().max()) for g in gradients.values()), default=0.0)
+    if "step" in made:
+        made["step"] = {
+            name: (
+                value * (gradients[name].abs() >= CANCELLED * largest)
+                if name in gradients
+                else value
+            )
+            for name, value in made["step"].items()
+        }
+
+
+def _apart(found: Numbers, expected: Numbers) -> float:
+    """Tell how far arrays are apart, of the length of each, or of a hundredth of the longest."""
+    longest = max((_length(value) for value in expected.values()), default=0.0)
+    return max(
+        (_error(found[name], value, longest) for name, value in expected.items()),
+        default=0.0,
+    )
+
+
+def _worst(found: Numbers, expected: Numbers) -> str:
+    longest = max(_length(value) for value in expected.values())
+    return max(expected, key=lambda name: _error(found[name], expected[name], longest))
+
+
+def _error(found: Tensor, expected: Tensor, longest: float) -> float:
+    if found.shape != expected.shape:
+        return math.inf
+    size = max(_length(expected), longest / 100)
+    apart = _length(found.double() - expected.double())
+    if apart == 0:
+        return 0.0
+    return apart / size if math.isfinite(apart) and size else math.inf
+
+
+def _length(values: Tensor) -> float:
+    return float(values.double().norm())

@@ -1,0 +1,312 @@
+"""The checks of one batch: prediction, loss and gradients against two others, and at kinks.
+
+Each takes a Subject and gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.syntax import tree
+from specc.verify.compare.finding import Finding, compared, number
+from specc.verify.compare.subject import Subject
+from specc.verify.reference.expansions import mechanical
+from specc.verify.reference.formulas import definitions, numbers_in
+from specc.verify.reference.interpreter import Array
+from specc.verify.reference.network import Dropout, Reference
+from specc.verify.reference.round_off import AMPLIFIED, CHAOS, off
+from specc.verify.reference.training import state_of
+
+EXACT = 1e-9
+"""How far two exact derivatives may be apart, of which roundings of stacked norms need 5e-10."""
+NEARBY = 4
+"""Starts that are a rounding off, of which the one that moves most says what roundings do."""
+CANCELLED = 1e-3
+"""How far autograd and the expansions may be apart, so that enough digits are left to compare."""
+SHORT = 7
+KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
+"""Where activations of the library have kinks."""
+
+
+def autograd(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd on the same network of torch.nn, in prediction and in training."""
+    state = subject.state()
+    net = subject.net(state)  # one for all, so that buffers have what was there before
+    for count, training in itertools.product(_sizes(subject), subject.modes):
+        if training and not _moves(subject, count):
+            continue
+        count = min(count, subject.most) if training else count
+        x, y = subject.drawn(count)
+        reference = subject.reference(state)
+        yield from against(subject, net, reference, x, y, training, "autograd")
+
+
+def against(
+    subject: Subject,
+    net: Any,
+    reference: Reference,
+    x: Tensor,
+    y: Tensor,
+    training: bool,
+    check: str,
+    known: bool = True,
+) -> Iterator[Finding]:
+    """Compare predictions, loss and gradients of a batch with autograd's.
+
+    Where it is not `known` that the loss is finite there, nothing is compared where it is not.
+    """
+    asked = {"training": True} if training else {}
+    said = f"batch of {len(x)}{', in training' if training else ''}"
+    reference.draw(net.seed, 0, len(x))
+    truth = reference.truth(x, y, training)
+    if not math.isfinite(truth.loss):
+        if not known:
+            return  # a place where the spec's function has no value
+        why = "the loss is not finite on drawn samples: nothing can be compared"
+        yield Finding(check, "loss", math.nan, EXACT, why, said)
+        return
+    loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+    yield number(check, "loss", loss, truth.loss, EXACT, said)
+    yield number(check, "loss", net.loss(x, y, **asked), truth.loss, EXACT, said)
+    if not training:
+        predictions = {"prediction": truth.prediction}
+        for predicted in (net.forward(x), net.predict(x)):
+            given = {"prediction": predicted}
+            yield from compared(check, given, predictions, EXACT, said)
+    found = compared(check, gradients, truth.gradients, EXACT, said)
+    if not all(finding.ok for finding in found):
+        others = []
+        for state, moved in _nearby(state_of(reference), x, subject.seed):
+            near = subject.reference(state)
+            near.draw(net.seed, 0, len(x))
+            others.append(near.truth(moved, y, training).gradients)
+        found = _with_roundings(check, gradients, truth.gradients, others, said)
+    if not all(finding.ok for finding in found):
+        arrays = {n: value.numpy() for n, value in state_of(reference).items()}
+        masks = _masks(subject, reference) if training else None
+        other = _expanded(subject, arrays, x, y, masks)[1]
+        found = _where_cancelled(found, gradients, truth.gradients, other, said)
+    yield from found
+    extra = gradients.keys() - truth.gradients.keys()
+    for name in sorted(extra):
+        yield Finding(check, name, math.inf, EXACT, "torch has no such gradient", said)
+
+
+def _sizes(subject: Subject) -> tuple[int, ...]:
+    """Give the batches: whole, short, of one, some more, whole again from buffers used before."""
+    return (subject.samples, SHORT, 1, subject.samples + 3, subject.samples)
+
+
+def _moves(subject: Subject, count: int) -> bool:
+    """Whether torch trains on so many samples: batch_norm needs two numbers of a feature."""
+    return count > 1 or subject.model.moves_on_one
+
+
+def expansions(subject: Subject) -> Iterator[Finding]:
+    """Compare with the derivative of what every composite is made of."""
+    state = subject.state()
+    arrays = {name: value.numpy() for name, value in state.items()}
+    for training in subject.modes:
+        net, reference = subject.net(state), subject.reference(state)
+        x, y = subject.drawn(min(subject.samples, subject.most, 8))
+        reference.draw(net.seed, 0, len(x))
+        masks = _masks(subject, reference) if training else None
+        asked = {"training": True} if training else {}
+        loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
+        made, expected = _expanded(subject, arrays, x, y, masks)
+        said = "in training" if training else ""
+        yield number("expansions", "loss", loss, made, EXACT, said)
+        found = compared("expansions", gradients, expected, EXACT, said)
+        if not all(finding.ok for finding in found):
+            others = []
+            for near, x_near in _nearby(state, x, subject.seed):
+                moved = {name: value.numpy() for name, value in near.items()}
+                others.append(_expanded(subject, moved, x_near, y, masks)[1])
+            found = _with_roundings("expansions", gradients, expected, others, said)
+        if not all(finding.ok for finding in found):
+            autograd = reference.truth(x, y, training).gradients
+            found = _where_cancelled(found, gradients, expected, autograd, said)
+        yield from found
+
+
+def _expanded(
+    subject: Subject,
+    arrays: dict[str, Array],
+    x: Tensor,
+    y: Tensor,
+    masks: dict[str, Array] | None,
+) -> tuple[float, dict[str, Tensor]]:
+    """Give the loss and the gradients that the expansions have."""
+    loss, found = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
+    return loss, {name: torch.from_numpy(g) for name, g in found.items()}
+
+
+def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
+    """Give what dropout multiplies by, by the names of layers, as it was drawn last."""
+    layers = zip(subject.model.nodes, reference.layers, strict=True)
+    return {
+        node.name: (layer.mask / (1 - layer.rate)).numpy()
+        for node, layer in layers
+        if isinstance(layer, Dropout)
+    }
+
+
+def _nearby(
+    state: Mapping[str, Tensor], x: Tensor, seed: int
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Give parameters and samples that are a rounding off, a few times: one may move little."""
+    for draw in range(NEARBY):
+        yield off(state, seed + draw), off({"x": x}, seed + NEARBY + draw)["x"]
+
+
+def _where_cancelled(
+    judged: list[Finding],
+    found: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    other: Mapping[str, Tensor],
+    said: str,
+) -> list[Finding]:
+    """Judge anew what disagrees, as far as autograd and the expansions agree: the latter two.
+
+    Neither reads the module. Where a tanh is 1 but for its last bits, 1 - tanh^2 has few digits,
+    however it is rounded.
+    """
+    check = judged[0].check
+    apart: dict[str, float] = {}
+    for finding in compared(check, other, expected, EXACT):
+        apart[finding.what] = max(finding.error, apart.get(finding.what, 0.0))
+    told = f"{said}; digits cancel" if said else "digits cancel"
+    made = []
+    for finding, again in zip(
+        judged, compared(check, found, expected, EXACT, told), strict=True
+    ):
+        lost = apart[finding.what]
+        bound = EXACT + (2 * lost if lost < CANCELLED else 0.0)
+        anew = dataclasses.replace(again, bound=bound)
+        made.append(finding if finding.ok else anew)
+    return made
+
+
+def _with_roundings(
+    check: str,
+    found: dict[str, Tensor],
+    expected: dict[str, Tensor],
+    others: list[dict[str, Tensor]],
+    said: str,
+) -> list[Finding]:
+    """Compare as far as `expected` is itself where its parameters are a rounding off: `others`."""
+    own = [f for other in others for f in compared(check, other, expected, EXACT)]
+    apart = max(finding.error for finding in own)
+    if not 1e-15 < apart < CHAOS:
+        return compared(check, found, expected, EXACT, said)
+    told = f"{said}; " if said else ""
+    bound = EXACT + AMPLIFIED * apart
+    return compared(check, found, expected, bound, f"{told}roundings grow")
+
+
+def extremes(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd where samples, or the last layer's numbers, are large.
+
+    Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably. Of
+    classes each is the likely one of some samples, once the last layer has no bias, and all are
+    far below or above 0, by its bias.
+    """
+    state = subject.state()
+    last = f"{_last_layer(subject)}."
+    bias = f"{last}bias"
+    for factor in (30.0, 1e3):
+        large = {n: v * factor for n, v in state.items() if n.startswith(last)}
+        cases = [({}, SHORT, factor), (large, subject.samples, 1.0)]
+        if subject.model.target.dtype == "int":
+            balanced = {n: v * 10 * (n != bias) for n, v in large.items()}
+            cases.append((balanced, subject.samples, 1.0))
+            for far in (-factor, factor) if bias in state else ():
+                cases.append(({bias: state[bias] + far}, SHORT, 1.0))
+        for moved, count, times in cases:
+            x, y = subject.drawn(count)
+            x = x * times
+            net, reference = (
+                make(state | moved) for make in (subject.net, subject.reference)
+            )
+            yield from against(
+                subject, net, reference, x, y, False, "extremes", known=False
+            )
+
+
+def _last_layer(subject: Subject) -> str:
+    """Name the last layer with parameters."""
+    names = list(subject.model.parameters)
+    return names[-1].rpartition(".")[0] if names else ""
+
+
+def kinks(subject: Subject) -> Iterator[Finding]:
+    """Compare with autograd where derivatives jump: there torch's choice is the definition.
+
+    One layer at a time gives nothing but its bias, which is where activations have kinks; then
+    targets lie where losses do.
+    """
+    model = subject.model
+    places = sorted({*KINKS, *_own_numbers(subject)})
+    for layer in subject.biased:
+        state = subject.state()
+        subject.bias_alone(layer, state)
+        bias = state[f"{layer}.bias"]
+        size = bias.numel()
+        for first in range(0, len(places), max(size, 1)):
+            chosen = torch.arange(first, first + size) % len(places)
+            bias.copy_(torch.tensor(places, dtype=torch.float64)[chosen])
+            x, y = subject.drawn(2)
+            net, reference = subject.net(state), subject.reference(state)
+            yield from against(
+                subject, net, reference, x, y, False, "kinks", known=False
+            )
+    if model.target.dtype == "real" and not subject.probabilities:
+        yield from _at_targets(subject, places)
+
+
+def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
+    """Let targets be predictions, or a distance from them at which the loss has a kink, or beside.
+
+    The last layer with a bias gives nothing else, so that both sides predict the same to the bit;
+    where an activation after it rounds, they may not, and there is no such place to be had.
+    """
+    model = subject.model
+    state = subject.state()
+    for layer in subject.biased[-1:]:
+        subject.bias_alone(layer, state)
+    x, _ = subject.drawn(3)
+    net, reference = subject.net(state), subject.reference(state)
+    prediction = reference.truth(x, subject.drawn(3)[1]).prediction
+    if not torch.equal(prediction, net.forward(x)):
+        return
+    delta = float(dict(model.loss.use.arguments).get("delta", 1.0))
+    beside = {
+        sign * by for sign in (-1, 1) for by in (delta, 0.99 * delta, delta + 0.5)
+    }
+    apart = sorted({*places, *beside, *(-p for p in places)})
+    distances = torch.tensor([0.37, *apart], dtype=torch.float64)
+    for first in range(0, len(distances), prediction.numel()):
+        chosen = torch.arange(first, first + prediction.numel()) % len(distances)
+        y = prediction - distances[chosen].reshape(prediction.shape)
+        yield from against(subject, net, reference, x, y, False, "kinks", known=False)
+
+
+def _own_numbers(subject: Subject) -> set[float]:
+    """Give the numbers that the spec's own functions are written with."""
+    found: set[float] = set()
+    for definition in definitions(subject.model).values():
+        found |= numbers_in(definition.value)
+        for parameter in definition.parameters:
+            if isinstance(parameter.default, tree.Expr):
+                found |= numbers_in(parameter.default)
+    for node in subject.model.nodes:
+        if node.use.entry.defined:
+            found |= {float(v) for _, v in node.use.arguments}
+    return {n for n in found | {-n for n in found} if math.isfinite(n)}

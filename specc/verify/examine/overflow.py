@@ -1,0 +1,294 @@
+"""The check of what `fit` leaves where the loss stops being finite.
+
+Takes a Subject, gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.derive.network import differs
+from specc.library.streams import permutation
+from specc.verify.compare.finding import Finding, fact, near
+from specc.verify.compare.subject import Subject
+from specc.verify.reference.fit import Fit, Run, fit
+from specc.verify.reference.network import Reference
+from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started
+from specc.verify.reference.training import Samples, state_of, trains, waits
+
+SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
+LARGE = math.inf
+"""By how much parameters are made larger: what is infinite itself makes every sum of it infinite or
+NaN, in whatever order it is taken, with or without fused products."""
+EXPLOSION = 5
+"""Epochs within which it has to happen."""
+KNOWN = 2
+"""Draws of one kind, one after the other, that show no new way: there are no more of it then."""
+STEEP = (1.0, 1e10, 1e20, 1e35)
+"""By how much all weights but the first are larger, and the first smaller by that of them all:
+the network computes the same, and each step of its first layers is larger."""
+LITTLE = 1e-8
+"""Of the largest step of a network with a norm: 1e-5 of what is smaller is a rounding of that."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A start and samples from which the loss may explode."""
+
+    samples: Samples
+    scale: float
+    """Of one of the samples."""
+    steep: float
+    position: int
+    """Of that sample in the first epoch."""
+
+    @property
+    def kind(self) -> tuple[float, int, float]:
+        """Give what it has in common with those that are drawn otherwise."""
+        return self.scale, self.position, self.steep
+
+    def start(self, subject: Subject) -> dict[str, Tensor]:
+        """Give the parameters and buffers, those of seed 0 made steep."""
+        state = state_of(started(subject))
+        weights = [n for n, p in subject.model.parameters.items() if len(p.shape) == 2]
+        for name in weights[1:]:
+            state[name] = state[name] * self.steep
+        for name in weights[:1]:
+            state[name] = state[name] * self.steep ** (1 - len(weights))
+        return state
+
+    def reference(self, subject: Subject) -> Reference:
+        """Make the reference that starts so."""
+        return subject.reference(self.start(subject))
+
+
+def explosions(subject: Subject) -> Iterator[Finding]:
+    """Where the loss stops being finite, training ends with the last good parameters.
+
+    One sample is made large, and parameters are; of what the reference explodes with, one is taken
+    for each way to: at which epoch, at its first update, its second or another, by the loss or by
+    a parameter.
+    """
+    tried: dict[tuple[int, int, str, bool], tuple[Case, Fit]] = {}
+    known: Counter[tuple[float, int, float]] = Counter()
+    validation = subject.drawn(5, seed=1)
+    for case in _large(subject):
+        if known[case.kind] == KNOWN:
+            continue
+        known[case.kind] += 1
+        run = Run(case.reference(subject), 0, case.samples)
+        found = fit(run, validation, EXPLOSION)
+        if found.stopped_by == "non_finite":
+            way = (
+                len(found.history),
+                min(found.bad_update, 2),
+                found.bad,
+                found.best_epoch < 0,
+            )
+            if way not in tried and _steadily(subject, case, validation, found):
+                tried[way] = (case, found)
+                known[case.kind] = 0
+    for case, expected in tried.values():
+        yield from _exploded(subject, case, validation, expected)
+    yield from _between_epochs(subject)
+
+
+def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
+    """Tell whether it explodes alike from a start that is a rounding off.
+
+    Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
+    """
+    start = off(case.start(subject), subject.seed)
+    run = Run(subject.reference(start), 0, case.samples)
+    other = fit(run, validation, EXPLOSION)
+    alike = (len(other.history), other.bad_update, other.bad, other.best_epoch) == (
+        len(found.history),
+        found.bad_update,
+        found.bad,
+        found.best_epoch,
+    )
+    figures = [abs(value) for logs in found.history for value in logs.values()]
+    return (
+        alike
+        and apart(found.state, other.state) <= 1e-8
+        and not any(1e250 < f < math.inf or math.isnan(f) for f in figures)
+    )
+
+
+def _large(subject: Subject) -> Iterator[Case]:
+    """Give samples of which one is large: late in an epoch, or its first or second."""
+    model = subject.model
+    batch = model.train.batch_size
+    size = 3 * batch if batch > 1 else 4
+    real = subject.any_target
+    if not trains(model) or (not real and model.standardize is not None):
+        return  # nothing is large once it is standardized
+    order = torch.arange(size)
+    if model.train.shuffle:
+        order = torch.from_numpy(permutation(0, "shuffle/0", size))
+    late = itertools.product(SCALES, (-1, size // 2), STEEP[:1], range(4))
+    first = itertools.product(SCALES[-1:], (0, batch), STEEP[:1], range(2))
+    steep = itertools.product(SCALES[1:3], (-1,), STEEP[1:], range(3))
+    beyond = itertools.product(() if real else (1e290,), (-1,), STEEP[-1:], range(3))
+    for scale, position, factor, seed in itertools.chain(late, first, steep, beyond):
+        x, y = subject.drawn(size, seed=10 + seed)
+        place = int(order[position])
+        if factor != 1:  # the others change nothing, where a bias of 0 gives 0
+            others = torch.arange(size) != place
+            x[others], y[others] = 0, 0
+        (y if real else x)[place] *= scale
+        yield Case((x, y), scale, factor, position)
+
+
+def _between_epochs(subject: Subject) -> Iterator[Finding]:
+    """A callback makes the parameters so large that the next epoch begins with no finite loss.
+
+    What is left are the parameters before the last update that was done, where no epoch was good
+    for the validation samples: those are so large that their loss is never finite.
+    """
+    model = subject.model
+    stopping = model.early_stopping
+    epochs = 3
+    if waits(model):  # it ends with a reduction, the second or the first
+        patience = int(model.schedule.use["patience"])
+        epochs = max(2, 2 * patience if patience <= 10 else min(patience, 20))
+    if not trains(model) or (stopping is not None and stopping.patience < epochs + 1):
+        return
+    size = 3 * model.train.batch_size + (model.train.batch_size > 2)
+    if size % model.train.batch_size == 1 and not model.moves_on_one:
+        size += 1
+    training, (x_val, y_val) = subject.drawn(size), subject.drawn(40, seed=1)
+    validation = (x_val * (1.7e308 / x_val.abs().max()), y_val)
+    if subject.any_target:
+        validation = (x_val, torch.full_like(y_val, 1.7e308))
+    run = Run(started(subject), 0, training)
+    whole = fit(run, validation, epochs)
+    left = 0 if _restores(subject) and whole.best_epoch >= 0 else 1
+    expected = fit(run, validation, epochs, left) if left else whole
+    other = subject.reference(off(state_of(started(subject)), subject.seed))
+    shaken = fit(Run(other, 0, training), validation, epochs, left)
+    found = apart(expected.state, shaken.state)
+    if not found < CHAOS or len(expected.history) < epochs:
+        return
+    if not _bursts(subject, whole, training, epochs):
+        return
+    net = subject.net()
+
+    def enlarge(epoch: int, logs: object) -> None:
+        if epoch == epochs - 1:
+            for value in net.parameters.values():
+                value *= LARGE
+
+    history = net.fit(*training, *validation, epochs=epochs + 2, callback=enlarge)
+    said = "a callback enlarges parameters"
+    same = history.stopped_by == "non_finite"
+    yield fact("not finite", "stopped_by", same, history.stopped_by, said)
+    at = f"epoch {epochs}, update 0"
+    kept = _kept(subject, expected)
+    note = f"the loss is not finite at {at}; {kept} parameters are kept"
+    where = f"{history.note!r}, expected {note!r}"
+    yield fact("not finite", "note", history.note == note, where, said)
+    left_in = net.state_dict()
+    bound = max(KEPT, AMPLIFIED * found)
+    for name, value in expected.state.items():
+        yield near("not finite", name, left_in[name], value, bound, said)
+
+
+def _restores(subject: Subject) -> bool:
+    """Tell whether the best parameters come back at the end."""
+    stopping = subject.model.early_stopping
+    return stopping is not None and stopping.restore_best
+
+
+def _kept(subject: Subject, expected: Fit) -> str:
+    """Say which parameters are left."""
+    best = _restores(subject) and expected.best_epoch >= 0
+    return "the best" if best else "the last good"
+
+
+def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
+    """Tell whether enlarged parameters give the first batch after these epochs no finite loss."""
+    model = subject.model
+    reference = started(subject)
+    state = {
+        n: v * LARGE if n in model.parameters else v for n, v in whole.state.items()
+    }
+    reference.load(state)
+    order = torch.arange(len(training[0]))
+    if model.train.shuffle:
+        order = torch.from_numpy(permutation(0, f"shuffle/{epochs}", len(order)))
+    first = order[: model.train.batch_size]
+    updates = epochs * -(-len(order) // model.train.batch_size)
+    reference.draw(0, updates, len(first))
+    x, y = (part[first] for part in training)
+    return not math.isfinite(reference.truth(x, y, differs(model)).loss)
+
+
+def _norms(subject: Subject) -> bool:
+    """Tell whether there is a norm: of numbers whose squares are infinite torch's is NaN."""
+    names = {node.use.entry.name for node in subject.model.nodes}
+    return any(name.endswith("_norm") for name in names)
+
+
+def _place(history: Any) -> tuple[int, int]:
+    """Give the epoch and the update at which a fit says that something is not finite."""
+    told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
+    return (int(told[1]), int(told[2])) if told else (0, 0)
+
+
+def _exploded(
+    subject: Subject, case: Case, validation: Samples, expected: Fit
+) -> Iterator[Finding]:
+    net = subject.net()
+    if case.steep != 1:
+        net.load_state_dict(case.start(subject))
+    history = net.fit(*case.samples, *validation, epochs=EXPLOSION)
+    said = f"a sample of {case.scale:g}"
+    sound = history.stopped_by != "non_finite" and all(
+        bool(value.isfinite().all()) for value in net.parameters.values()
+    )
+    either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
+    if sound and (either or expected.bad == "a parameter" or _norms(subject)):
+        told = f"{said} left out: it stays finite where torch's network does not"
+        yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
+        return
+    place = len(expected.history), expected.bad_update
+    if _norms(subject) and _place(history) > place:
+        told = f"{said} left out: it stays finite longer than torch's network"
+        yield Finding("not finite", "note", 0.0, 0.0, said=told)
+        return
+    facts = {
+        "epochs": (len(history), len(expected.history)),
+        "stopped_by": (history.stopped_by, "non_finite"),
+        "best_epoch": (history.best_epoch, expected.best_epoch),
+    }
+    for what, (seen, wanted) in facts.items():
+        where = f"{seen}, expected {wanted}"
+        yield fact("not finite", what, seen == wanted, where, said)
+    kept = _kept(subject, expected)
+    at = f"epoch {len(expected.history)}, update {expected.bad_update}"
+    note = f"{expected.bad} is not finite at {at}; {kept} parameters are kept"
+    where = f"{history.note!r}, expected {note!r}"
+    yield fact("not finite", "note", history.note == note, where, said)
+    found = net.state_dict()
+    least = _left_by_norms(case.start(subject), expected) if _norms(subject) else 1.0
+    for name, value in expected.state.items():
+        yield near("not finite", name, found[name], value, KEPT, said, least)
+
+
+def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:
+    """Give what is little beside the largest step, of which a rounding is not 0.
+
+    Of a norm of one number the gradient is 0 by structure, but for torch the rest of a difference.
+    """
+    moved = ((expected.state[name] - value).abs() for name, value in start.items())
+    return max(1.0, *(LITTLE * float(m.max()) for m in moved if m.numel()))

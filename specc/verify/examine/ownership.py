@@ -1,0 +1,143 @@
+"""The check of what is whose: what a caller is given, and what a model keeps of what was before.
+
+It takes a Subject and gives findings. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.verify.compare.finding import Finding, fact
+from specc.verify.compare.subject import Subject
+
+
+def copies(subject: Subject) -> Iterator[Finding]:
+    """What a caller is given stays as it is, and what he does with it changes nothing."""
+    state = subject.state()
+    net = subject.net({name: value.clone() for name, value in state.items()})
+    x, y = subject.drawn(3)
+    other, targets = subject.drawn(3, seed=1)
+    loss, gradients = net.loss_and_gradients(x, y)
+    given = {
+        "prediction": net.forward(x),
+        "predictions": net.predict(x),
+        "state": next(iter(net.state_dict().values())),
+        "gradient": next(iter(gradients.values())),
+    }
+    before = {what: value.clone() for what, value in given.items()}
+    net.forward(other)
+    net.loss_and_gradients(other, targets)
+    for what, value in given.items():
+        same = torch.equal(value, before[what])
+        yield fact("copies", what, same, "a later call changes it")
+    for value in net.state_dict().values():
+        value.fill_(7.0)
+    same = torch.equal(net.forward(x), before["prediction"])
+    yield fact("copies", "state_dict", same, "changing it changes the model")
+    size = sum(math.prod(p.shape) for p in subject.model.parameters.values())
+    for what in ("flat_parameters", "flat_gradients"):
+        numel = getattr(net, what).numel()
+        fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
+        yield fact("copies", what, fits, f"{numel} numbers, expected {size}")
+    if not subject.model.moves_on_one:
+        net = subject.net(state)
+        net.train_step(*subject.drawn(1), 0.0)
+        same = all(torch.equal(v, state[n]) for n, v in net.buffers.items())
+        yield fact("copies", "one sample", same, "it moves the running statistics")
+    yield from _exchanged(subject, state)
+    yield from _anew(subject, state)
+    yield from _recovered(subject, state)
+    yield from _written_over(subject, state)
+
+
+def _views(subject: Subject, net: Any) -> dict[str, Tensor]:
+    """Give a model's own parameters and buffers."""
+    buffers = net.buffers if subject.model.buffers else {}
+    return {**net.parameters, **buffers}
+
+
+def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state may be views of the model itself, in another order."""
+    net = subject.net(state)
+    own = _views(subject, net)
+    shapes: dict[tuple[int, ...], str] = {}
+    for name, value in own.items():
+        other = shapes.setdefault(tuple(value.shape), name)
+        if other != name:
+            views = {**net.state_dict(), name: own[other], other: own[name]}
+            net.load_state_dict(views)
+            same = torch.equal(own[name], state[other])
+            same = same and torch.equal(own[other], state[name])
+            yield fact("copies", "exchange", same, f"{name} and {other} are lost")
+            return
+
+
+def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state that is loaded, and a fit, begin with nothing left of updates before."""
+    size = 2 * subject.model.train.batch_size + 2
+    samples = subject.drawn(size)
+    used, fresh = subject.net(state), subject.net(state)
+    for _ in range(2):
+        used.train_step(*subject.drawn(4), 0.01)
+    used.load_state_dict(dict(state))
+    for net in (used, fresh):
+        net.train_step(*subject.drawn(4), 0.01)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "load_state_dict", same, "updates before it leave something")
+    used, fresh = subject.net(state), subject.net(state)
+    used.train_step(*subject.drawn(4), 0.0)
+    before = used.state_dict()
+    fresh.load_state_dict(before)
+    for net in (used, fresh):
+        net.fit(*samples, *samples, epochs=1)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "fit", same, "updates before it leave something")
+    fresh = subject.net(used.state_dict())
+    for net in (used, fresh):
+        net.train_step(*subject.drawn(4), 0.01)
+    same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+    yield fact("copies", "after fit", same, "its updates leave something")
+
+
+def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """A state that is loaded begins with nothing left of a step that was infinite or NaN."""
+    x, _ = subject.drawn(4)
+    fresh = subject.net(state)
+    fresh.train_step(*subject.drawn(4), 0.01)
+    for bad in (math.inf, math.nan):
+        used = subject.net(state)
+        for value in used.parameters.values():
+            value *= bad
+        used.train_step(*subject.drawn(4), 0.01)
+        used.load_state_dict(dict(state))
+        used.train_step(*subject.drawn(4), 0.01)
+        same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+        same = same and torch.equal(used.forward(x), fresh.forward(x))
+        where = f"a step of parameters that are {bad} leaves something"
+        yield fact("copies", "load_state_dict", same, where)
+
+
+def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """Who writes good numbers over bad ones, through the views, has a model that trains."""
+    samples = subject.drawn(2 * subject.model.train.batch_size + 2)
+    fresh = subject.net(state)
+    expected = fresh.fit(*samples, *samples, epochs=2)
+    for bad in (math.inf, math.nan):
+        used = subject.net(state)
+        views = _views(subject, used)
+        for value in used.parameters.values():
+            value *= bad
+        for _ in range(2):
+            used.train_step(*subject.drawn(4), 0.01)
+            for name, value in views.items():
+                value[:] = state[name]
+        found = used.fit(*samples, *samples, epochs=2)
+        same = torch.equal(used.flat_parameters, fresh.flat_parameters)
+        same = same and found.stopped_by == expected.stopped_by
+        where = f"a step of parameters that are {bad} leaves something to the next fit"
+        yield fact("copies", "parameters", same, where)

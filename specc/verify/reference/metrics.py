@@ -1,0 +1,82 @@
+"""The metrics of a spec from predictions and targets, as their definitions say.
+
+Takes tensors of whole samples, gives floats; shares no formula with `library.metrics`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from specc.library.vocabulary import Use
+from specc.model.model import Model
+
+ROUNDINGS = 1e-24
+"""The part of a square that is the square of a rounding."""
+
+
+def cancelled(y: Tensor) -> float:
+    """Give the relative error that a variance has which is a difference of means of squares."""
+    square = float(y.double().square().mean())
+    spread = float(y.double().var(correction=0))
+    return 1e-14 * square / spread if spread > 0 else math.inf
+
+
+def metric(
+    model: Model, use: Use, prediction: Tensor, y: Tensor, rounded: bool = False
+) -> float:
+    """Give one metric of predictions, (n, *output), and targets, (n, *target).
+
+    Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
+    are all alike, and met.
+    """
+    whole, last = prediction, model.nodes[-1]
+    probable = last.use.entry.name == "sigmoid" and not last.looks_across
+    if model.loss.use.entry.name == "binary_cross_entropy" and not probable:
+        prediction = prediction.sigmoid()
+    classes = model.target.dtype == "int"
+    width = prediction.shape[-1] if prediction.dim() > 1 else 1
+    rows = prediction.reshape(-1, width)
+    targets = y.reshape(-1) if classes else y.reshape(-1, width)
+    match use.entry.name:
+        case "accuracy" if classes:
+            return _share(rows.argmax(dim=1) == targets)
+        case "accuracy" if width > 1:
+            largest = whole.reshape(-1, width).argmax(dim=1)
+            return _share(largest == targets.argmax(dim=1))
+        case "accuracy":
+            limit = use["threshold"]
+            return _share((rows > limit) == (targets > limit))
+        case "mae":
+            return float((rows - targets).abs().mean())
+        case "mse":
+            return float((rows - targets).square().mean())
+        case "r2":
+            error = float((rows - targets).square().sum())
+            spread = float((targets - targets.mean()).square().sum())
+            square = float(targets.square().sum())
+            if math.isinf(square):
+                return math.nan
+            if spread <= 1e-13 * square:
+                if rounded and error <= ROUNDINGS * max(square, ROUNDINGS):
+                    return math.nan  # 1 or 0, as the last bits have it
+                return 1.0 if error == 0 else 0.0
+            return 1 - error / spread
+    if classes:
+        predicted, actual = rows.argmax(dim=1) == 1, targets == 1
+    else:
+        predicted, actual = rows > use["threshold"], targets > use["threshold"]
+    hits = float((predicted & actual).sum())
+    counts = {
+        "precision": float(predicted.sum()),
+        "recall": float(actual.sum()),
+        "f1": (float(predicted.sum()) + float(actual.sum())) / 2,
+    }
+    count = counts[use.entry.name]
+    return hits / count if count else 0.0
+
+
+def _share(hits: Tensor) -> float:
+    return float(hits.to(torch.float64).mean())

@@ -1,0 +1,343 @@
+"""The network of a checked Model, built from torch.nn and differentiated by autograd.
+
+It reads what the spec says (layer words, arguments, shapes) and shares no formula with specc: what
+it gives is what the emitted module is measured against. Everything is float64, unless it is told
+otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from specc.library.streams import uniform
+from specc.library.vocabulary import Use
+from specc.model.model import Model, Node
+from specc.verify.compare.finding import ALL_ZERO, ROUNDINGS
+from specc.verify.reference.formulas import function_of
+
+
+class HardSigmoid(nn.Module):
+    """relu6(x + 3) / 6: torch's own derivative has a sixth in float32 in every dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(x + 3) / 6
+
+
+def of_batch(axis: int) -> int:
+    """Give the axis of a batch that is an axis of a sample."""
+    return axis + 1 if axis >= 0 else axis
+
+
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda slope: nn.LeakyReLU(slope),
+    "elu": lambda alpha: nn.ELU(alpha),
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": lambda: nn.Softplus(threshold=100),
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "hard_tanh": nn.Hardtanh,
+    "hard_sigmoid": HardSigmoid,
+    "hard_swish": nn.Hardswish,
+    "softsign": nn.Softsign,
+    "softmax": lambda axis: nn.Softmax(dim=of_batch(axis)),
+    "log_softmax": lambda axis: nn.LogSoftmax(dim=of_batch(axis)),
+    "identity": nn.Identity,
+}
+"""What torch calls each activation; it takes the arguments of the spec by name."""
+
+
+class Defined(nn.Module):
+    """An activation that the spec defines."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a batch gives."""
+
+    prediction: Tensor
+    loss: float
+    gradients: dict[str, Tensor]
+    """dL/d(every parameter), and dL/d(input) under the input's name."""
+
+
+class Reference(nn.Module):
+    """The network that a Model describes."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.layers = nn.ModuleList(_layer(node, model) for node in model.nodes)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict a batch."""
+        return self.last_two(x)[1]
+
+    def last_two(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what the last layer takes, and what it gives."""
+        made: list[Tensor] = []
+        given = [x]
+        for node, layer in zip(self.model.nodes, self.layers, strict=True):
+            given = [made[i] if i >= 0 else x for i in node.inputs]
+            made.append(layer(*given))
+        return given[-1], made[-1]
+
+    def train(self, mode: bool = True) -> Self:
+        """Be in training, or not: torch goes through all modules though they are."""
+        return self if self.training == mode else super().train(mode)
+
+    @functools.cached_property
+    def named(self) -> dict[str, nn.Parameter]:
+        """Every parameter under the name that the spec gives it."""
+        return {
+            f"{node.name}.{short}": parameter
+            for node, layer in zip(self.model.nodes, self.layers, strict=True)
+            for short, parameter in layer.named_parameters()
+        }
+
+    @functools.cached_property
+    def buffers_by_name(self) -> dict[str, Tensor]:
+        """Every buffer likewise, but for torch's count of batches."""
+        return {
+            f"{node.name}.{short}": buffer
+            for node, layer in zip(self.model.nodes, self.layers, strict=True)
+            for short, buffer in layer.named_buffers()
+            if short != "num_batches_tracked"
+        }
+
+    def draw(self, seed: int, update: int, count: int) -> None:
+        """Draw what dropout drops of `count` samples in an update, from the spec's streams."""
+        for node, layer in zip(self.model.nodes, self.layers, strict=True):
+            if isinstance(layer, Dropout):
+                size = count * math.prod(node.input_shape)
+                stream = f"dropout/{node.name}/{update}"
+                kept = torch.from_numpy(uniform(seed, stream, size)) >= layer.rate
+                layer.mask = kept.double().reshape(count, *node.input_shape)
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take every parameter and buffer from `state`."""
+        own = self.named | self.buffers_by_name
+        assert own.keys() == state.keys()
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(state[name])
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give the spec's loss of a batch."""
+        return self.compared(self.last_two(x), y)
+
+    def compared(self, last: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        """Give the spec's loss of what `last_two` gave."""
+        use = self.model.loss.use
+        loss = self._mean_loss(use, *last, y)
+        match use["reduction"]:
+            case "sum":
+                return loss * y.numel()
+            case "batch_mean":
+                return loss * math.prod(self.model.target.shape)
+        return loss
+
+    def of_predictions(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Give the spec's loss of predictions alone, be they probabilities."""
+        match self.model.nodes[-1].use.entry.name:
+            case "sigmoid":
+                return self.compared((torch.logit(prediction), prediction), y)
+            case "softmax":
+                return self.compared((prediction.log(), prediction), y)
+        return self.compared((prediction, prediction), y)
+
+    def _mean_loss(
+        self, use: Use, logits: Tensor, prediction: Tensor, y: Tensor
+    ) -> Tensor:
+        """Give the loss as a mean over all elements; `logits` went into the last layer."""
+        if use.entry.defined:
+            bound = {k: v for k, v in use.arguments if k != "reduction"}
+            function = function_of(self.model, "loss", use.entry.name, bound)
+            return (function(prediction, y) + torch.zeros_like(prediction)).mean()
+        node = self.model.nodes[-1]
+        last = "" if node.looks_across else node.use.entry.name
+        match use.entry.name:
+            case "mse":
+                return F.mse_loss(prediction, y) / (2 if use["half"] else 1)
+            case "mae":
+                return F.l1_loss(prediction, y)
+            case "huber":
+                return F.huber_loss(prediction, y, delta=use["delta"])
+            case "binary_cross_entropy":
+                z = logits if last == "sigmoid" else prediction
+                return F.binary_cross_entropy_with_logits(z.reshape(y.shape), y)
+            case "cross_entropy":
+                z = logits if last == "softmax" else prediction
+                return F.cross_entropy(
+                    z.reshape(-1, z.shape[-1]),
+                    y.reshape(-1),
+                    label_smoothing=use["label_smoothing"],
+                )
+        raise AssertionError(f"the reference has no loss `{use.entry.name}`")
+
+    def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
+        """Give prediction, loss and gradients of a batch; in training, buffers move."""
+        self.train(training)
+        self.zero_grad()
+        x = x.clone().requires_grad_()
+        last = self.last_two(x)
+        loss = self.compared(last, y)
+        torch.autograd.backward(loss)
+        found = {name: p.grad for name, p in self.named.items()}
+        found[self.model.input.name] = x.grad
+        gradients = {name: g.clone() for name, g in found.items() if g is not None}
+        return Truth(last[1].detach(), float(loss.detach()), gradients)
+
+
+class Dropout(nn.Module):
+    """Torch's dropout, with a mask of 0 and 1 that is given."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.mask = torch.ones(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.mask.to(x) / (1 - self.rate) if self.training else x
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std, by the last axis."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+class Residual(nn.Module):
+    """The sum of what a body takes and gives."""
+
+    def forward(self, x: Tensor, body: Tensor) -> Tensor:
+        return x + body
+
+
+class Concat(nn.Module):
+    """What bodies give, along an axis of a sample."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, *bodies: Tensor) -> Tensor:
+        return torch.cat(bodies, dim=of_batch(self.axis))
+
+
+class View(nn.Module):
+    """The numbers of each sample in another shape."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(len(x), *self.shape)
+
+
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d}
+LAYERS: dict[str, Callable[[Use, tuple[int, ...], tuple[int, ...]], nn.Module]] = {
+    "linear": lambda use, x, y: nn.Linear(x[-1], y[-1]),
+    "flatten": lambda use, x, y: View(y),
+    "reshape": lambda use, x, y: View(y),
+    "residual": lambda use, x, y: Residual(),
+    "concat": lambda use, x, y: Concat(use["axis"]),
+    "dropout": lambda use, x, y: Dropout(use["rate"]),
+    "standardize": lambda use, x, y: Standardize(x[-1]),
+    "layer_norm": lambda use, x, y: nn.LayerNorm(x[-1], eps=use["eps"]),
+    "rms_norm": lambda use, x, y: nn.RMSNorm(x[-1], eps=use["eps"]),
+    "batch_norm": lambda use, x, y: BATCH_NORMS[len(x)](
+        x[0], eps=use["eps"], momentum=use["momentum"]
+    ),
+}
+"""What torch calls each layer; it takes the shapes of a sample before and after it."""
+
+
+def _layer(node: Node, model: Model) -> nn.Module:
+    use = node.use
+    arguments = dict(use.arguments)
+    if use.entry.defined:
+        name = use.entry.name
+        return Defined(function_of(model, "activation", name, arguments))
+    if use.entry.name not in LAYERS:
+        return ACTIVATIONS[use.entry.name](**arguments)
+    layer = LAYERS[use.entry.name](use, node.input_shape, node.output_shape)
+    for short in ("weight", "bias"):
+        if arguments.get(short, use) is None:
+            setattr(layer, short, None)
+    return layer
+
+
+def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draw `count` samples that suit the input, the target and the loss of a Model."""
+    draw = torch.Generator().manual_seed(1000 * seed + count)
+    x = torch.randn(count, *model.input.shape, dtype=torch.float64, generator=draw)
+    shape = (count, *model.target.shape)
+    if model.target.dtype == "int":
+        return x, torch.randint(model.output_shape[-1], shape, generator=draw)
+    if model.loss.use.entry.name == "binary_cross_entropy":
+        return x, torch.rand(shape, dtype=torch.float64, generator=draw)
+    return x, torch.randn(shape, dtype=torch.float64, generator=draw)
+
+
+def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
+    """Draw every parameter, biases included, at a size that keeps activations alive.
+
+    Buffers too: means, and what is divided by, which is above 0.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    state = {
+        name: torch.randn(p.shape, dtype=torch.float64, generator=draw)
+        / p.shape[-1] ** (0.5 if len(p.shape) > 1 else 0.0)
+        for name, p in model.parameters.items()
+    }
+    for name, buffer in model.buffers.items():
+        drawn = torch.rand(buffer.shape, dtype=torch.float64, generator=draw)
+        state[name] = drawn if name.endswith("mean") else drawn + 0.5
+    return state
+
+
+def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """The largest |g - a| / max(|a|, largest |a| of all / 1000) of any element.
+
+    Relative errors of gradients that are zero by structure say nothing; this one does.
+    """
+    assert found.keys() == expected.keys()
+    largest = max(float(a.abs().max()) for a in expected.values())
+    floor = 1e-3 * largest if largest > ROUNDINGS else ALL_ZERO
+    worst = 0.0
+    for name, a in expected.items():
+        g = found[name]
+        assert g.shape == a.shape, f"{name}: {tuple(g.shape)} for {tuple(a.shape)}"
+        assert bool(torch.isfinite(g).all()), f"{name} is not finite"
+        worst = max(worst, float(((g - a).abs() / a.abs().clamp_min(floor)).max()))
+    return worst
