@@ -18,7 +18,7 @@ from specc.syntax.source import Source
 
 if TYPE_CHECKING:
     from specc.derive.derive import Derived
-    from specc.ir.ir import Program
+    from specc.ir.program import Program
     from specc.ir.target import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
@@ -148,8 +148,9 @@ def code_of(
 
 def optimize(derived: Derived, target: Target) -> Derived:
     """Run the passes, each verified, in an order of which every step has its reason."""
-    from specc.ir.ir import nameless, verify
-    from specc.passes.buffers import OVERWRITING, buffers
+    from specc.ir.program import verify
+    from specc.ir.rewrite import nameless
+    from specc.passes.buffers import buffers
     from specc.passes.copies import copies
     from specc.passes.expand import expand
     from specc.passes.fuse import fuse
@@ -159,7 +160,6 @@ def optimize(derived: Derived, target: Target) -> Derived:
     primitive = target.primitive
     formulas = derived.formulas
     overwritten = derived.overwritten
-    sharing = OVERWRITING if target.workspace else frozenset()
 
     def formula(program: Program) -> Program:
         return nameless(program) if program.name in formulas else program
@@ -170,7 +170,7 @@ def optimize(derived: Derived, target: Target) -> Derived:
         return copies(program, taken) if target.copies else program
 
     def placed(program: Program) -> Program:
-        return buffers(program, overwritten.get(program.name), sharing)
+        return buffers(program, overwritten.get(program.name), target.workspace)
 
     passes = (
         ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns

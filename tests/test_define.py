@@ -14,7 +14,7 @@ from specc.calculus.notation import mathematics
 from specc.calculus.slope import slope_of
 from specc.check.arguments.definitions import formula, known_defaults
 from specc.compiler import compile_source
-from specc.ir import ops
+from specc.ir import formulas
 from specc.syntax.parser import parse
 from specc.syntax.source import Source
 from specc.syntax.tree import Definition as Written
@@ -117,7 +117,7 @@ def test_what_is_derived_reads_as_a_person_writes_it(goldens: Goldens) -> None:
         defaults = known_defaults(written.parameters, {})
         assert defaults is not None
         leaves = {
-            p.name.text: ops.scalar(o)
+            p.name.text: formulas.scalar(o)
             for p, o in zip(written.parameters, operands, strict=False)
         }
         body = formula(written.value, leaves, defaults)

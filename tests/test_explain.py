@@ -25,8 +25,9 @@ from specc.explain.explanation import PREDICTION, Explanation, explanation
 from specc.explain.page import WIDTH
 from specc.explain.peak_memory import step_bytes
 from specc.explain.rules import rules
-from specc.ir.ir import Program, Value, argument, rewrite
-from specc.ir.ops import OPS
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import OPS, Value, argument
 from specc.verify.compare.subject import subject
 from specc.verify.reference.interpreter import evaluate
 from specc.verify.reference.network import Dropout, Reference, parameters

@@ -16,20 +16,12 @@ import pytest
 from specc.calculus import reverse as sweep
 from specc.calculus.reverse import differentiate
 from specc.calculus.slope import slope_of
-from specc.ir import ops
-from specc.ir.ir import (
-    BATCH,
-    DType,
-    Program,
-    Shape,
-    Value,
-    argument,
-    nameless,
-    times,
-    verify,
-)
-from specc.ir.ops import OPS, apply, greater, mm, sigmoid, softmax, sum_over, transpose
+from specc.ir import formulas
+from specc.ir.formulas import greater, mm, sigmoid, softmax, sum_over, transpose
+from specc.ir.program import Program, verify
+from specc.ir.rewrite import nameless
 from specc.ir.types import TypeMismatch
+from specc.ir.value import BATCH, OPS, DType, Rows, Shape, Value, apply, argument
 from specc.passes.expand import expand
 from specc.targets.torch.operations import TORCH
 from specc.verify.reference.expansions import ELEMENTARY
@@ -127,7 +119,7 @@ def function(body: Value) -> dict[str, Any]:
     return {"body": made.body, "slope": made.slope, "names": ("x",)}
 
 
-SILU = function(ops.scalar("x") * sigmoid(ops.scalar("x")))
+SILU = function(formulas.scalar("x") * sigmoid(formulas.scalar("x")))
 
 CASES: dict[str, list[Case]] = {
     "add": pairs(),
@@ -193,13 +185,13 @@ CASES: dict[str, list[Case]] = {
     "rsqrt": single(low=0.2),
     "reshape": [
         case(ROWS, rows=2, width=2),
-        case((times(6), 2), rows=3, width=4),
+        case((Rows(6), 2), rows=3, width=4),
         case(COLUMN, rows=1, width=1),
     ],
     "swap": [
-        case((times(6), 2), size=3),
-        case((times(4), 3), size=4),
-        case((times(2), 1), size=2),
+        case((Rows(6), 2), size=3),
+        case((Rows(4), 3), size=4),
+        case((Rows(2), 1), size=2),
     ],
     "concat": [*along(ROWS, COLUMN), *along(ROWS, ROWS, COLUMN)],
     "part": along(ROWS, start=1, stop=3),
@@ -357,10 +349,10 @@ def test_normalizing_moves_the_mean_and_the_scale_too(axis: int) -> None:
 
     x = argument("x", ROWS)
     keep = axis == 1
-    mean = replace(ops.mean_over(x, axis=axis, keep=keep), name="mean")
-    variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=keep)
-    scale = replace(ops.rsqrt(variance + 0.1), name="scale")
-    y = replace(ops.normalize(x, mean, scale, axis=axis), name="y")
+    mean = replace(formulas.mean_over(x, axis=axis, keep=keep), name="mean")
+    variance = formulas.mean_over((x - mean) ** 2, axis=axis, keep=keep)
+    scale = replace(formulas.rsqrt(variance + 0.1), name="scale")
+    y = replace(formulas.normalize(x, mean, scale, axis=axis), name="y")
     forward = verify(Program("forward", (x,), (("y", y),)), "test")
     numbers = np.random.default_rng(3).normal(size=(N, 4))
     t = torch.tensor(numbers, requires_grad=True)
@@ -462,12 +454,12 @@ def test_operands_that_do_not_fit_are_refused(
 
 
 def _one_hot_left_out(dy: Value, y: Value, z: Value, t: Value, axis: int) -> Any:
-    return (softmax(z, axis=axis) * (dy / ops.count(t)), None)
+    return (softmax(z, axis=axis) * (dy / formulas.count(t)), None)
 
 
 def _divided_by_all(dy: Value, y: Value, z: Value, t: Value, axis: int) -> Any:
     p = apply("minus_one_hot", softmax(z, axis=axis), t, axis=axis)
-    return (p * (dy / ops.count(z)), None)
+    return (p * (dy / formulas.count(z)), None)
 
 
 WRONG_DERIVATIVES: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -484,7 +476,7 @@ WRONG_DERIVATIVES: dict[str, tuple[str, Callable[..., Any]]] = {
     "div by b once": ("div", lambda dy, y, a, b: (dy / b, -dy * y)),
     "pow without b - 1": (
         "pow",
-        lambda dy, y, a, b: (dy * b * a**b, dy * y * ops.log(a)),
+        lambda dy, y, a, b: (dy * b * a**b, dy * y * formulas.log(a)),
     ),
     "pow without its log": ("pow", lambda dy, y, a, b: (dy * b * a ** (b - 1), dy * y)),
     "exp' = x": ("exp", lambda dy, y, x: (dy * x,)),
@@ -499,14 +491,17 @@ WRONG_DERIVATIVES: dict[str, tuple[str, Callable[..., Any]]] = {
         lambda dy, y, x: (apply("spread", dy, x, axis=None, keep=False),),
     ),
     "mse without 1/N": ("mse", lambda dy, y, p, t: ((p - t) * (dy * 2), None)),
-    "mse without 2": ("mse", lambda dy, y, p, t: ((p - t) * (dy / ops.count(p)), None)),
+    "mse without 2": (
+        "mse",
+        lambda dy, y, p, t: ((p - t) * (dy / formulas.count(p)), None),
+    ),
     "mse of the wrong sign": (
         "mse",
-        lambda dy, y, p, t: ((t - p) * (dy * 2 / ops.count(p)), None),
+        lambda dy, y, p, t: ((t - p) * (dy * 2 / formulas.count(p)), None),
     ),
     "binary cross entropy of logits": (
         "binary_cross_entropy",
-        lambda dy, y, z, t: ((z - t) * (dy / ops.count(z)), None),
+        lambda dy, y, z, t: ((z - t) * (dy / formulas.count(z)), None),
     ),
     "binary cross entropy without 1/N": (
         "binary_cross_entropy",
@@ -581,7 +576,7 @@ WRONG_EXPANSIONS: dict[str, tuple[str, Callable[..., Value]]] = {
     "square": ("square", lambda x: 2 * x),
     "dense without its activation": (
         "dense",
-        lambda x, w, b, activation: ops.linear(x, w, b),
+        lambda x, w, b, activation: formulas.linear(x, w, b),
     ),
     "dense without its bias": (
         "dense",
@@ -597,7 +592,7 @@ WRONG_EXPANSIONS: dict[str, tuple[str, Callable[..., Value]]] = {
         lambda c, x, beta, alpha: c * beta + x * alpha,
     ),
     "linear without its bias": ("linear", lambda x, w, b: mm(x, transpose(w))),
-    "mse without its square": ("mse", lambda p, t: ops.mean(apply("abs", p - t))),
+    "mse without its square": ("mse", lambda p, t: formulas.mean(apply("abs", p - t))),
     "log_softmax of the wrong sign": (
         "log_softmax",
         lambda x, axis: apply("logsumexp", x, axis=axis, keep=True) - x,

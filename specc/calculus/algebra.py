@@ -12,8 +12,9 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from specc.ir import ops
-from specc.ir.ir import Value, constant, in_order, is_constant
+from specc.ir import formulas
+from specc.ir.program import in_order
+from specc.ir.value import Value, apply, constant, is_constant
 from specc.passes.simplify import FOLDED
 
 Factors = dict[Value, float]
@@ -48,12 +49,12 @@ class Algebra:
         """Make the Value of an operation as it stands."""
         key = (op, args, tuple(attrs.items()))
         if key not in self.made:
-            self.made[key] = ops.apply(op, *args, **attrs)
+            self.made[key] = apply(op, *args, **attrs)
         return self.made[key]
 
     def leaf(self, name: str) -> Value:
         """Make an argument."""
-        return self.made.setdefault(("input", name), ops.scalar(name))
+        return self.made.setdefault(("input", name), formulas.scalar(name))
 
     def interned(self, value: Value) -> Value:
         """Make equal parts of an expression the same, and leave the rest as it is."""

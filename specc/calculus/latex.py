@@ -18,7 +18,7 @@ from specc.calculus.notation import (
     Notation,
     mathematics,
 )
-from specc.ir.ir import Value
+from specc.ir.value import Value
 
 SYMBOLS = {"W": "W", "b": "b", "[W b]": r"[W\;b]", "theta": r"\theta", "t": "t"}
 """What is written as a letter, not as a name of the code."""

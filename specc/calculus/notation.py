@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from specc.ir.ir import Value, is_constant
-from specc.ir.ops import OPS
+from specc.ir.value import OPS, Rows, Value, is_constant
 
 ATOM, POWER, PRODUCT, SUM, RELATION = range(5)
 """How tightly an expression binds, tightest first."""
@@ -155,7 +154,7 @@ def _as_written(value: Value) -> tuple[str, tuple[Value, ...]]:
         case "mul", (a, b) if not (a.shape and b.shape):
             return "scale", (a, b)
         case ("sum" | "mean_over"), (x,):
-            if isinstance(x.shape[value.attribute("axis")], str):
+            if isinstance(x.shape[value.attribute("axis")], Rows):
                 return f"{value.op.removesuffix('_over')}_samples", (x,)
     return value.op, value.args
 

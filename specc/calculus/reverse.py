@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from specc.calculus.notation import mathematics
-from specc.ir.ir import Program, Value, argument, in_order, rewrite, verify
-from specc.ir.ops import OPS, rules_of, sum_over
+from specc.ir.formulas import sum_over
+from specc.ir.ops import rules_of
+from specc.ir.program import Program, in_order, verify
+from specc.ir.rewrite import rewrite
+from specc.ir.value import OPS, Value, argument
 
 SUMMED = "broadcast"
 """The rule that the derivative by what was broadcast is a sum over all its copies."""

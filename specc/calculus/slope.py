@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from specc.calculus.algebra import Algebra, Beyond
-from specc.ir import ops
-from specc.ir.ir import Value, in_order, is_constant, named
-from specc.ir.ops import OPS
+from specc.ir import formulas
+from specc.ir.program import in_order
+from specc.ir.value import OPS, Value, apply, is_constant, named
 
 COSTLY = frozenset("exp expm1 log log1p sqrt sin cos tanh sigmoid softplus erf".split())
 """What is kept rather than computed again."""
@@ -58,15 +58,13 @@ def activated(function: Callable[[Value], Value], x: Value) -> Value:
 
     A function that is one operation of the table stays that one.
     """
-    body = function(ops.scalar("x"))
+    body = function(formulas.scalar("x"))
     if not any(arg.args for arg in body.args) and body.op != "where":
         return function(x)
     made = _known_slope(Spelt(_spelling(body), body))
-    kept = [named(ops.filled(part, {"x": x}), name) for name, part in made.kept]
+    kept = [named(formulas.filled(part, {"x": x}), name) for name, part in made.kept]
     names = ("x", *(name for name, _ in made.kept))
-    return ops.apply(
-        "pointwise", x, *kept, body=made.body, slope=made.slope, names=names
-    )
+    return apply("pointwise", x, *kept, body=made.body, slope=made.slope, names=names)
 
 
 @dataclass(frozen=True)
@@ -97,19 +95,17 @@ def pointwise(
     element: Callable[[Value, Value], Value], prediction: Value, target: Value
 ) -> Value:
     """Apply an elementwise function whose derivative is by its first argument alone."""
-    p, t = ops.scalar("p"), ops.scalar("t")
+    p, t = formulas.scalar("p"), formulas.scalar("t")
     made = slope_of(element(p, t), "p", keep=False)
     body, slope = (_with_residual(each) for each in (made.body, made.slope))
     names = ("p", "t")
-    return ops.apply(
-        "pointwise", prediction, target, body=body, slope=slope, names=names
-    )
+    return apply("pointwise", prediction, target, body=body, slope=slope, names=names)
 
 
 def _with_residual(expression: Value) -> Value:
     """Call p - t the residual, which it is."""
     found = {
-        part: ops.scalar("residual")
+        part: formulas.scalar("residual")
         for part in in_order([expression])
         if part.op == "sub" and [arg.name for arg in part.args] == ["p", "t"]
     }
@@ -135,7 +131,7 @@ def _tangent(body: Value, by: str, algebra: Algebra) -> Value:
 def _chained(value: Value, moving: list[Value]) -> Value:
     match value.op:
         case "where":
-            return ops.where(value.args[0], moving[1], moving[2])
+            return formulas.where(value.args[0], moving[1], moving[2])
         case "maximum" | "minimum":  # torch halves the derivative where both are equal
             a, b = value.args
             first, second = moving
@@ -144,15 +140,15 @@ def _chained(value: Value, moving: list[Value]) -> Value:
                 a, b, first, second = b, a, second, first
             if is_constant(second, 0) and is_constant(b):
                 above = a - b if sign > 0 else b - a
-                return first * (1 + ops.apply("sign", above)) / 2
-            half = ops.where(ops.equal(a, b), 0.5 * (first + second), second)
+                return first * (1 + apply("sign", above)) / 2
+            half = formulas.where(formulas.equal(a, b), 0.5 * (first + second), second)
             if sign < 0:
                 a, b = b, a
-            return ops.where(ops.greater(a, b), first, half)
+            return formulas.where(formulas.greater(a, b), first, half)
     derivative = OPS[value.op].derivative
     if derivative is None:
-        return ops.number(0)
-    total = ops.number(0)
+        return formulas.number(0)
+    total = formulas.number(0)
     for i, dy in enumerate(moving):
         if not is_constant(dy, 0):
             part = derivative(dy, value, *value.args)[i]
@@ -260,7 +256,7 @@ def _replaced(expression: Value, names: Mapping[Value, Value]) -> Value:
             new[part] = names[part]
         elif part.args:
             args = tuple(new[arg] for arg in part.args)
-            new[part] = ops.apply(part.op, *args, **dict(part.attrs))
+            new[part] = apply(part.op, *args, **dict(part.attrs))
         else:
             new[part] = part
     return new[expression]

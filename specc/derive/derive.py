@@ -15,10 +15,9 @@ from specc.calculus.notation import mathematics
 from specc.calculus.reverse import differentiate, outside, saved
 from specc.derive.lower import Lowered
 from specc.derive.measures import Made, Measure
-from specc.ir.ir import Program, Value, constant, role, verify
-from specc.ir.ops import OPS
+from specc.ir.program import Program, verify
 from specc.ir.target import Target
-from specc.passes.buffers import OVERWRITING
+from specc.ir.value import OPS, Shape, Value, constant, role
 from specc.passes.descend import descend, is_descent
 from specc.passes.expand import expand
 from specc.passes.layout import layout
@@ -325,9 +324,7 @@ def _read_later(backward: Program, whole: Program) -> list[tuple[str, Value]]:
     read = set(outside(replace(whole, outputs=_nameless(whole)), backward).inputs)
     names = {value.name for value in read} - {name for name, _ in backward.outputs}
     over = {
-        value.args[0]
-        for value in backward.values
-        if value.args and value.op in OVERWRITING
+        value.args[0] for value in backward.values if value.args and value.row.in_place
     }
     return [(v.name, v) for v in backward.values if v in over and v.name in names]
 
@@ -387,7 +384,7 @@ def _arguments(program: Program) -> Program:
     return replace(program, inputs=inputs)
 
 
-def _elements(shape: tuple[int | str, ...]) -> int:
+def _elements(shape: Shape) -> int:
     size = 1
     for dim in shape:
         size *= dim if isinstance(dim, int) else 1

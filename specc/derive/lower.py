@@ -21,8 +21,10 @@ from specc.derive.network import (
     standardizing,
     tracking,
 )
-from specc.ir import ops
-from specc.ir.ir import Program, Value, argument, constant, named, rewrite, verify
+from specc.ir import formulas
+from specc.ir.program import Program, verify
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value, argument, constant, named
 from specc.library.training.losses import FUSED, reduced
 from specc.library.training.schedules import REDUCTIONS
 from specc.library.training.settings import Train
@@ -90,7 +92,7 @@ def lower(model: Model) -> Lowered:
         target if target.dtype == "int" else last,
     )
     prediction = argument("prediction", last.shape)
-    compared = ops.sigmoid(prediction) if gives_logits(model) else prediction
+    compared = formulas.sigmoid(prediction) if gives_logits(model) else prediction
     measures, summaries = measured(model, prediction, compared, target)
     return Lowered(
         forward=verify(forward, "lower"),
@@ -204,11 +206,13 @@ def _update(model: Model) -> Program:
 def _clipped(gradient: Value, train: Train) -> Value:
     """Bound every number of the gradient, then the length of it all, as torch does."""
     if train.clip_value is not None:
-        bounded = ops.minimum(gradient, train.clip_value)
-        gradient = named(ops.maximum(bounded, -train.clip_value), "bounded_gradient")
+        bounded = formulas.minimum(gradient, train.clip_value)
+        gradient = named(
+            formulas.maximum(bounded, -train.clip_value), "bounded_gradient"
+        )
     if train.clip_norm is not None:
-        shrinkage = train.clip_norm / (ops.norm(gradient) + 1e-6)
-        factor = named(ops.minimum(1, shrinkage), "factor")
+        shrinkage = train.clip_norm / (formulas.norm(gradient) + 1e-6)
+        factor = named(formulas.minimum(1, shrinkage), "factor")
         gradient = named(factor * gradient, "clipped_gradient")
     return gradient
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specc.ir.ir import Program, Value, named, verify
+from specc.ir.program import Program, verify
+from specc.ir.value import Value, named
 from specc.library.training.metrics import Summary
 from specc.model.model import Clause, Model
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from specc.calculus.notation import mathematics
-from specc.ir import ops
-from specc.ir.ir import (
+from specc.ir import formulas
+from specc.ir.program import Program, in_order, verify
+from specc.ir.value import (
     Origin,
-    Program,
+    Rows,
     Shape,
     Value,
     argument,
-    in_order,
     named,
     role,
     rows_of,
-    verify,
+    width_of,
 )
 from specc.library.network.layers import Join, Layer, View
 from specc.library.network.norms import Standardize
@@ -99,12 +99,12 @@ def _across(
     axis = node.layer.along % len(node.input_shape)
     features = node.input_shape[axis]
     behind = math.prod(node.input_shape[axis + 1 :])
-    rows = ops.reshape(x, rows_of(x.shape) * _width(x) // behind, behind)
-    columns = ops.swap(rows, features)
+    rows = formulas.reshape(x, rows_of(x.shape) * width_of(x.shape) // behind, behind)
+    columns = formulas.swap(rows, features)
     if columns is not x:  # a copy of what has a name would be a second one
         columns = named(columns, COLUMNS[0])
-    y = ops.swap(named(formula(columns, given), COLUMNS[1]), behind)
-    return ops.reshape(y, rows_of(x.shape), _width(x))
+    y = formulas.swap(named(formula(columns, given), COLUMNS[1]), behind)
+    return formulas.reshape(y, rows_of(x.shape), width_of(x.shape))
 
 
 def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Value:
@@ -114,20 +114,15 @@ def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Va
     axis = layer.along % len(node.output_shape)
     blocks = math.prod(node.output_shape[:axis])
     whole = [
-        ops.reshape(x, blocks, rows_of(x.shape) * _width(x) // blocks) for x in given
+        formulas.reshape(x, blocks, rows_of(x.shape) * width_of(x.shape) // blocks)
+        for x in given
     ]
     joined = named(layer.join(whole), BLOCKS)
     return _reshaped(joined, model.rows(node.output_shape))
 
 
-def _reshaped(x: Value, shape: tuple[str, int]) -> Value:
-    return ops.reshape(x, rows_of(shape), shape[1])
-
-
-def _width(x: Value) -> int:
-    width = x.shape[-1]
-    assert isinstance(width, int)
-    return width
+def _reshaped(x: Value, shape: tuple[Rows, int]) -> Value:
+    return formulas.reshape(x, rows_of(shape), shape[1])
 
 
 def _given(node: Node) -> dict[str, Value]:

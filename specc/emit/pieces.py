@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from specc.emit.statements import Printed, Statement, printed
-from specc.ir.ir import Program, Shape, batched
+from specc.ir.program import Program
 from specc.ir.target import Target
+from specc.ir.value import Shape, batched
 
 LINE = 88
 """How long a line may be."""

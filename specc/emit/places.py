@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from specc.derive.derive import Derived, parameters_of
 from specc.emit.pieces import Places
-from specc.ir.ir import BATCH, Program, batched
+from specc.ir.program import Program
 from specc.ir.target import Target
+from specc.ir.value import BATCH_NAME, batched
 from specc.model.model import Model
 
 
@@ -39,7 +40,7 @@ class Names:
 
     def places(self, *arguments: str) -> Places:
         """Give the places in a function of the batch that also has these arguments."""
-        known = {self.given_x: self.given_x, BATCH: BATCH}
+        known = {self.given_x: self.given_x, BATCH_NAME: BATCH_NAME}
         known[self.x] = f"{self.given_x}[:-1]" if self.x != self.given_x else self.x
         own = {name: name for name in arguments}
         return Places(
@@ -72,7 +73,7 @@ def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
         read |= {mask.name for mask in derived.masks}
         gradients = {f"d_{name}" for name in parameters}
         others = parameters | buffers | gradients
-        kept = frozenset(read - others - {x, last, f"d_{last}", BATCH})
+        kept = frozenset(read - others - {x, last, f"d_{last}", BATCH_NAME})
     given = f"{x}_1" if carries else x
     fresh = _fresh(derived, target)
     label = model.target.name

@@ -11,18 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from specc.ir.ir import (
-    BATCH,
+from specc.ir.program import Program
+from specc.ir.target import ATOM, NEGATION, PRODUCT, Target, Text
+from specc.ir.value import (
+    BATCH_NAME,
     Origin,
-    Program,
     Value,
     batched,
     is_constant,
     of_arrays,
     rows_of,
 )
-from specc.ir.target import ATOM, NEGATION, PRODUCT, Target, Text
-from specc.passes.buffers import VIEWS
 
 WIDTH = 88
 """How long a line may be."""
@@ -271,7 +270,7 @@ class _Printer:
         shared = self.target.workspace and value.op == "div"
         if shared and value.args[1].op == "count":
             return self._share(*value.args), ATOM
-        if value.op in VIEWS and self.target.workspace:
+        if value.row.view and self.target.workspace:
             return self._view(value), ATOM
         table = self._table(value)
         return self._formula(value, table), table[value.op].binds
@@ -335,7 +334,7 @@ class _Printer:
         fixed = rows_of(value.shape) if batched(value.shape) else 1
         for dim in value.shape:
             fixed *= dim if isinstance(dim, int) else 1
-        batch = self.place(BATCH)
+        batch = self.place(BATCH_NAME)
         if fixed == 1:
             return batch, ATOM
         return f"{fixed} * {batch}", PRODUCT
@@ -356,7 +355,7 @@ class _Printer:
             name = operand.slot or operand.name
             self.carrying_ones.add(name)
             return self.place(f"{name}_1")
-        seen = self._view(operand) if operand.op in VIEWS else self.text(operand)[0]
+        seen = self._view(operand) if operand.row.view else self.text(operand)[0]
         pattern = self.target.tensor[value.op].plain
         if "." not in seen or (operand.slot or operand.name) in self.place.fresh:
             return str(pattern.format(seen))

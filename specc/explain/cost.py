@@ -11,18 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from specc.derive.derive import Derived
-from specc.ir.ir import Program, Shape, Value, rows_of
-from specc.ir.ops import OPS
+from specc.ir.program import Program
+from specc.ir.value import OPS, Shape, Value, batched, rows_of
 from specc.model.model import Model
-from specc.passes.buffers import VIEWS
 from specc.passes.expand import expand
-
-FREE = VIEWS | frozenset(
-    "input const reshape swap spread part count share concat pick place double".split()
-)
-"""The operations that compute nothing: they look at numbers, or move them."""
-MOVES = frozenset({"minus_one_hot", "minus_hot"})
-"""The operations that change one number of each row."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +98,9 @@ def _work(programs: Iterable[Program], rows: int) -> Work:
                 product, sums = _product(value, rows)
                 products += product
                 others += sums
-            elif value.op in MOVES:
+            elif value.row.marks:
                 others += elements(value.args[1].shape, rows)
-            elif value.op not in FREE:
+            elif not value.row.free:
                 largest = max(
                     (elements(v.shape, rows) for v in (value, *value.args)),
                     key=lambda cost: (cost.each, cost.fixed),
@@ -145,7 +137,7 @@ def _times(a: Cost, b: Cost) -> Cost:
 def elements(shape: Shape, rows: int) -> Cost:
     """Count the numbers of an array; a sample is so many `rows` of the batch."""
     fixed = math.prod(dim for dim in shape if isinstance(dim, int))
-    if any(isinstance(dim, str) for dim in shape):
+    if batched(shape):
         return Cost(0, fixed * rows_of(shape) * rows)
     return Cost(fixed, 0)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from specc.calculus import latex
 from specc.emit.pieces import dims
 from specc.explain.code_lines import Lines
-from specc.ir.ir import Program, Value, argument, in_order, nameless
-from specc.ir.ops import OPS
+from specc.ir.program import Program, in_order
+from specc.ir.rewrite import nameless
+from specc.ir.value import OPS, Value, argument
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify
 

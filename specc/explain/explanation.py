@@ -29,9 +29,10 @@ from specc.explain.equations import (
     spelled,
 )
 from specc.explain.notes import Notes
-from specc.ir.ir import Program, Value, role
 from specc.ir.ops import rules_of
+from specc.ir.program import Program
 from specc.ir.target import Target
+from specc.ir.value import Value, role
 from specc.model.model import Model, Node
 from specc.passes.simplify import simplify
 from specc.targets.c.memory.sizes import Memory, memory

@@ -14,8 +14,8 @@ from specc.derive.derive import Derived
 from specc.derive.network import identifier
 from specc.explain.code_lines import Lines
 from specc.explain.equations import Equation, is_forward, mentioned
-from specc.ir.ir import Program, Value, role
-from specc.ir.ops import OPS
+from specc.ir.program import Program
+from specc.ir.value import OPS, Value, role
 from specc.model.model import Model, Node
 
 LOOKS = frozenset({"reshape", "swap"})

@@ -15,14 +15,12 @@ from specc.emit.pieces import Function
 from specc.emit.places import names_of_module
 from specc.emit.statements import AUGMENTED, in_statements
 from specc.explain.cost import elements
-from specc.ir.ir import Program, Value
+from specc.ir.program import Program
 from specc.ir.target import Target
+from specc.ir.value import Value
 from specc.model.model import Model
-from specc.passes.buffers import VIEWS
 from specc.targets.python.functions import functions_view
 
-LOOKS = VIEWS | {"reshape", "spread", "part"}
-"""The operations that make no array."""
 DRAWING = 4
 """How many arrays of 64 bits drawing a mask needs, of as many numbers as it has."""
 
@@ -120,13 +118,13 @@ class _Walk:
             self.peak = max(self.peak, self.live + max(highest, held + own))
             slot = value.slot
             if slot and slot not in self.given and slot not in made:
-                made[slot] = self.bytes(value) if value.op not in LOOKS else held
+                made[slot] = self.bytes(value) if not value.row.looks else held
                 self.live += made[slot]
         self.live -= sum(size for slot, size in made.items() if slot not in names)
 
     def _in_place(self, value: Value, there: bool) -> bool:
         """Tell whether a statement makes no array before its result is in place."""
-        if value.op in LOOKS:
+        if value.row.looks:
             return True
         if not self.target.workspace:
             first = value.args[0] if value.args else value
@@ -148,7 +146,7 @@ class _Walk:
         if value.slot or value.op in ("input", "const") or not value.shape:
             return 0, 0
         highest, held = self._operands(value)
-        if value.op in LOOKS:
+        if value.row.looks:
             return highest, held
         own = self.bytes(value)
         return max(highest, held + own), own

@@ -12,17 +12,10 @@ from dataclasses import dataclass
 from specc.calculus.notation import mathematics
 from specc.calculus.reverse import ADDED, SUMMED
 from specc.explain.equations import spelled
-from specc.ir.ir import (
-    BATCH,
-    DType,
-    Program,
-    Shape,
-    Value,
-    argument,
-    in_order,
-    nameless,
-)
-from specc.ir.ops import OPS, apply, rules_of
+from specc.ir.ops import rules_of
+from specc.ir.program import Program, in_order
+from specc.ir.rewrite import nameless
+from specc.ir.value import BATCH, OPS, DType, Rows, Shape, Value, apply, argument
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ ARGUMENTS: dict[str, tuple[tuple[Shape, ...], dict[str, object]]] = {
     "mean_over": ((ROWS,), {"axis": 1, "keep": True}),
     "normalize": ((ROWS, (BATCH, 1), (BATCH, 1)), {"axis": 1}),
     "reshape": ((ROWS,), {"rows": 3, "width": 1}),
-    "swap": (((f"2 * {BATCH}", 3),), {"size": 2}),
+    "swap": (((Rows(2), 3),), {"size": 2}),
     "concat": ((ROWS, (BATCH, 2)), {"axis": 1}),
     "mm": (((2, 3), (3, 4)), {}),
     "linear": ((ROWS, (2, 3), (2,)), {}),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
-from specc.ir.ir import Program, Shape, Value
+from specc.ir.program import Program
+from specc.ir.value import Shape, Value
 from specc.syntax.source import Source, Span
 
 SHORT = 88

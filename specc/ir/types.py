@@ -10,10 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from specc.ir import ir
-from specc.ir.ir import DType, Shape, Value, rows_of
-
-Type = tuple[Shape, DType]
+from specc.ir.value import Rows, Shape, Type, Value, rows_of
 
 
 class TypeMismatch(Exception):
@@ -123,7 +120,7 @@ def reshaped(x: Value, rows: int, width: int) -> Type:
     found = x.shape[-1]
     if not isinstance(found, int) or rows_of(x.shape) * found != rows * width:
         raise TypeMismatch(f"{list(x.shape)} in rows of {width}")
-    return (ir.times(rows), width), x.dtype
+    return (Rows(rows), width), x.dtype
 
 
 def swapped(x: Value, size: int) -> Type:
@@ -131,7 +128,7 @@ def swapped(x: Value, size: int) -> Type:
     width = x.shape[-1]
     if not isinstance(width, int) or rows_of(x.shape) % size:
         raise TypeMismatch(f"{list(x.shape)} in blocks of {size} rows")
-    return (ir.times(rows_of(x.shape) // size * width), size), "real"
+    return (Rows(rows_of(x.shape) // size * width), size), "real"
 
 
 def linear(x: Value, weight: Value, bias: Value) -> Type:
@@ -175,5 +172,8 @@ def accumulated(c: Value, a: Value, b: Value, beta: Value, alpha: Value) -> Type
 
 def flat(x: Value) -> Type:
     """The type of all elements along one axis."""
-    dims = [str(dim) for dim in x.shape if dim != 1]
-    return (" * ".join(dims) or 1,), x.dtype
+    size, rows = 1, 0
+    for dim in x.shape:
+        size *= dim.each if isinstance(dim, Rows) else dim
+        rows += isinstance(dim, Rows)
+    return (Rows(size) if rows else size,), x.dtype

@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from specc.ir.ir import BATCH, argument, in_order, times
+from specc.ir.program import in_order
+from specc.ir.value import BATCH, Rows, argument
 from specc.library.network.layers import Buffer, Join, Layer, Parameter, View
 from specc.library.network.norms import Standardize
 from specc.library.training.settings import EarlyStopping, Train
@@ -167,10 +168,10 @@ class Model:
             for node in self.nodes[self.first_views :]
         )
 
-    def rows(self, shape: tuple[int, ...]) -> tuple[str, int]:
+    def rows(self, shape: tuple[int, ...]) -> tuple[Rows, int]:
         """Give the shape of a batch as a matrix: leading axes of a sample join the batch."""
         rows = rows_in(shape) if self.rows_differ else 1
-        return times(rows), shape[-1] if shape else 1
+        return Rows(rows), shape[-1] if shape else 1
 
     @property
     def positions(self) -> int:

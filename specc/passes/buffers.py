@@ -9,27 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.ir.ir import InvalidProgram, Program, Value, rewrite
-
-OVERWRITING = frozenset(
-    "add sub mul div neg exp log log1p abs relu tanh sigmoid minus_one_hot minus_hot"
-    " sqrt rsqrt minimum maximum addcmul addcdiv"
-    " add_scaled relu_backward tanh_backward sigmoid_backward".split()
-)
-"""Operations that may write their result over their first operand."""
-
-VIEWS = frozenset({"transpose", "with_ones", "body", "weight_of", "flat"})
-"""Operations that only look at their operand in another way."""
+from specc.ir.program import InvalidProgram, Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value
 
 
 def buffers(
     program: Program,
     over: Mapping[str, str] | None = None,
-    overwriting: frozenset[str] = OVERWRITING,
+    in_place: bool = True,
 ) -> Program:
     """Assign slots; a result named in `over` is written over that argument.
 
-    `overwriting` are the operations that may take over the slot of what they read.
+    With `in_place`, an operation that allows it takes over the slot of its first operand.
     """
     uses = program.uses()
     results = {value: name for name, value in program.outputs}
@@ -38,17 +30,18 @@ def buffers(
     for value in reversed(program.values):
         if value.op in ("input", "const") or not value.shape:
             continue
-        if value.op in VIEWS and value not in results:
+        if value.row.view and value not in results:
             continue
         if results.get(value, "") in over:
             slots[value] = over[results[value]]
         elif value.name and value not in slots:
             slots[value] = value.name
-        if value in slots and value.op in overwriting:
+        if value in slots and in_place and value.row.in_place:
             first = value.args[0]
             if (
                 first.op not in ("input", "const")
-                and first.op not in VIEWS | {"reshape"}
+                and not first.row.view
+                and first.op != "reshape"
                 and first.shape == value.shape
                 and uses[first] == 1
             ):

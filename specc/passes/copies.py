@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, rewrite
-
-COPIES = frozenset({"reshape", "swap", "part", "concat"})
-"""The operations that only move numbers."""
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value
 
 
 def copies(program: Program, taken: Set[str]) -> Program:
@@ -23,7 +22,7 @@ def copies(program: Program, taken: Set[str]) -> Program:
 
     def known(value: Value) -> Value:
         inside = id(next(order)) in ids
-        if value.op not in COPIES or value.name or not inside:
+        if not value.row.moves or value.name or not inside:
             return value
         name = "_".join([value.args[0].name, value.op, *map(str, _numbers(value))])
         while name in taken:

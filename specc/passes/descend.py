@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, argument
-from specc.ir.ops import apply, scalar
+from specc.ir.formulas import scalar
+from specc.ir.program import Program
+from specc.ir.value import Value, apply, argument
 
 
 def is_descent(update: Program) -> bool:

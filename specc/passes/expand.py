@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, owned, rewrite
-from specc.ir.ops import OPS
+from specc.ir.program import Program
+from specc.ir.rewrite import owned, rewrite
+from specc.ir.value import OPS, Value
 
 
 def expand(program: Program, primitive: frozenset[str]) -> Program:

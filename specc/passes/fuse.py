@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, batched, constant, is_constant, rewrite
-from specc.ir.ops import apply, count, mm
+from specc.ir.formulas import count, mm
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value, apply, batched, constant, is_constant
 
 WIDE = 64
 """A product with no side shorter than this is left to the kernel for large ones."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, batched, rewrite
-from specc.ir.ops import apply, mm
+from specc.ir.formulas import mm
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value, apply, batched
 
 
 def layout(program: Program) -> Program:

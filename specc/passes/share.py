@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specc.ir.ir import Program, Value, rewrite
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value
 
 
 def share(program: Program) -> Program:

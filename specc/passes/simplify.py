@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 
 from specc.ir.functions import FUNCTIONS
-from specc.ir.ir import Program, Value, constant, is_constant, rewrite
-from specc.ir.ops import apply
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value, apply, constant, is_constant
 
 NUMERIC = frozenset(
     "exp log log1p expm1 sqrt abs sign sin cos tanh sigmoid softplus erf floor".split()

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specc.derive.derive import Derived
 from specc.derive.network import identifier
-from specc.ir.ir import Program, Value, of_arrays
-from specc.ir.ops import OPS
+from specc.ir.program import Program
 from specc.ir.target import Target, Text
+from specc.ir.value import OPS, Value, of_arrays
 from specc.model.model import Model
 from specc.passes.simplify import simplify
 from specc.syntax.diagnostics import Diagnostic, error, quoted

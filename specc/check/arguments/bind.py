@@ -14,7 +14,7 @@ from types import NoneType
 from specc.check.arguments.constants import UNKNOWN, Value, evaluate
 from specc.check.arguments.convert import alternatives, choices, converted, refuse_word
 from specc.check.arguments.match import Report, match_arguments
-from specc.ir import ops
+from specc.ir import formulas
 from specc.ir.functions import CONSTANTS
 from specc.library import VOCABULARY
 from specc.library.network.initializers import Fans
@@ -188,12 +188,16 @@ def _tried(use: Use) -> ArgumentError | None:
     """Make the thing that a use names, for the mistakes that only this shows."""
     try:
         if use.entry.defined:
-            use(*(ops.scalar(f"operand{i}") for i in range(use.entry.operands)))
+            use(*(formulas.scalar(f"operand{i}") for i in range(use.entry.operands)))
         match use.entry.kind:
             case "initializer":
                 use(Fans(1, 1))
             case "schedule" if not use.entry.defined:
-                use(ops.scalar("lr"), ops.scalar("t"), ops.scalar("total"))
+                use(
+                    formulas.scalar("lr"),
+                    formulas.scalar("t"),
+                    formulas.scalar("total"),
+                )
             case "layer" | "optimizer" | "data" | "setting":
                 use()
     except ArgumentError as problem:

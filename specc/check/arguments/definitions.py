@@ -18,8 +18,9 @@ from specc.check.arguments.constants import UNKNOWN, evaluate, kind_of
 from specc.check.arguments.constants import Value as Constant
 from specc.check.arguments.match import misplaced
 from specc.check.arguments.reserved_names import forbidden_parameter
-from specc.ir import ops
-from specc.ir.ir import Value, constant, in_order, is_constant
+from specc.ir import formulas
+from specc.ir.program import in_order
+from specc.ir.value import Value, apply, constant, is_constant
 from specc.library.training.losses import REDUCTION, averaged
 from specc.library.training.schedules import COMMON, warming
 from specc.library.vocabulary import ArgumentError, Entry
@@ -129,7 +130,7 @@ def _checked(
 ) -> Value:
     """Give the formula; refuse what is no number, or does not change with its first operand."""
     free = [*operands, *(a.name for a in entry.arguments if a.required)]
-    leaves = {name: ops.scalar(name) for name in free}
+    leaves = {name: formulas.scalar(name) for name in free}
     defaults = {a.name: a.default for a in entry.arguments if not a.required}
     body = formula(definition.value, leaves, {**names, **defaults})
     if definition.kind == "schedule":
@@ -166,10 +167,10 @@ def _made(
         case tree.Binary(sign, left, right):
             a, b = (_as_number(_made(side, leaves, names)) for side in (left, right))
             if sign in _COMPARISONS:
-                return ops.apply(_COMPARISONS[sign], a, b)
+                return apply(_COMPARISONS[sign], a, b)
             if sign == "^" and a.op == "const":
                 return _exponential(a, b, left)
-            return ops.apply(_OPERATIONS[sign], a, b)
+            return apply(_OPERATIONS[sign], a, b)
         case tree.Entry(name, arguments):
             return _called(name.text, arguments, leaves, names)
     message = f"a definition computes with numbers, found {quoted(expr.span.text)}"
@@ -182,7 +183,7 @@ def _exponential(base: Value, exponent: Value, expr: tree.Expr) -> Value:
         message = f"a power of {number:g} with an exponent that varies"
         label = "expected a base above 0"
         raise Invalid(error("E027", message, expr.span, label))
-    return ops.exp(exponent * ops.apply("log", constant(number)))
+    return formulas.exp(exponent * apply("log", constant(number)))
 
 
 def _called(
@@ -201,17 +202,17 @@ def _called(
             message = f"the condition of `where` is {quoted(span.text)}, a number"
             label = "expected a comparison such as `x < 0`"
             raise Invalid(error("E016", message, span, label))
-        return ops.where(condition, _as_number(a), _as_number(b))
+        return formulas.where(condition, _as_number(a), _as_number(b))
     numbers = [_as_number(value) for value in values]
     if word in _RENAMED and numbers[0].op == "const":
         numbers = numbers[::-1]
-    return ops.apply(_RENAMED.get(word, word), *numbers)
+    return apply(_RENAMED.get(word, word), *numbers)
 
 
 def _as_number(value: Value) -> Value:
     """Give 1 for what holds, else 0."""
     if value.dtype == "bool":
-        return ops.where(value, 1, 0)
+        return formulas.where(value, 1, 0)
     if value.op == "const" and isinstance(value.attribute("value"), bool):
         return constant(int(value.attribute("value")))
     return value

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from specc.ir import ops
-from specc.ir.ir import Value
+from specc.ir import formulas
+from specc.ir.value import Value, apply
 from specc.library.vocabulary import Positive, entry
 
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -21,13 +21,13 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def relu(x: Value) -> Value:
     """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
-    return ops.relu(x)
+    return formulas.relu(x)
 
 
 @entry("activation", operands=1)
 def leaky_relu(x: Value, slope: float) -> Value:
     """x where x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
-    return ops.where(ops.greater(x, 0), x, slope * x)
+    return formulas.where(formulas.greater(x, 0), x, slope * x)
 
 
 @entry("activation", operands=1, reach=lambda alpha: (-alpha, math.inf))
@@ -36,7 +36,7 @@ def elu(x: Value, alpha: Positive = 1.0) -> Value:
 
     Source: Clevert, Unterthiner and Hochreiter 2016.
     """
-    return ops.where(ops.greater(x, 0), x, alpha * ops.apply("expm1_below", x))
+    return formulas.where(formulas.greater(x, 0), x, alpha * apply("expm1_below", x))
 
 
 @entry("activation", operands=1, reach=lambda: (-SELU_SCALE * SELU_ALPHA, math.inf))
@@ -45,8 +45,8 @@ def selu(x: Value) -> Value:
 
     Source: Klambauer et al. 2017.
     """
-    below = SELU_SCALE * SELU_ALPHA * ops.apply("expm1_below", x)
-    return ops.where(ops.greater(x, 0), SELU_SCALE * x, below)
+    below = SELU_SCALE * SELU_ALPHA * apply("expm1_below", x)
+    return formulas.where(formulas.greater(x, 0), SELU_SCALE * x, below)
 
 
 @entry("activation", operands=1, reach=lambda approximate: (-0.1701, math.inf))
@@ -56,39 +56,39 @@ def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
     Source: Hendrycks and Gimpel 2016.
     """
     if approximate == "none":
-        return 0.5 * x * (1 + ops.erf(x / math.sqrt(2)))
+        return 0.5 * x * (1 + formulas.erf(x / math.sqrt(2)))
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    return 0.5 * x * (1 + ops.tanh(u))
+    return 0.5 * x * (1 + formulas.tanh(u))
 
 
 @entry("activation", operands=1, reach=lambda: (-0.2785, math.inf))
 def silu(x: Value) -> Value:
     """x sigmoid(x), also called swish. Source: Elfwing, Uchibe and Doya 2018."""
-    return x * ops.sigmoid(x)
+    return x * formulas.sigmoid(x)
 
 
 @entry("activation", operands=1, reach=lambda: (-0.3089, math.inf))
 def mish(x: Value) -> Value:
     """x tanh(softplus(x)). Source: Misra 2019."""
-    return x * ops.tanh(ops.softplus(x))
+    return x * formulas.tanh(formulas.softplus(x))
 
 
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def softplus(x: Value) -> Value:
     """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
-    return ops.softplus(x)
+    return formulas.softplus(x)
 
 
 @entry("activation", operands=1, reach=lambda: (0, 1))
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)). Source: torch.nn.Sigmoid."""
-    return ops.sigmoid(x)
+    return formulas.sigmoid(x)
 
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
 def tanh(x: Value) -> Value:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)). Source: torch.nn.Tanh."""
-    return ops.tanh(x)
+    return formulas.tanh(x)
 
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
@@ -109,14 +109,14 @@ def hard_sigmoid(x: Value) -> Value:
 @entry("activation", operands=1, reach=lambda: (-0.375, math.inf))
 def hard_swish(x: Value) -> Value:
     """x (x + 3) / 6, but x from 3 on and 0 up to -3. Source: torch.nn.Hardswish."""
-    near = ops.where(ops.greater_equal(x, 3), x, x * (x + 3) / 6)
-    return ops.where(ops.apply("less_equal", x, -3), 0, near)
+    near = formulas.where(formulas.greater_equal(x, 3), x, x * (x + 3) / 6)
+    return formulas.where(apply("less_equal", x, -3), 0, near)
 
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
 def softsign(x: Value) -> Value:
     """x / (1 + |x|). Source: torch.nn.Softsign."""
-    return x / (1 + ops.abs(x))
+    return x / (1 + formulas.abs(x))
 
 
 @entry("activation", operands=1, reach=lambda axis: (0, 1))
@@ -125,7 +125,7 @@ def softmax(x: Value, axis: int = -1) -> Value:
 
     Source: torch.nn.Softmax.
     """
-    return ops.softmax(x, axis=len(x.shape) - 1)
+    return formulas.softmax(x, axis=len(x.shape) - 1)
 
 
 @entry("activation", operands=1, reach=lambda axis: (-math.inf, 0))
@@ -134,7 +134,7 @@ def log_softmax(x: Value, axis: int = -1) -> Value:
 
     Source: torch.nn.LogSoftmax.
     """
-    return ops.log_softmax(x, axis=len(x.shape) - 1)
+    return formulas.log_softmax(x, axis=len(x.shape) - 1)
 
 
 @entry("activation", operands=1)
@@ -145,6 +145,6 @@ def identity(x: Value) -> Value:
 
 def _between(x: Value, low: float, high: float, y: Value, least: float) -> Value:
     """y, but 1 where x >= high and `least` where x <= low; NaN stays NaN."""
-    above = ops.apply("greater_equal", x, high)
-    below = ops.apply("less_equal", x, low)
-    return ops.where(above, 1, ops.where(below, least, y))
+    above = apply("greater_equal", x, high)
+    below = apply("less_equal", x, low)
+    return formulas.where(above, 1, formulas.where(below, least, y))

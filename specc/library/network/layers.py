@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from specc.calculus.slope import activated
-from specc.ir import ops
-from specc.ir.ir import Value
+from specc.ir import formulas
+from specc.ir.value import Value
 from specc.library.network.initializers import Fans
 from specc.library.vocabulary import (
     ArgumentError,
@@ -121,8 +121,8 @@ class Linear(Layer):
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         if "bias" not in given:
-            return ops.mm(x, ops.transpose(given["weight"]))
-        return ops.linear(x, given["weight"], given["bias"])
+            return formulas.mm(x, formulas.transpose(given["weight"]))
+        return formulas.linear(x, given["weight"], given["bias"])
 
 
 @entry("layer")
@@ -239,7 +239,7 @@ class Concat(Join):
         return self.axis
 
     def join(self, values: Sequence[Value]) -> Value:
-        return ops.concat(values, axis=len(values[0].shape) - 1)
+        return formulas.concat(values, axis=len(values[0].shape) - 1)
 
 
 JOINS = {

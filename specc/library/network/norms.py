@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from specc.ir import ops
-from specc.ir.ir import Value, named
+from specc.ir import formulas
+from specc.ir.value import Value, named
 from specc.library.network.layers import (
     Buffer,
     Initializer,
@@ -67,10 +67,10 @@ class LayerNorm(Norm):
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
-        mean = named(ops.mean_over(x, axis=axis, keep=True), "mean")
-        variance = ops.mean_over((x - mean) ** 2, axis=axis, keep=True)
-        scale = named(ops.rsqrt(variance + self.eps), "scale")
-        return _affine(ops.normalize(x, mean, scale, axis=axis), given)
+        mean = named(formulas.mean_over(x, axis=axis, keep=True), "mean")
+        variance = formulas.mean_over((x - mean) ** 2, axis=axis, keep=True)
+        scale = named(formulas.rsqrt(variance + self.eps), "scale")
+        return _affine(formulas.normalize(x, mean, scale, axis=axis), given)
 
 
 @entry("layer")
@@ -90,9 +90,9 @@ class RmsNorm(Norm):
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
-        square = ops.mean_over(x**2, axis=axis, keep=True)
-        scale = named(ops.rsqrt(square + self.eps), "scale")
-        return _affine(ops.normalize(x, 0, scale, axis=axis), given)
+        square = formulas.mean_over(x**2, axis=axis, keep=True)
+        scale = named(formulas.rsqrt(square + self.eps), "scale")
+        return _affine(formulas.normalize(x, 0, scale, axis=axis), given)
 
 
 @entry("layer")
@@ -124,15 +124,15 @@ class BatchNorm(Norm):
         }
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        scale = named(ops.rsqrt(given["running_var"] + self.eps), "scale")
+        scale = named(formulas.rsqrt(given["running_var"] + self.eps), "scale")
         return _affine((x - given["running_mean"]) * scale, given)
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
-        mean = named(ops.mean_over(x, axis=0, keep=False), "mean")
-        variance = ops.mean_over((x - mean) ** 2, axis=0, keep=False)
+        mean = named(formulas.mean_over(x, axis=0, keep=False), "mean")
+        variance = formulas.mean_over((x - mean) ** 2, axis=0, keep=False)
         variance = named(variance, "variance")
-        scale = named(ops.rsqrt(variance + self.eps), "scale")
-        return _affine(ops.normalize(x, mean, scale, axis=0), given)
+        scale = named(formulas.rsqrt(variance + self.eps), "scale")
+        return _affine(formulas.normalize(x, mean, scale, axis=0), given)
 
     def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
         stays, moves = written(1 - self.momentum), self.momentum
@@ -162,8 +162,8 @@ class Standardize(Layer):
     def measured(self, x: Value, origin: Value) -> dict[str, Value]:
         """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
         shifted = named(x - origin, "shifted")
-        shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
-        variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)
+        shift = named(formulas.mean_over(shifted, axis=0, keep=False), "shift")
+        variance = formulas.mean_over((shifted - shift) ** 2, axis=0, keep=False)
         variance = named(variance, "variance")
-        std = ops.where(ops.greater(variance, 0), ops.sqrt(variance), 1)
+        std = formulas.where(formulas.greater(variance, 0), formulas.sqrt(variance), 1)
         return {"mean": origin + shift, "std": std}

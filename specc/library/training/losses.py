@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from specc.calculus.slope import pointwise
-from specc.ir import ops
-from specc.ir.ir import Value
+from specc.ir import formulas
+from specc.ir.value import Value
 from specc.library.vocabulary import Fraction, Positive, ShapeError, entry
 
 Reduction = Literal["mean", "sum", "batch_mean"]
@@ -29,14 +29,14 @@ def mse(
     prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
 ) -> Value:
     """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
-    loss = ops.mse(prediction, target)
+    loss = formulas.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2)
 def mae(prediction: Value, target: Value, reduction: Reduction = "mean") -> Value:
     """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
-    return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
+    return of_elements(lambda p, t: formulas.abs(p - t), prediction, target)
 
 
 @entry("loss", operands=2)
@@ -52,9 +52,9 @@ def huber(
     """
 
     def element(p: Value, t: Value) -> Value:
-        size = ops.abs(p - t)
+        size = formulas.abs(p - t)
         far = delta * (size - 0.5 * delta)
-        return ops.where(ops.less(size, delta), 0.5 * (p - t) ** 2, far)
+        return formulas.where(formulas.less(size, delta), 0.5 * (p - t) ** 2, far)
 
     return of_elements(element, prediction, target)
 
@@ -63,7 +63,7 @@ def of_elements(
     element: Callable[[Value, Value], Value], prediction: Value, target: Value
 ) -> Value:
     """The mean of what `element` gives for each prediction and target; its slope is derived."""
-    return ops.mean(pointwise(element, prediction, target))
+    return formulas.mean(pointwise(element, prediction, target))
 
 
 REDUCTION = inspect.Parameter(
@@ -96,7 +96,7 @@ def binary_cross_entropy(
 
     Source: torch.nn.BCEWithLogitsLoss.
     """
-    return ops.binary_cross_entropy(prediction, target)
+    return formulas.binary_cross_entropy(prediction, target)
 
 
 @entry("loss", operands=2)
@@ -112,8 +112,8 @@ def cross_entropy(
     Source: torch.nn.CrossEntropyLoss.
     """
     if label_smoothing:
-        return ops.smoothed_cross_entropy(prediction, target, label_smoothing)
-    return ops.cross_entropy(prediction, target)
+        return formulas.smoothed_cross_entropy(prediction, target, label_smoothing)
+    return formulas.cross_entropy(prediction, target)
 
 
 def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -> Value:
@@ -122,7 +122,7 @@ def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -
     `compared` has an element for each of those of the batch.
     """
     if reduction == "sum":
-        return loss * ops.count(compared)
+        return loss * formulas.count(compared)
     return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 

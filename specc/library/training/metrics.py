@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from specc.ir import ops
-from specc.ir.ir import Value
+from specc.ir import formulas
+from specc.ir.value import Value, apply
 from specc.library.vocabulary import Fraction, ShapeError, entry
 
 LARGER_IS_BETTER = frozenset({"accuracy", "r2", "precision", "recall", "f1"})
@@ -38,25 +38,31 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
     """
     last = len(prediction.shape) - 1
     if target.dtype == "int":
-        return ops.share(ops.equal(ops.argmax(prediction, axis=last), target))
+        return formulas.share(
+            formulas.equal(formulas.argmax(prediction, axis=last), target)
+        )
     if prediction.shape[last] == 1:
-        above = ops.greater(prediction, threshold)
-        return ops.share(ops.equal(above, ops.greater(target, threshold)))
+        above = formulas.greater(prediction, threshold)
+        return formulas.share(
+            formulas.equal(above, formulas.greater(target, threshold))
+        )
     whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
-    largest = ops.argmax(whole, axis=last)  # of logits, which no rounding makes equal
-    return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
+    largest = formulas.argmax(
+        whole, axis=last
+    )  # of logits, which no rounding makes equal
+    return formulas.share(formulas.equal(largest, formulas.argmax(target, axis=last)))
 
 
 @entry("metric", operands=2)
 def mae(prediction: Value, target: Value) -> Value:
     """mean |p - t| over all elements. Source: sklearn.metrics.mean_absolute_error."""
-    return ops.mean(ops.apply("abs", prediction - target))
+    return formulas.mean(apply("abs", prediction - target))
 
 
 @entry("metric", operands=2)
 def mse(prediction: Value, target: Value) -> Value:
     """mean (p - t)^2 over all elements. Source: sklearn.metrics.mean_squared_error."""
-    return ops.mean((prediction - target) ** 2)
+    return formulas.mean((prediction - target) ** 2)
 
 
 @entry("metric", operands=2)
@@ -66,19 +72,19 @@ def r2(prediction: Value, target: Value) -> Summary:
     Of targets that are all the same: 1 where all are predicted, else 0. Source:
     sklearn.metrics.r2_score.
     """
-    exact = ops.double(target)
+    exact = formulas.double(target)
 
     def formula(error: Value, mean: Value, square: Value) -> Value:
         # In double, of which rounding leaves 1e-13; a power of Python's would overflow.
         variance = square - mean * mean
-        constant = ops.apply("less_equal", variance, ROUNDING * square)
-        perfect = ops.where(ops.greater(error, 0), 0, 1)
-        return ops.where(constant, perfect, 1 - error / variance)
+        constant = apply("less_equal", variance, ROUNDING * square)
+        perfect = formulas.where(formulas.greater(error, 0), 0, 1)
+        return formulas.where(constant, perfect, 1 - error / variance)
 
     means = {
-        "squared_error": ops.mean((ops.double(prediction) - exact) ** 2),
-        "mean_target": ops.mean(exact),
-        "mean_square": ops.mean(exact**2),
+        "squared_error": formulas.mean((formulas.double(prediction) - exact) ** 2),
+        "mean_target": formulas.mean(exact),
+        "mean_square": formulas.mean(exact**2),
     }
     return Summary(means, formula)
 
@@ -121,20 +127,20 @@ def _positives(prediction: Value, target: Value, threshold: float) -> dict[str, 
     """Give the shares of samples that are predicted positive, are so, and both."""
     if target.dtype == "int":
         axis = len(prediction.shape) - 1
-        predicted = ops.equal(ops.argmax(prediction, axis=axis), 1)
-        actual = ops.equal(target, 1)
+        predicted = formulas.equal(formulas.argmax(prediction, axis=axis), 1)
+        actual = formulas.equal(target, 1)
     else:
-        predicted = ops.greater(prediction, threshold)
-        actual = ops.greater(target, threshold)
+        predicted = formulas.greater(prediction, threshold)
+        actual = formulas.greater(target, threshold)
     return {
-        "true_positives": ops.share(ops.both(predicted, actual)),
-        "predicted_positives": ops.share(predicted),
-        "positives": ops.share(actual),
+        "true_positives": formulas.share(formulas.both(predicted, actual)),
+        "predicted_positives": formulas.share(predicted),
+        "positives": formulas.share(actual),
     }
 
 
 def _quotient(part: Value, whole: Value) -> Value:
-    return ops.where(ops.greater(whole, 0), part / whole, 0)
+    return formulas.where(formulas.greater(whole, 0), part / whole, 0)
 
 
 ROUNDING = 1e-13

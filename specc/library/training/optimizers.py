@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from specc.ir import ops
-from specc.ir.ir import Value, named
+from specc.ir import formulas
+from specc.ir.value import Value, named
 from specc.library.vocabulary import (
     ArgumentError,
     Interval,
@@ -111,8 +111,10 @@ class Moments(Optimizer):
         first = self.beta1 * state["first_moment"] + _rest(self.beta1) * gradient
         second = self.beta2 * state["second_moment"] + _rest(self.beta2) * gradient**2
         step_size = named(lr / (1 - self.beta1 ** (t + 1)), "step_size")
-        correction = named(ops.sqrt(1 - self.beta2 ** (t + 1)), "correction")
-        denominator = named(ops.sqrt(second) / correction + self.eps, "denominator")
+        correction = named(formulas.sqrt(1 - self.beta2 ** (t + 1)), "correction")
+        denominator = named(
+            formulas.sqrt(second) / correction + self.eps, "denominator"
+        )
         new = {"first_moment": first, "second_moment": second}
         return theta - step_size * first / denominator, new
 
@@ -190,7 +192,7 @@ class Rmsprop(Optimizer):
         before = state["square_average"]
         average = self.alpha * before + _rest(self.alpha) * gradient**2
         new = {"square_average": average}
-        denominator = named(ops.sqrt(average) + self.eps, "denominator")
+        denominator = named(formulas.sqrt(average) + self.eps, "denominator")
         if not self.momentum:
             return theta - lr * gradient / denominator, new
         velocity = self.momentum * state["velocity"] + gradient / denominator
@@ -220,7 +222,7 @@ class Adagrad(Optimizer):
         state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
         total = state["sum_of_squares"] + gradient**2
-        denominator = named(ops.sqrt(total) + self.eps, "denominator")
+        denominator = named(formulas.sqrt(total) + self.eps, "denominator")
         return theta - lr * gradient / denominator, {"sum_of_squares": total}
 
 

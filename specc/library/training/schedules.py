@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from specc.ir import ops
-from specc.ir.ir import Value, is_constant
-from specc.ir.ir import constant as number
+from specc.ir import formulas
+from specc.ir.value import Value, is_constant
+from specc.ir.value import constant as number
 from specc.library.vocabulary import (
     ArgumentError,
     Count,
@@ -61,11 +61,11 @@ def warming(make: Callable[..., Value]) -> Callable[..., Value]:
             raise ArgumentError("per", "plateau looks at figures of whole epochs")
         if not warmup:
             return make(lr, t, total, **named)
-        left = ops.maximum(total - warmup, 1)
+        left = formulas.maximum(total - warmup, 1)
         if is_constant(total):
             left = number(max(total.attribute("value") - warmup, 1))
         after = make(lr, t - warmup, left, **named)
-        return ops.where(ops.less(t, warmup), lr * (t + 1) / warmup, after)
+        return formulas.where(formulas.less(t, warmup), lr * (t + 1) / warmup, after)
 
     own = inspect.signature(make)
     parameters = [*own.parameters.values(), *COMMON]
@@ -104,7 +104,7 @@ def exponential_decay(
     if gamma is not None:
         return lr * gamma**t
     assert rate is not None
-    return lr * ops.exp(-rate * t)
+    return lr * formulas.exp(-rate * t)
 
 
 @schedule
@@ -112,7 +112,7 @@ def step_decay(
     lr: Value, t: Value, total: Value, factor: Positive, every: Count
 ) -> Value:
     """lr factor^floor(t / every). Source: torch.optim.lr_scheduler.StepLR."""
-    return lr * factor ** ops.floor(t / every)
+    return lr * factor ** formulas.floor(t / every)
 
 
 @schedule
@@ -124,7 +124,7 @@ def multi_step(
         raise ArgumentError("milestones", "there has to be a milestone")
     if sorted(set(milestones)) != list(milestones) or milestones[0] < 0:
         raise ArgumentError("milestones", "the milestones have to rise from 0 or above")
-    passed = [ops.greater_equal(t, milestone) for milestone in milestones]
+    passed = [formulas.greater_equal(t, milestone) for milestone in milestones]
     return lr * factor ** functools.reduce(lambda a, b: a + b, passed)
 
 
@@ -140,7 +140,7 @@ def polynomial(
 
     Source: torch.optim.lr_scheduler.PolynomialLR.
     """
-    return end + _above(lr, end) * (1 - ops.minimum(t, total) / total) ** power
+    return end + _above(lr, end) * (1 - formulas.minimum(t, total) / total) ** power
 
 
 @schedule
@@ -149,8 +149,8 @@ def cosine(lr: Value, t: Value, total: Value, end: NotNegative = 0.0) -> Value:
 
     Source: Loshchilov and Hutter 2017.
     """
-    angle = math.pi * ops.minimum(t, total) / total
-    return end + _above(lr, end) * (1 + ops.cos(angle)) / 2
+    angle = math.pi * formulas.minimum(t, total) / total
+    return end + _above(lr, end) * (1 + formulas.cos(angle)) / 2
 
 
 @schedule
@@ -171,7 +171,7 @@ def plateau(
     An improvement is one by more than `min_delta`. Source:
     torch.optim.lr_scheduler.ReduceLROnPlateau.
     """
-    return lr * factor ** ops.scalar(REDUCTIONS)
+    return lr * factor ** formulas.scalar(REDUCTIONS)
 
 
 REDUCTIONS = "reductions"

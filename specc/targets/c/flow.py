@@ -9,7 +9,8 @@ from typing import Any
 
 from specc.derive.derive import Derived
 from specc.emit.pieces import Code
-from specc.ir.ir import Program, Value
+from specc.ir.program import Program
+from specc.ir.value import Value
 from specc.model.model import Model, rows_in
 from specc.targets.c.functions import number
 from specc.targets.c.memory.rows import Array

@@ -13,9 +13,10 @@ from specc.derive.derive import Derived, Pass
 from specc.emit.headings import backward_heading, forward_heading, metric_says
 from specc.emit.pieces import Code, Function, Places, derivation_of, function, whole
 from specc.emit.places import Names, names_of_module, sentence
-from specc.ir.ir import Program, nameless, role
-from specc.ir.ops import OPS
+from specc.ir.program import Program
+from specc.ir.rewrite import nameless
 from specc.ir.target import Target
+from specc.ir.value import OPS, role
 from specc.model.model import Model
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify

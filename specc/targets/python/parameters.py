@@ -11,8 +11,8 @@ from typing import Any
 
 from specc.derive.derive import Derived, parameters_of
 from specc.emit.pieces import Code, Function, dims
-from specc.ir.ir import Shape
 from specc.ir.target import Target
+from specc.ir.value import Shape
 from specc.model.model import Model
 
 

@@ -13,8 +13,8 @@ from specc.derive.derive import Derived
 from specc.derive.lower import per_step
 from specc.emit.headings import said
 from specc.emit.pieces import Code, docstring, whole
-from specc.ir.ir import Value
 from specc.ir.target import Target
+from specc.ir.value import Value
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model

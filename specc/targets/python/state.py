@@ -15,8 +15,8 @@ from specc.derive.network import identifier
 from specc.emit.headings import said
 from specc.emit.pieces import Code, comment, derivation_of, function
 from specc.emit.places import Names, sentence
-from specc.ir.ir import BATCH
 from specc.ir.target import Target
+from specc.ir.value import BATCH_NAME
 from specc.model.model import Clause, Model, Node, rows_in
 
 
@@ -140,8 +140,8 @@ def _functions(
         view["track"] = function(
             derived.track,
             target,
-            names.places(BATCH),
-            {"buffers": "Buffers", "s": saved, BATCH: "int"},
+            names.places(BATCH_NAME),
+            {"buffers": "Buffers", "s": saved, BATCH_NAME: "int"},
             "Move the running statistics towards those of this batch.",
             derivation_of,
         )

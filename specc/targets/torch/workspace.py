@@ -13,7 +13,7 @@ from typing import Any
 
 from specc.derive.derive import Derived, parameters_of
 from specc.emit.pieces import Code, Function, indented, names_of
-from specc.ir.ir import Shape
+from specc.ir.value import Shape
 from specc.model.model import Model, rows_in
 from specc.targets.python.functions import EVALUATION
 from specc.targets.python.parameters import views

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from specc.calculus.reverse import Guard, differentiate, saved
 from specc.derive.lower import Lowered, lower
 from specc.derive.network import identifier
-from specc.ir.ir import Program, Value, constant, rewrite, role, verify
-from specc.ir.ops import OPS, equal, where
+from specc.ir.formulas import equal, where
+from specc.ir.program import Program, verify
+from specc.ir.rewrite import rewrite
+from specc.ir.value import OPS, Value, constant, role, width_of
 from specc.model.model import Model
 from specc.passes.expand import expand
 from specc.verify.reference.interpreter import evaluate
@@ -54,7 +56,7 @@ def mechanical(
         numbers = given.get(value.name, arrays.get(value.name))
         assert numbers is not None, f"nothing is given for {value.name}"
         if role(value) not in ("parameter", "buffer"):
-            arrays[value.name] = numbers.reshape(-1, int(value.shape[-1]))
+            arrays[value.name] = numbers.reshape(-1, width_of(value.shape))
     parameters = [v for v in program.inputs if role(v) == "parameter"]
     wanted = (*parameters, source)
     guard = _guard(program)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from specc.ir.ir import BATCH, Program, Shape, Value, in_order
+from specc.ir.program import Program, in_order
+from specc.ir.value import Rows, Shape, Value
 
 Array = Any
 """A NumPy array of float64, of int64 or of truth values."""
@@ -39,14 +40,7 @@ def evaluate(
 
 def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
     """Put a number for the batch into a shape."""
-
-    def size(dim: int | str) -> int:
-        """`3 * batch` is what a flat array has."""
-        return math.prod(
-            batch if part == BATCH else int(part) for part in str(dim).split(" * ")
-        )
-
-    return tuple(size(dim) for dim in shape)
+    return tuple(d.each * batch if isinstance(d, Rows) else d for d in shape)
 
 
 def sigmoid(x: Array) -> Array:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from specc.derive.derive import Derived, parameters_of
-from specc.ir.ir import Program, Value, batched
+from specc.ir.program import Program
+from specc.ir.value import Value, batched
 
 LINE = 16
 """To how many numbers a row is padded: the widest vector of float32."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from specc.derive.derive import Derived
 from specc.emit.pieces import Code
-from specc.ir.ir import Program, Value, batched, rows_of, times
+from specc.ir.program import Program
+from specc.ir.value import Rows, Value, batched, rows_of
 from specc.model.model import Model
 from specc.passes.buffers import buffers
 from specc.targets.c.memory.rows import (
@@ -270,7 +271,7 @@ def _workspace(
         slack = LINE if array.narrow else 0
         rest = f" in rows of {array.pitch}" if array.pitch != array.width else ""
         own = rows_of_sample[name]
-        says = f"({times(own)}, {array.width}){rest}"
+        says = f"({Rows(own)}, {array.width}){rest}"
         count = padded(own * rows * array.pitch + slack)
         found.setdefault(name, Kept(name, count, "real", says))
 
@@ -294,7 +295,7 @@ def _workspace(
         found["panel"] = Kept("panel", size, "real", "scratch: strips of a weight")
     if label.dtype == "int":
         own = rows_of(label.shape)
-        found[label.name] = Kept(label.name, own * rows, "int64_t", f"({times(own)},)")
+        found[label.name] = Kept(label.name, own * rows, "int64_t", f"({Rows(own)},)")
     return tuple(found.values())
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from specc.emit.statements import numbered
-from specc.ir.ir import Origin, Value, batched, role, rows_of
 from specc.ir.target import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
+from specc.ir.value import Origin, Value, batched, role, rows_of
 from specc.targets.c.memory.rows import Array, Arrays
 from specc.targets.c.operations import C
 from specc.targets.c.printing.formatting import WIDTH

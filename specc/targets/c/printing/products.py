@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from specc.ir.ir import Value
+from specc.ir.value import Value
 from specc.targets.c.memory.rows import CACHED, STRIDE, Arrays
 from specc.targets.c.printing.expressions import (
     ACTIVATIONS,

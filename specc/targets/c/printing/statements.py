@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from specc.ir.ir import Program, Value, batched, rewrite, rows_of
-from specc.ir.ops import apply
+from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
+from specc.ir.value import Value, apply, batched, rows_of
 from specc.targets.c.printing.expressions import (
     WHOLE,
     WHOLE_ROWS,
