@@ -17,12 +17,12 @@ from specc.check.clauses import Parts
 from specc.check.layer_names import LIMIT, Placed, placed
 from specc.check.name_clashes import claim_names
 from specc.check.shapes import check_clause, infer
-from specc.derive.lower import rate_after
 from specc.library.network.initializers import NEEDS_WEIGHT
 from specc.library.network.norms import Norm
 from specc.library.training.settings import EarlyStopping, Train
 from specc.library.vocabulary import VOCABULARY, use
 from specc.model.model import Clause, Feature, Model, Node
+from specc.model.rate import rate_after
 from specc.syntax import tree
 from specc.syntax.diagnostics import (
     Diagnostic,

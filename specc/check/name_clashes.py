@@ -13,6 +13,7 @@ from specc.check.arguments.match import Report
 from specc.check.arguments.reserved_names import used_by_module
 from specc.check.layer_names import Placed
 from specc.model.model import Feature, Node
+from specc.model.on_rows import kept_of
 from specc.syntax.diagnostics import error
 from specc.syntax.source import Span
 
@@ -40,7 +41,7 @@ def claim_names(
     """Report layers that share a name, with each other or with the input or the target."""
     owners = _of_features(features, report)
     places: dict[str, Span] = {}
-    parameters = {node.name: (*node.parameters, *node.kept) for node in nodes or ()}
+    parameters = {node.name: (*node.parameters, *kept_of(node)) for node in nodes or ()}
     for placed in layers:
         plain = placed.name.replace(".", "_")
         names = list(emitted(plain, parameters.get(placed.name, ())))

@@ -24,13 +24,11 @@ from specc.derive.network import (
 from specc.ir import formulas
 from specc.ir.program import Program, verify
 from specc.ir.rewrite import rewrite
-from specc.ir.value import Value, argument, constant, named
+from specc.ir.value import Value, argument, named
 from specc.library.training.losses import FUSED, reduced
-from specc.library.training.schedules import REDUCTIONS
 from specc.library.training.settings import Train
-from specc.library.vocabulary import Use
 from specc.model.model import Model, Node
-from specc.passes.simplify import simplify
+from specc.model.rate import learning_rate
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def lower(model: Model) -> Lowered:
         sums=sums(model),
         metrics=measures,
         summaries=summaries,
-        learning_rate=_learning_rate(model, argument("t"), _total(model)),
+        learning_rate=learning_rate(model),
         update=_update(model),
     )
 
@@ -144,46 +142,6 @@ def _output(node: Node, logits: Value) -> Program:
     )
     outputs = ((prediction.name, prediction),)
     return verify(Program("output", (logits,), outputs), "lower")
-
-
-def _learning_rate(model: Model, t: Value, total: Value) -> Program:
-    lr = constant(_rate(model.optimizer.use))
-    rate = model.schedule.use(lr, t, total)
-    program = Program("learning_rate", (), (("rate", rate),))
-    read = tuple(v for v in (t, total) if v.op == "input" and v in program.values)
-    first = () if t.op != "input" or t in read else (t,)
-    reductions = tuple(v for v in program.values if v.name == REDUCTIONS)
-    return verify(replace(program, inputs=(*first, *read, *reductions)), "lower")
-
-
-def per_step(model: Model) -> bool:
-    """Tell whether the schedule counts updates, not epochs."""
-    return bool(model.schedule.use["per"] == "step")
-
-
-def _total(model: Model) -> Value:
-    """Give how many epochs there are; how many updates, only `fit` knows."""
-    return argument("total") if per_step(model) else constant(model.train.epochs)
-
-
-def rate_after(model: Model, epochs: int) -> float:
-    """Give the learning rate after so many epochs; OverflowError where it is no number.
-
-    A schedule that counts updates is asked as if an epoch had one, one that reduces the rate as
-    if it never had.
-    """
-    program = _learning_rate(model, constant(epochs), constant(model.train.epochs))
-    program = rewrite(program, lambda v: constant(0) if v.name == REDUCTIONS else v)
-    result = simplify(program).output("rate")
-    if result.op != "const":
-        raise OverflowError
-    rate: float = result.attribute("value")
-    return rate
-
-
-def _rate(optimizer: Use) -> float:
-    rate: float = optimizer["lr"]
-    return rate
 
 
 def _update(model: Model) -> Program:

@@ -6,8 +6,7 @@ axis is the other one. A layer whose features lie along another axis is given th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from specc.calculus.notation import mathematics
@@ -15,18 +14,15 @@ from specc.ir import formulas
 from specc.ir.program import Program, in_order, verify
 from specc.ir.value import (
     Origin,
-    Rows,
     Shape,
     Value,
     argument,
-    named,
     role,
-    rows_of,
-    width_of,
 )
 from specc.library.network.layers import Join, Layer, View
 from specc.library.network.norms import Standardize
-from specc.model.model import BLOCKS, COLUMNS, Model, Node
+from specc.model.model import Model, Node
+from specc.model.on_rows import joined_on_rows, kept_of, on_rows
 
 SYMBOLS = {"weight": "W", "bias": "b"}
 """What formulas call a parameter."""
@@ -53,15 +49,16 @@ def network(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
         if i < first:
             x = source
         elif isinstance(node.layer, View):
-            x = _reshaped(given[0], model.rows(node.output_shape))
+            rows, width = model.rows(node.output_shape)
+            x = formulas.reshape(given[0], rows.each, width)
         elif isinstance(node.layer, Join):
-            x = _joined(node.layer, given, node, model)
+            x = joined_on_rows(node, node.layer, given)
         elif training:
             mask = _mask(node, given[0])
             drawn += mask.values()
-            x = _across(node, given[0], node.layer.train, own | mask)
+            x = on_rows(node, node.layer.train, given[0], own | mask)
         else:
-            x = _across(node, given[0], node.layer.lower, own)
+            x = on_rows(node, node.layer.lower, given[0], own)
         if x not in given:
             x = _named(x, node, given)
         values.append(x)
@@ -82,47 +79,6 @@ def _source(model: Model) -> Value:
     node, shape = model.standardize, model.rows(model.row_shape)
     name = model.input.name if node is None else identifier(node.name)
     return argument(name, shape)
-
-
-def _across(
-    node: Node,
-    x: Value,
-    formula: Callable[[Value, Mapping[str, Value]], Value],
-    given: Mapping[str, Value],
-) -> Value:
-    """Write a formula that finds features along the last axis, for those along another.
-
-    Rows before that axis join the batch, axes behind it are moved in front of it.
-    """
-    if not node.looks_across:
-        return formula(x, given)
-    axis = node.layer.along % len(node.input_shape)
-    features = node.input_shape[axis]
-    behind = math.prod(node.input_shape[axis + 1 :])
-    rows = formulas.reshape(x, rows_of(x.shape) * width_of(x.shape) // behind, behind)
-    columns = formulas.swap(rows, features)
-    if columns is not x:  # a copy of what has a name would be a second one
-        columns = named(columns, COLUMNS[0])
-    y = formulas.swap(named(formula(columns, given), COLUMNS[1]), behind)
-    return formulas.reshape(y, rows_of(x.shape), width_of(x.shape))
-
-
-def _joined(layer: Join, given: Sequence[Value], node: Node, model: Model) -> Value:
-    """Join values along the axis that they are joined along."""
-    if not node.looks_across:
-        return layer.join(given)
-    axis = layer.along % len(node.output_shape)
-    blocks = math.prod(node.output_shape[:axis])
-    whole = [
-        formulas.reshape(x, blocks, rows_of(x.shape) * width_of(x.shape) // blocks)
-        for x in given
-    ]
-    joined = named(layer.join(whole), BLOCKS)
-    return _reshaped(joined, model.rows(node.output_shape))
-
-
-def _reshaped(x: Value, shape: tuple[Rows, int]) -> Value:
-    return formulas.reshape(x, rows_of(shape), shape[1])
 
 
 def _given(node: Node) -> dict[str, Value]:
@@ -183,7 +139,7 @@ def tracking(model: Model, forward: Program) -> Program | None:
     outputs: list[tuple[str, Value]] = []
     for node in model.nodes:
         given = _given(node)
-        for short in node.kept:
+        for short in kept_of(node):
             part = parts.get(identifier(f"{node.name}.{short}"))
             if part is not None and part.op != "input":
                 given[short] = argument(part.name, part.shape)

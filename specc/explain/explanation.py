@@ -16,7 +16,7 @@ from specc.calculus.notation import mathematics
 from specc.calculus.reverse import active, differentiate
 from specc.compiler import code_of, optimize
 from specc.derive.derive import Derived, Pass, derive
-from specc.derive.lower import lower, per_step
+from specc.derive.lower import lower
 from specc.derive.network import identifier, origin_of
 from specc.emit.headings import forward_heading, said
 from specc.explain.code_lines import Lines, Place, below, beside, functions, headed
@@ -34,6 +34,7 @@ from specc.ir.program import Program
 from specc.ir.target import Target
 from specc.ir.value import Value, role
 from specc.model.model import Model, Node
+from specc.model.rate import per_step
 from specc.passes.simplify import simplify
 from specc.targets.c.memory.sizes import Memory, memory
 

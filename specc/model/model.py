@@ -11,19 +11,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from specc.ir.program import in_order
-from specc.ir.value import BATCH, Rows, argument
-from specc.library.network.layers import Buffer, Join, Layer, Parameter, View
+from specc.ir.value import Rows
+from specc.library.network.layers import Buffer, Layer, Parameter, View
 from specc.library.network.norms import Standardize
 from specc.library.training.settings import EarlyStopping, Train
 from specc.library.vocabulary import Use
 from specc.syntax.source import Source, Span
-
-COLUMNS = ("columns", "of_columns")
-"""What is kept of a layer that looks along another axis than the last: its input with that axis
-last, and what its formula gives of it."""
-BLOCKS = "blocks"
-"""What is kept of one that joins along another: the numbers in blocks that are joined by rows."""
 
 
 @dataclass(frozen=True)
@@ -78,28 +71,6 @@ class Node:
         if not self.input_shape:
             return 1
         return math.prod(self.input_shape) // self.input_shape[self.layer.along]
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """What the emitted module keeps of it, beside its result and its parameters."""
-        if isinstance(self.layer, Join):
-            return (BLOCKS,) if self.looks_across else ()
-        along = self.layer.along
-        parts = kept_of(self.layer, self.input_shape[along:][:1])
-        return (*parts, *COLUMNS) if self.looks_across else parts
-
-
-@functools.lru_cache
-def kept_of(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Name what formulas of a layer keep, beside its result and its parameters."""
-    x = argument("", (BATCH, *shape))
-    shapes = {name: p.shape for name, p in layer.parameters(shape).items()}
-    shapes |= {name: buffer.shape for name, buffer in layer.buffers(shape).items()}
-    given = {name: argument("", shape) for name, shape in shapes.items()}
-    mask = {"mask": x} if layer.dropped else {}
-    made = (layer.lower(x, given), layer.train(x, given | mask))
-    parts = {value.name: None for value in in_order(made) if value.name}
-    return (*parts, *layer.buffers(shape), *mask)
 
 
 def rows_in(shape: tuple[int, ...]) -> int:

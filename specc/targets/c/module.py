@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from specc.derive.derive import Derived
-from specc.derive.lower import per_step
 from specc.emit.headings import backward_heading, forward_heading, metric_says, said
 from specc.emit.pieces import Code, derivation_of
 from specc.ir.program import Program
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
+from specc.model.rate import per_step
 from specc.targets.c.binding import binding_view
 from specc.targets.c.flow import flow_view, predicted_name
 from specc.targets.c.functions import (

@@ -12,13 +12,13 @@ from typing import Any
 
 from specc import __version__
 from specc.derive.derive import Derived
-from specc.derive.lower import rate_after
 from specc.emit.formatting import literal
 from specc.emit.headings import file_name, title, widths
 from specc.emit.pieces import Code
 from specc.ir.target import Target
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
+from specc.model.rate import rate_after
 from specc.targets.numpy.calls import calls_view
 from specc.targets.python.batch import batch_view
 from specc.targets.python.functions import functions_view

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from specc.derive.derive import Derived
-from specc.derive.lower import per_step
 from specc.emit.headings import said
 from specc.emit.pieces import Code, docstring, whole
 from specc.ir.target import Target
@@ -18,6 +17,7 @@ from specc.ir.value import Value
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
+from specc.model.rate import per_step
 
 
 def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
