@@ -31,7 +31,7 @@ bench-all: $(BENCH_READY)  ## every target beside its peers, plots in benchmarks
 	$(BENCH)/python benchmarks/compare.py --check
 
 golden: $(READY)  ## write generated/ and docs/reference.md anew; read the difference before committing it
-	$(BIN)/python -m pytest tests/test_golden.py tests/test_list.py --update-golden
+	$(BIN)/python -m pytest tests/targets/test_golden.py tests/cli/test_list.py --update-golden
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
