@@ -126,7 +126,7 @@ def write_data(path: Path) -> None:
 
 def measure(quick: bool) -> dict[str, dict[str, Any]]:
     """Give each subject's medians: whole seconds, those of training alone, epochs."""
-    from specc.compiler import TARGETS
+    from specc.targets.registry import TARGETS
 
     rows: dict[str, dict[str, Any]] = {}
     runs: dict[str, list[dict[str, Any]]] = {}

@@ -19,10 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 def emitted(text: str, stem: str, target: str) -> Any:
     """Compile a spec called `stem` for a target and import the module."""
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
     from specc.syntax.source import Source
 
-    result = compile_source(Source(f"{stem}.spec", text), {}, target, stem=stem)
+    result = compile_source(
+        Source(f"{stem}.spec", text), Request(target=target, stem=stem)
+    )
     assert result.text is not None, result.diagnostics
     folder = Path(tempfile.mkdtemp(dir=_folder()))
     for ending, part in {".py": result.text, **result.beside}.items():

@@ -46,7 +46,7 @@ def run(name: str, seed: int) -> dict[str, float]:
     from specc.syntax.source import read
 
     path = ROOT / "examples" / f"{name}.spec"
-    compiled = compile_source(read(str(path)), {})
+    compiled = compile_source(read(str(path)))
     model, text = compiled.model, compiled.text
     if model is None or text is None or model.data is None:
         raise SystemExit(f"{path} does not compile")

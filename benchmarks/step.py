@@ -81,11 +81,11 @@ def main() -> int:
 
 def emitted(spec: str, batch: int) -> Any:
     """Compile a spec of this folder and import the module."""
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
     from specc.syntax.source import Source
 
     source = Source(f"{spec}.spec", (HERE / f"{spec}.spec").read_text())
-    result = compile_source(source, {"batch": str(batch)})
+    result = compile_source(source, Request(overrides={"batch": str(batch)}))
     if result.text is None:
         raise SystemExit("\n".join(item.message for item in result.diagnostics))
     with tempfile.TemporaryDirectory() as folder:

@@ -67,10 +67,12 @@ def builds(command: str, optimized: str) -> dict[str, list[str]]:
 
 def built(folder: Path, command: str, optimized: str) -> dict[str, list[str]]:
     """Build everything in `folder`; give function -> the labels of its builds' libraries."""
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
     from specc.syntax.source import Source
 
-    made = compile_source(Source("functions.spec", SPEC), {}, "c", stem="functions")
+    made = compile_source(
+        Source("functions.spec", SPEC), Request(target="c", stem="functions")
+    )
     for ending, text in made.beside.items():
         (folder / f"functions{ending}").write_text(text)
     names = functions(made.beside[".c"])

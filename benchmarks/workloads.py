@@ -134,13 +134,14 @@ AGAINST_WIDTH = tuple(
 
 def emitted(spec: str, batch: int, target: str) -> Any:
     """Compile a spec for a target and import the module; LookupError without the target."""
-    from specc.compiler import TARGETS, compile_source
+    from specc.compiler import Request, compile_source
     from specc.syntax.source import Source
+    from specc.targets.registry import TARGETS
 
     if target not in TARGETS:
         raise LookupError(f"specc has no target {target!r} yet")
     name = f"net_{target}_{batch}_{len(list(FOLDER.iterdir()))}"
-    result = compile_source(Source("net.spec", spec), {}, target, stem=name)
+    result = compile_source(Source("net.spec", spec), Request(target=target, stem=name))
     if result.text is None:
         raise SystemExit("\n".join(item.message for item in result.diagnostics))
     for ending, text in {".py": result.text, **result.beside}.items():

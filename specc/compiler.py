@@ -7,6 +7,7 @@ net.spec -> parse -> syntax tree -> check -> Model -> lower -> Program
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,32 +19,83 @@ from specc.syntax.source import Source
 
 if TYPE_CHECKING:
     from specc.derive.derive import Derived
+    from specc.derive.lower import Lowered
     from specc.ir.program import Program
     from specc.ir.target import Target
 
 STAGES = ("ast", "model", "ir", "grad", "opt", "code")
-TARGETS = ("torch", "numpy", "c")
-"""The names of the targets; the first is the default."""
-
-
-def target_called(name: str) -> Target:
-    """Give the target of a name in `TARGETS`."""
-    from specc.targets.c.operations import C
-    from specc.targets.numpy.operations import NUMPY
-    from specc.targets.torch.operations import TORCH
-
-    return {target.name: target for target in (TORCH, NUMPY, C)}[name]
+"""Where a compilation may stop, in order: `--emit`."""
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """What a compilation gives: the text of the stage asked for, or None where errors stop it."""
+    """The result of a compilation: the text of the stage asked for, or None after an error."""
 
     model: Model | None
     text: str | None
     diagnostics: tuple[Diagnostic, ...]
     beside: Mapping[str, str] = field(default_factory=dict)
     """Other files of the module: ending -> text."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks of a compilation."""
+
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """The values of `-D name=value`."""
+    target: str = "torch"
+    stage: str = "code"
+    """How far to compile: one of `STAGES`."""
+    command: str = "specc compile"
+    """The command that the module names as its origin."""
+    stem: str | None = None
+    """The name of files that refer to each other; None for that of the model."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A checked model in Programs: as lowered, differentiated, and after the passes."""
+
+    lowered: Lowered
+    derived: Derived
+    target: Target
+
+    @functools.cached_property
+    def optimized(self) -> Derived:
+        """The Programs of the module after all passes."""
+        return optimized(self.derived, self.target)
+
+
+def compile_source(source: Source, request: Request | None = None) -> Compilation:
+    """Compile a spec, as far as the request asks."""
+    from specc.targets.coverage import uncovered
+    from specc.targets.registry import code_of, target_called
+
+    request = request or Request()
+    with _uncollected():
+        model, diagnostics = analyse(source, request.overrides)
+        if model is None:
+            return Compilation(None, None, diagnostics)
+        if request.stage in ("ast", "model"):
+            text = _tree(source) if request.stage == "ast" else _shown(model)
+            return Compilation(model, text, diagnostics)
+        target = target_called(request.target)
+        programs = stages(model, target)
+        if request.stage in ("ir", "grad"):
+            early = request.stage == "ir"
+            of = programs.lowered if early else programs.derived
+            return Compilation(model, _listed(of.programs), diagnostics)
+        missing = uncovered(model, programs.derived, target)
+        if missing:
+            found = arranged((*diagnostics, *missing), source)
+            return Compilation(None, None, found)
+        optimized = programs.optimized
+        if request.stage == "opt":
+            return Compilation(model, _listed(optimized.programs), diagnostics)
+        stem = request.stem or model.name
+        files = code_of(model, optimized, target, request.command, stem)
+        return Compilation(model, files.pop(".py"), diagnostics, files)
 
 
 def analyse(
@@ -61,135 +113,34 @@ def analyse(
     return None if syntax_errors else model, found
 
 
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Put off the search for cycles among objects, of which a compilation makes few.
-
-    It takes a fifth of the time of a large network, as there are ever more objects.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@uncollected()
-def compile_source(
-    source: Source,
-    overrides: Mapping[str, str],
-    target: str = "torch",
-    stage: str = "code",
-    command: str = "specc compile",
-    stem: str | None = None,
-) -> Compilation:
-    """Compile a spec for `target`, as far as `stage` (one of `STAGES`).
-
-    `command` is what the module names as its origin; `place.recorded_command` makes it. Files
-    that name each other are called `stem`, or like the model.
-    """
-    model, diagnostics = analyse(source, overrides)
-    if model is None:
-        return Compilation(None, None, diagnostics)
-    if stage == "ast":
-        from specc.ir.listing import outline
-        from specc.syntax.parser import parse
-
-        return Compilation(model, outline(parse(source)[0]), diagnostics)
-    if stage not in ("opt", "code"):
-        return Compilation(model, text_of(model, target, stage), diagnostics)
-    language = target_called(target)
-    derived, missing = derivation(model, language)
-    if missing:
-        return Compilation(None, None, arranged((*diagnostics, *missing), source))
-    derived = optimize(derived, language)
-    if stage == "opt":
-        return Compilation(model, _listed(derived.programs), diagnostics)
-    files = code_of(model, derived, language, command, stem or model.name)
-    return Compilation(model, files.pop(".py"), diagnostics, files)
-
-
-def derivation(model: Model, target: Target) -> tuple[Derived, list[Diagnostic]]:
-    """Derive what a checked model computes; say what of it a target cannot write."""
-    from specc.derive.derive import derive
-    from specc.derive.lower import lower
-    from specc.targets.coverage import uncovered
-
-    derived = derive(lower(model), target)
-    every = [target_called(name) for name in TARGETS]
-    return derived, uncovered(model, derived, target, every)
-
-
-def text_of(model: Model, target: str, stage: str) -> str:
-    """Show a checked model, or its programs before the passes."""
+def stages(model: Model, target: Target) -> Stages:
+    """Lower a checked model and differentiate it; the passes run when they are asked for."""
     from specc.derive.derive import derive
     from specc.derive.lower import lower
 
-    if stage == "model":
-        return _shown(model)
     lowered = lower(model)
-    if stage == "ir":
-        return _listed(lowered.programs)
-    return _listed(derive(lowered, target_called(target)).programs)
+    return Stages(lowered, derive(lowered, target), target)
 
 
-def code_of(
-    model: Model, derived: Derived, target: Target, command: str, stem: str
-) -> dict[str, str]:
-    """Give the files of a module, of optimized programs: ending -> text."""
-    from specc.emit.emit import emit, emit_c
-
-    if target.name == "c":
-        return emit_c(model, derived, target, command, stem)
-    return {".py": emit(model, derived, target, command)}
-
-
-def optimize(derived: Derived, target: Target) -> Derived:
-    """Run the passes, each verified, in an order of which every step has its reason."""
-    from specc.ir.program import verify
-    from specc.ir.rewrite import nameless
-    from specc.passes.buffers import buffers
-    from specc.passes.copies import copies
-    from specc.passes.expand import expand
-    from specc.passes.fuse import fuse
-    from specc.passes.share import share
-    from specc.passes.simplify import simplify
-
-    primitive = target.primitive
-    formulas = derived.formulas
-    overwritten = derived.overwritten
-
-    def formula(program: Program) -> Program:
-        return nameless(program) if program.name in formulas else program
+def optimized(derived: Derived, target: Target) -> Derived:
+    """Run the passes over every Program of a module."""
+    from specc.passes.pipeline import optimize
 
     taken = {v.name for program in derived.programs for v in program.values}
+    formulas, overwritten = derived.formulas, derived.overwritten
 
-    def moved(program: Program) -> Program:
-        return copies(program, taken) if target.copies else program
+    def change(program: Program) -> Program:
+        name, over = program.name, overwritten.get(program.name)
+        return optimize(program, target, name in formulas, over, taken)
 
-    def placed(program: Program) -> Program:
-        return buffers(program, overwritten.get(program.name), target.workspace)
+    return derived.map(change)
 
-    passes = (
-        ("simplify", simplify),  # folds the loss's gradient 1, which hides patterns
-        ("expand", lambda program: expand(program, primitive)),  # to what can be shared
-        ("formulas", formula),  # before buffers, which go to what has a name
-        ("share", share),  # before fusion, which would make equal things different
-        ("fuse", lambda program: fuse(program, primitive)),  # sees each once
-        ("simplify", simplify),  # what fusion and expansion left behind
-        ("copies", moved),  # before buffers, which give each an array
-        ("buffers", placed),  # knows every statement
-    )
 
-    def run(program: Program) -> Program:
-        for name, change in passes:
-            changed = change(program)
-            program = program if changed is program else verify(changed, name)
-        return program
+def _tree(source: Source) -> str:
+    from specc.syntax.outline import outline
+    from specc.syntax.parser import parse
 
-    return derived.map(run)
+    return outline(parse(source)[0])
 
 
 def _listed(programs: Iterable[Program]) -> str:
@@ -208,3 +159,18 @@ def _shown(model: Model) -> str:
     clauses = [model.loss, model.optimizer, model.schedule, *model.metrics]
     lines += [f"    {clause.use.entry.kind} {clause.use}" for clause in clauses]
     return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Put off the search for cycles among objects, of which a compilation makes few.
+
+    It takes a fifth of the time of a large network, as there are ever more objects.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -71,13 +71,22 @@ def compiled(
 ) -> dict[str, tuple[str, dict[str, str]]] | None:
     """Give the name of each file's model, and ending -> text; None if a file has errors."""
     from specc.cli.destinations import recorded_command, stem_of
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
 
     modules = {}
     for file, source in zip(files, read_all(files), strict=True):
         command = recorded_command(file, overrides, target)
         stem = stem_of(file, output)
-        result = compile_source(source, overrides, target, stage, command, stem)
+        result = compile_source(
+            source,
+            Request(
+                overrides=overrides,
+                target=target,
+                stage=stage,
+                command=command,
+                stem=stem,
+            ),
+        )
         show(result.diagnostics, output_format, sys.stderr)
         if result.text is not None:
             name = result.model.name if result.model else ""

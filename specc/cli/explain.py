@@ -14,10 +14,12 @@ import click
 
 from specc.cli.destinations import recorded_command, stem_of
 from specc.cli.terminal import message, show
-from specc.compiler import analyse, derivation, target_called
+from specc.compiler import analyse, stages
 from specc.explain.explanation import Explanation, explanation
 from specc.syntax.diagnostics import arranged, did_you_mean
 from specc.syntax.source import Source, read
+from specc.targets.coverage import uncovered
+from specc.targets.registry import target_called
 
 FINE, FINDINGS = 0, 1
 CODE = re.compile(r"[EW]\d{3}", re.IGNORECASE)
@@ -59,7 +61,9 @@ def _explained(
 ) -> tuple[Explanation, Mapping[str, str], str, str] | None:
     model, diagnostics = analyse(source, overrides)
     language = target_called(target)
-    missing = derivation(model, language)[1] if model is not None else []
+    missing = []
+    if model is not None:
+        missing = uncovered(model, stages(model, language).derived, language)
     show(arranged((*diagnostics, *missing), source), "full", sys.stderr)
     if model is None or missing:
         return None

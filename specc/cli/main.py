@@ -15,8 +15,9 @@ import click
 
 from specc import __version__
 from specc.cli.terminal import FORMATS, LISTINGS, PAGES, message, report_bug, show
-from specc.compiler import STAGES, TARGETS
+from specc.compiler import STAGES
 from specc.syntax.source import Unreadable
+from specc.targets.registry import TARGETS
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 

@@ -77,12 +77,14 @@ def verify_command(
 ) -> int:
     """Verify the spec at `path` and give the exit code."""
     from specc.cli.destinations import recorded_command, stem_of
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
 
     source = read(path)
     command = recorded_command(path, overrides, target)
     stem = stem_of(path, None)
-    result = compile_source(source, overrides, target, "code", command, stem)
+    result = compile_source(
+        source, Request(overrides=overrides, target=target, command=command, stem=stem)
+    )
     show(result.diagnostics, "full", sys.stderr)
     if result.model is None or result.text is None:
         message(f"{source.name} does not compile", "error")

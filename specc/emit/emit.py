@@ -13,8 +13,8 @@ from typing import Any
 
 from specc.derive.derive import Derived
 from specc.emit.formatting import formatted
+from specc.emit.language import Language
 from specc.emit.templates import rendered
-from specc.ir.target import Target
 from specc.model.model import Model
 
 STDLIB = frozenset(
@@ -26,7 +26,7 @@ FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")
 """What no module calls."""
 
 
-def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
+def emit(model: Model, derived: Derived, target: Language, command: str) -> str:
     """Give the whole module, header included."""
     from specc.emit.seal import sealed
     from specc.targets.python.module import module_view
@@ -36,7 +36,7 @@ def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
 
 
 def emit_c(
-    model: Model, derived: Derived, target: Target, command: str, stem: str
+    model: Model, derived: Derived, target: Language, command: str, stem: str
 ) -> dict[str, str]:
     """Give a source and a header of C, and the module that binds them: ending -> text."""
     from specc.emit.seal import sealed, sealed_c
@@ -55,7 +55,7 @@ def emit_c(
     return files
 
 
-def _module(view: dict[str, Any], target: Target) -> str:
+def _module(view: dict[str, Any], target: Language) -> str:
     text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
     check(text, target.imports)
     return text

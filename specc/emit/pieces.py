@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from specc.emit.language import Language
 from specc.emit.statements import Printed, Statement, printed
 from specc.ir.program import Program
-from specc.ir.target import Target
 from specc.ir.value import Shape, batched
 
 LINE = 88
@@ -82,7 +82,7 @@ class Places:
 
 def function(
     program: Program,
-    target: Target,
+    target: Language,
     place: Places,
     signature: dict[str, str],
     doc: str,
@@ -148,7 +148,7 @@ def indented(lines: list[str], by: int) -> Code:
     return Code("\n".join(" " * by + line for line in lines))
 
 
-def whole(program: Program, target: Target, doc: str) -> Function:
+def whole(program: Program, target: Language, doc: str) -> Function:
     """Print a Program that is one expression in its arguments."""
     place = Places({value.name: value.name for value in program.inputs})
     signature = {value.name: target.words.array for value in program.inputs}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specc.derive.derive import Derived, parameters_of
+from specc.emit.language import Language
 from specc.emit.pieces import Places
 from specc.ir.program import Program
-from specc.ir.target import Target
 from specc.ir.value import BATCH_NAME, batched
 from specc.model.model import Model
 
@@ -52,7 +52,7 @@ class Names:
         )
 
 
-def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
+def names_of_module(model: Model, derived: Derived, target: Language) -> Names:
     """Collect what the functions of a module are given."""
     x = derived.forward.inputs[0].name
     last = derived.loss.inputs[0].name
@@ -80,7 +80,7 @@ def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
     return Names(x, given, last, label, parameters, buffers, kept, fresh)
 
 
-def _fresh(derived: Derived, target: Target) -> frozenset[str]:
+def _fresh(derived: Derived, target: Language) -> frozenset[str]:
     """Name the arrays that are new in every function that writes them."""
     new: dict[str, bool] = {}
     for program in derived.programs:

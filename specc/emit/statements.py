@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from specc.emit.language import ATOM, NEGATION, PRODUCT, Language, Text
 from specc.ir.program import Program
-from specc.ir.target import ATOM, NEGATION, PRODUCT, Target, Text
 from specc.ir.value import (
     BATCH_NAME,
     Origin,
@@ -91,7 +91,7 @@ class Place(Protocol):
         """Tell whether a slot is an array that is there before the function begins."""
 
 
-def printed(program: Program, target: Target, place: Place) -> Printed:
+def printed(program: Program, target: Language, place: Place) -> Printed:
     """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
     outputs = {value for _, value in program.outputs}
     printer = _Printer(target, place, program.uses(), outputs)
@@ -154,7 +154,7 @@ def is_named_number(value: Value) -> bool:
 class _Printer:
     def __init__(
         self,
-        target: Target,
+        target: Language,
         place: Place,
         uses: Mapping[Value, int],
         results: set[Value],

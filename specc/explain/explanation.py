@@ -14,11 +14,11 @@ from types import SimpleNamespace
 
 from specc.calculus.notation import mathematics
 from specc.calculus.reverse import active, differentiate
-from specc.compiler import code_of, optimize
-from specc.derive.derive import Derived, Pass, derive
-from specc.derive.lower import lower
+from specc.compiler import stages
+from specc.derive.derive import Derived, Pass
 from specc.derive.network import identifier, origin_of
 from specc.emit.headings import forward_heading, said
+from specc.emit.language import Language
 from specc.explain.code_lines import Lines, Place, below, beside, functions, headed
 from specc.explain.cost import Budget, budget
 from specc.explain.equations import (
@@ -31,12 +31,12 @@ from specc.explain.equations import (
 from specc.explain.notes import Notes
 from specc.ir.ops import rules_of
 from specc.ir.program import Program
-from specc.ir.target import Target
 from specc.ir.value import Value, role
 from specc.model.model import Model, Node
 from specc.model.rate import per_step
 from specc.passes.simplify import simplify
-from specc.targets.c.memory.sizes import Memory, memory
+from specc.targets.c.memory.sizes import Memory
+from specc.targets.registry import code_of, memory_of
 
 PREDICTION = "in prediction"
 """What is said of an equation that training has otherwise."""
@@ -64,23 +64,22 @@ class Explanation:
     derived: Derived
     """What the module is made of."""
     sections: tuple[Section, ...]
-    target: Target
+    target: Language
     budget: Budget
     memory: Memory | None
     """Of the target c, where all of it is known ahead."""
 
 
 def explanation(
-    model: Model, target: Target, command: str, stem: str
+    model: Model, target: Language, command: str, stem: str
 ) -> tuple[Explanation, Mapping[str, str]]:
     """Explain what `target` computes; also give the module's files: ending -> text."""
-    lowered = lower(model)
-    derived = optimize(derive(lowered, target), target)
+    derived = stages(model, target).optimized
     files = code_of(model, derived, target, command, stem)
-    plain = derive(lowered, replace(target, descends="never"))
+    plain = stages(model, replace(target, descends="never")).derived
     text = files.get(".c", files[".py"])
     made = _Explainer(model, derived, plain, functions(text))
-    kept = memory(model, derived) if target.name == "c" else None
+    kept = memory_of(model, derived, target)
     cost = budget(model, plain)
     sections = tuple(made.sections())
     return Explanation(model, derived, sections, target, cost, kept), files

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specc.derive.derive import Derived
+from specc.emit.language import Language
 from specc.emit.pieces import Function
 from specc.emit.places import names_of_module
 from specc.emit.statements import AUGMENTED, in_statements
 from specc.explain.cost import elements
 from specc.ir.program import Program
-from specc.ir.target import Target
 from specc.ir.value import Value
 from specc.model.model import Model
 from specc.targets.python.functions import functions_view
@@ -26,7 +26,12 @@ DRAWING = 4
 
 
 def step_bytes(
-    model: Model, derived: Derived, target: Target, text: str, samples: int, width: int
+    model: Model,
+    derived: Derived,
+    target: Language,
+    text: str,
+    samples: int,
+    width: int,
 ) -> int:
     """Tell how many bytes a step on so many samples takes, of numbers of `width` bytes.
 
@@ -77,7 +82,7 @@ def _slots(derived: Derived) -> set[str]:
     return {v.slot for program in derived.programs for v in program.values if v.slot}
 
 
-def _fresh(model: Model, derived: Derived, target: Target) -> set[str]:
+def _fresh(model: Model, derived: Derived, target: Language) -> set[str]:
     """Name what torch's functions make anew: what the faster kernel of wide products gives."""
     view = functions_view(model, derived, target)
     made = [each for each in view.values() if isinstance(each, Function)]
@@ -86,7 +91,7 @@ def _fresh(model: Model, derived: Derived, target: Target) -> set[str]:
 
 @dataclass
 class _Walk:
-    target: Target
+    target: Language
     samples: int
     width: int
     rows: int

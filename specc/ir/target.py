@@ -1,125 +1,29 @@
-"""What a target is: how it writes each operation, and the few choices that are its own.
+"""What a target may choose about its Programs; how it spells them is its own affair.
 
-`plain` is an expression, `into` writes to a kept buffer `{out}`, `over` is a method that overwrites
-the first operand; `{0}`, `{1}` are the operands, other names the attributes.
+The stages from `derive` to the passes read these choices and never compare a target's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, CHOICE, FREE = range(8)
-"""How tightly an expression binds, tightest first; FREE asks nothing of an operand."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """How one operation reads."""
-
-    plain: str
-    binds: int = ATOM
-    needs: tuple[int, ...] = (FREE, FREE, FREE)
-    into: str = ""
-    over: str = ""
-    fresh: bool = False
-    """Whether the operation gives an array of its own, which takes the buffer's place."""
-
-
-def spelled(
-    rule: Text, operands: Iterable[tuple[str, int]], **words: str
-) -> tuple[str, int]:
-    """Fill in an expression, with brackets around what binds too loosely; give how it binds."""
-    texts = [
-        text if binds <= need else f"({text})"
-        for (text, binds), need in zip(operands, rule.needs, strict=False)
-    ]
-    return rule.plain.format(*texts, **words), rule.binds
-
-
-INFIX = {
-    "add": ("{0} + {1}", SUM, (SUM, SUM)),
-    "sub": ("{0} - {1}", SUM, (SUM, PRODUCT)),
-    "mul": ("{0} * {1}", PRODUCT, (PRODUCT, POWER)),
-    "div": ("{0} / {1}", PRODUCT, (PRODUCT, POWER)),
-    "pow": ("{0} ** {1}", POWER, (ATOM, POWER)),
-    "neg": ("-{0}", NEGATION, (POWER,)),
-    "greater": ("{0} > {1}", COMPARISON, (SUM, SUM)),
-    "less": ("{0} < {1}", COMPARISON, (SUM, SUM)),
-    "greater_equal": ("{0} >= {1}", COMPARISON, (SUM, SUM)),
-    "less_equal": ("{0} <= {1}", COMPARISON, (SUM, SUM)),
-    "equal": ("{0} == {1}", COMPARISON, (SUM, SUM)),
-    "not_equal": ("{0} != {1}", COMPARISON, (SUM, SUM)),
-    "both": ("({0}) & ({1})", COMPARISON, (FREE, FREE)),
-}
-"""What Python writes with a sign, of arrays and of numbers."""
-
-IN_LIBM = tuple("exp log log1p expm1 sqrt sin cos tanh erf floor".split())
-"""The functions of one number that C has, and Python under the same names."""
-
-NUMBERS: Mapping[str, Text] = {
-    **{op: Text(*pattern) for op, pattern in INFIX.items()},
-    **{op: Text(f"math.{op}({{0}})") for op in IN_LIBM},
-    "abs": Text("abs({0})"),
-    "sign": Text("math.copysign({0} != 0, {0})"),
-    "relu": Text("max({0}, 0)"),
-    "sigmoid": Text("1 / (1 + math.exp(-{0}))", PRODUCT, (POWER,)),
-    "minimum": Text("min({0}, {1})"),
-    "maximum": Text("max({0}, {1})"),
-    "where": Text("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, COMPARISON)),
-}
-"""What computes with single numbers in Python."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a target's Python calls things that every module has."""
-
-    library: str
-    """The name of the library that computes."""
-    array: str
-    """The type of an array."""
-    integers: str
-    """The dtype of class labels."""
-    assign: str
-    """How numbers `{1}` get into an array `{0}` that is there."""
-    fill: str
-    """How one number `{1}` gets into all of an array `{0}`."""
-    reshape: str
-    """The method that looks at an array in another shape."""
-    keep: str
-    """The argument of a sum that keeps the axis."""
-    needs: str
-    """What a module needs, and what it does without: part of its docstring."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A language: its lines for operations on arrays and on single numbers, its choices."""
+    """The choices of a target."""
 
     name: str
-    tensor: Mapping[str, Text]
-    scalar: Mapping[str, Text]
-    words: Words
-    imports: frozenset[str]
-    """The packages that a module may import, beside the standard library."""
-    helpers: tuple[str, ...]
-    """The operations that a module defines a function for, where it calls them."""
     columns: bool
-    """Whether samples of a small network are columns, else they are always rows."""
+    """True if samples of a small network are columns, False if they are always rows."""
     descends: Literal["never", "wide", "always"]
     """For which networks with plain SGD the backward pass can write the update itself."""
     copies: bool
-    """Whether rows of another width are a copy, which needs an array."""
+    """True if rows of another width are a copy, which needs an array."""
     workspace: bool
-    """Whether functions write to arrays that are kept, else each makes what it gives."""
+    """True if functions write to arrays that are kept, False if each makes what it returns."""
 
     @property
     def primitive(self) -> frozenset[str]:
         """The operations that need no expansion."""
-        return (
-            frozenset({"input", "const", "count"})
-            | self.tensor.keys()
-            | self.scalar.keys()
-        )
+        raise NotImplementedError

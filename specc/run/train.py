@@ -87,7 +87,7 @@ def prepare(
 ) -> Run:
     """Compile the spec, load its data, make the folder and write spec and module into it."""
     from specc.cli.destinations import recorded_command
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
     from specc.run.emitted import tensors
     from specc.syntax.source import Unreadable, read
 
@@ -96,7 +96,7 @@ def prepare(
     except Unreadable as error:
         raise Refused(str(error)) from None
     command = recorded_command(path, overrides, "torch")
-    result = compile_source(source, overrides, "torch", "code", command)
+    result = compile_source(source, Request(overrides=overrides, command=command))
     show(result.diagnostics, "full", sys.stderr)
     model, text = result.model, result.text
     if model is None or text is None:

@@ -6,23 +6,23 @@ that needs an operation which the target has neither a line for nor can be made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from specc.derive.derive import Derived
 from specc.derive.network import identifier
+from specc.emit.language import Language, Text
 from specc.ir.program import Program
-from specc.ir.target import Target, Text
 from specc.ir.value import OPS, Value, of_arrays
 from specc.model.model import Model
 from specc.passes.simplify import simplify
 from specc.syntax.diagnostics import Diagnostic, error, quoted
 from specc.syntax.source import Span
+from specc.targets.registry import TARGETS, target_called
 
 
-def uncovered(
-    model: Model, derived: Derived, target: Target, targets: Sequence[Target]
-) -> list[Diagnostic]:
-    """Report what `target` cannot write; `targets` are all that there are."""
+def uncovered(model: Model, derived: Derived, target: Language) -> list[Diagnostic]:
+    """Report what `target` cannot write."""
+    targets = [target_called(name) for name in TARGETS]
     found: dict[tuple[str, bool, Span], None] = {}
     for program in derived.programs:
         for value in simplify(program).values:
@@ -32,7 +32,7 @@ def uncovered(
 
 
 def _finding(
-    op: str, arrays: bool, span: Span, target: Target, targets: Iterable[Target]
+    op: str, arrays: bool, span: Span, target: Language, targets: Iterable[Language]
 ) -> Diagnostic:
     message = f"the target {quoted(target.name)} has no {quoted(op)}"
     able = [quoted(other.name) for other in targets if op in _table(other, arrays)]
@@ -40,11 +40,11 @@ def _finding(
     return error("E038", message, span, "needs it", note)
 
 
-def _table(target: Target, arrays: bool) -> Mapping[str, Text]:
+def _table(target: Language, arrays: bool) -> Mapping[str, Text]:
     return target.tensor if arrays else target.scalar
 
 
-def _lacking(value: Value, target: Target) -> Iterator[tuple[str, bool]]:
+def _lacking(value: Value, target: Language) -> Iterator[tuple[str, bool]]:
     """Name the operations that a Value comes down to and the target has no line for.
 
     With each goes whether it would be one of arrays.

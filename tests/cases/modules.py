@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from specc.compiler import analyse, compile_source
+from specc.compiler import Request, analyse, compile_source
 from specc.model.model import Model
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Source
@@ -114,7 +114,9 @@ def _checked(text: str, overrides: tuple[tuple[str, str], ...]) -> Model:
 
 @functools.cache
 def _compiled(text: str, overrides: tuple[tuple[str, str], ...], target: str) -> str:
-    result = compile_source(source(text), dict(overrides), target, stem="net")
+    result = compile_source(
+        source(text), Request(overrides=dict(overrides), target=target, stem="net")
+    )
     assert result.text is not None, told(result.diagnostics)
     _beside[result.text] = result.beside
     return result.text

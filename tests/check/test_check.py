@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.library import VOCABULARY
 from specc.library.training.settings import EarlyStopping
 from specc.syntax.diagnostics import render
@@ -491,7 +491,7 @@ WARNINGS = {
 
 
 def in_examples(text):
-    found = compile_source(Source("examples/net.spec", text), {}, stage="model")
+    found = compile_source(Source("examples/net.spec", text), Request(stage="model"))
     assert found.model is not None, found.diagnostics
     return found.diagnostics
 
@@ -661,7 +661,7 @@ def test_a_share_keeps_the_type_that_it_is_written_with(validation, expected):
 def test_every_output_format_tells_the_same(tmp_path):
     path = tmp_path / "net.spec"
     path.write_text(spec(layers="layers { linear(4, weigth=ones) linear(1) }"))
-    found = compile_source(read(str(path)), {}).diagnostics
+    found = compile_source(read(str(path))).diagnostics
     [fields] = map(json.loads, render(found, "json").splitlines())
     assert fields == {
         "code": "E012",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.emit.templates import _environment
 from specc.syntax import parser, resources
 from specc.syntax.source import Source
@@ -29,7 +29,7 @@ def compiled() -> str | None:
     for made in (parser._grammar, parser._lexer, parser._spellings, _environment):
         made.cache_clear()
     source = Source("disk.spec", example("disk"))
-    return compile_source(source, {}, "numpy").text
+    return compile_source(source, Request(target="numpy")).text
 
 
 def files(place: Path) -> list[Path]:
@@ -51,7 +51,7 @@ def test_errors_are_told_the_same(place: Path) -> None:
     told = []
     for _ in range(2):
         compiled()
-        told.append(compile_source(source, {}).diagnostics)
+        told.append(compile_source(source).diagnostics)
     assert told[0] and [str(d) for d in told[0]] == [str(d) for d in told[1]]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from specc.compiler import optimize, target_called
+from specc.compiler import optimized
 from specc.derive.derive import derive
 from specc.derive.lower import lower
+from specc.targets.registry import target_called
 from tests.cases.modules import checked, compiled
 from tests.emitted.test_gradients import CASES
 
@@ -21,7 +22,7 @@ def plain(text: str) -> str:
 def test_no_derivation_is_lost(name: str, target: str) -> None:
     """Those of the functions of a step, once for each Value that has one."""
     language = target_called(target)
-    derived = optimize(derive(lower(checked(CASES[name])), language), language)
+    derived = optimized(derive(lower(checked(CASES[name])), language), language)
     text = plain(compiled(CASES[name], target=target))
     programs = (derived.loss_gradient, derived.backward, derived.update)
     said = [plain(v.derivation) for p in programs for v in p.values if v.derivation]

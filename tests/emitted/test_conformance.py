@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.compiler import TARGETS as KNOWN
-from specc.compiler import target_called
 from specc.model.model import Model
+from specc.targets.registry import TARGETS as KNOWN
+from specc.targets.registry import target_called
 from specc.verify.reference.network import samples
 from tests.cases.modules import (
     EXAMPLES,

@@ -13,7 +13,7 @@ import torch
 from specc.calculus.notation import mathematics
 from specc.calculus.slope import slope_of
 from specc.check.arguments.definitions import formula, known_defaults
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.ir import formulas
 from specc.syntax.parser import parse
 from specc.syntax.source import Source
@@ -144,7 +144,7 @@ def test_the_arithmetic_of_a_composed_net_reads_as_prose(
 ) -> None:
     """Forward, backward and update of residuals, definitions and AdamW, a file to be read."""
     path = Path(__file__).parent / "composed.spec"
-    made = compile_source(Source(path.name, path.read_text()), {}, target)
+    made = compile_source(Source(path.name, path.read_text()), Request(target=target))
     assert made.text is not None
     text = made.beside[".c"] if target == "c" else made.text
     start, end = (text.index(part) for part in ENDS[target])
@@ -187,7 +187,7 @@ layers {{ linear(2) f linear(3) }}
 loss mse
 optimizer sgd(lr=0.1)
 """
-    made = compile_source(Source("net.spec", text), {}, target, stem="net")
+    made = compile_source(Source("net.spec", text), Request(target=target, stem="net"))
     assert made.text is not None
     _, _, below = made.beside.get(".c", made.text).partition("forward")
     for line in below.splitlines():

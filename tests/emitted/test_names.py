@@ -23,7 +23,7 @@ from specc.check.arguments.reserved_names import (
     forbidden_value,
 )
 from specc.cli.destinations import destinations
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.syntax.source import Source, Span
 from specc.syntax.statements import RESERVED as WORDS
 from specc.syntax.tree import Name
@@ -75,7 +75,7 @@ def text(template: str, **names: str) -> str:
 
 
 def emitted(spec: str, target: str) -> str:
-    made = compile_source(Source("net.spec", spec), {}, target)
+    made = compile_source(Source("net.spec", spec), Request(target=target))
     assert made.text is not None, [found.message for found in made.diagnostics]
     return made.text
 

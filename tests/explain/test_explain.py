@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from specc.cli.main import main
-from specc.compiler import optimize, target_called
+from specc.compiler import optimized
 from specc.derive.derive import derive
 from specc.derive.lower import lower
 from specc.explain import code_lines
@@ -28,6 +28,7 @@ from specc.explain.rules import rules
 from specc.ir.program import Program
 from specc.ir.rewrite import rewrite
 from specc.ir.value import OPS, Value, argument
+from specc.targets.registry import target_called
 from specc.verify.compare.subject import subject
 from specc.verify.reference.interpreter import evaluate
 from specc.verify.reference.network import Dropout, Reference, parameters
@@ -318,7 +319,7 @@ def test_torch_holds_as_much_at_once_as_is_foretold(name: str) -> None:
 def foretell(name: str, target: str, samples: int) -> tuple[int, Any, Any]:
     model, code = checked(SPECS[name]), compiled(SPECS[name], target=target)
     language = target_called(target)
-    derived = optimize(derive(lower(model), language), language)
+    derived = optimized(derive(lower(model), language), language)
     module = raw_module(code)
     drawn = subject(model, module, target, samples, 0).drawn(samples)
     return step_bytes(model, derived, language, code, samples, 8), module, drawn

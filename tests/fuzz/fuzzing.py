@@ -28,13 +28,14 @@ from types import FrameType
 import lark
 
 from specc.cli.terminal import FORMATS
-from specc.compiler import TARGETS, Compilation, analyse, compile_source
+from specc.compiler import Compilation, Request, analyse, compile_source
 from specc.emit import formatting
 from specc.ir.functions import FUNCTIONS
 from specc.library import VOCABULARY
 from specc.syntax.diagnostics import render
 from specc.syntax.parser import grammar_text
 from specc.syntax.source import LARGEST, Source, Unreadable, read
+from specc.targets.registry import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 5_000
@@ -437,7 +438,7 @@ def compiled(source: Source, target: str) -> tuple[Compilation, dict[str, str], 
     """Compile a text; give what is shown of the findings, and the seconds both took."""
     formatting.forget()
     start = time.process_time()
-    made = compile_source(source, {}, target, stem="net")
+    made = compile_source(source, Request(target=target, stem="net"))
     shown = {form: render(made.diagnostics, form) for form in FORMATS}
     return made, shown, time.process_time() - start
 

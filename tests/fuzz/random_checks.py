@@ -14,7 +14,7 @@ from black.mode import TargetVersion
 from ruff import find_ruff_bin
 from torch import Tensor
 
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.verify.checks import CHECKS, findings
 from specc.verify.compare.subject import Subject, subject
 from specc.verify.reference.network import distance, parameters
@@ -51,7 +51,7 @@ def problems(
 
 def of_text(text: str, target: str, checks: Sequence[str] = ALONE) -> Iterator[str]:
     """Say what is wrong with the module of a spec: its text, and what these checks find."""
-    made = compile_source(source(text), {}, target, stem="net")
+    made = compile_source(source(text), Request(target=target, stem="net"))
     errors = [d for d in made.diagnostics if d.severity == "error"]
     if errors or made.text is None:
         yield f"does not compile: {[f'{d.code} {d.message}' for d in errors]}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc.compiler import optimize
+from specc.compiler import optimized
 from specc.derive.derive import Derived, derive
 from specc.derive.lower import lower
 from specc.emit.statements import in_statements
@@ -144,8 +144,8 @@ def test_all_passes_in_turn_keep_the_value_of_drawn_programs(seed: int) -> None:
 def test_the_passes_keep_the_value_of_every_program_of_a_spec(name: str) -> None:
     """Before and after each pass, in the compiler's order; at the end what it ends with."""
     raw = derived(name)
-    optimized = optimize(raw, TORCH).programs
-    for program, end in zip(raw.programs, optimized, strict=True):
+    made = optimized(raw, TORCH).programs
+    for program, end in zip(raw.programs, made, strict=True):
         before = program
         for change in ORDER:
             after = verify(PASSES[change](program), change)
@@ -357,7 +357,7 @@ def test_fuse_leaves_what_only_looks_alike(value: Value) -> None:
 
 @pytest.mark.parametrize("name", ["wide", "wide_no_bias", "wide_last"])
 def test_wide_products_of_rows_are_fused(name: str) -> None:
-    ops_of = [v.op for p in optimize(derived(name), TORCH).programs for v in p.values]
+    ops_of = [v.op for p in optimized(derived(name), TORCH).programs for v in p.values]
     assert "wide_mm" in ops_of
 
 
@@ -366,7 +366,7 @@ def test_products_of_columns_are_not_fused(name: str) -> None:
     """Their buffers carry a row of ones or are looked at turned, so they are written in place."""
     found = derived(name)
     assert found.columns
-    ops_of = {v.op for p in optimize(found, TORCH).programs for v in p.values}
+    ops_of = {v.op for p in optimized(found, TORCH).programs for v in p.values}
     assert not ops_of & {"dense", "wide_mm"}
 
 
@@ -554,7 +554,7 @@ def _reads(value: Value) -> Iterator[tuple[Value, bool]]:
 @pytest.mark.parametrize("name", SPECS)
 def test_no_statement_reads_what_is_written_over(name: str) -> None:
     """No two Values that are needed at the same time share a slot, in any Program."""
-    for program in optimize(derived(name), TORCH).programs:
+    for program in optimized(derived(name), TORCH).programs:
         run(program)
 
 
@@ -570,13 +570,13 @@ def test_no_drawn_program_reads_what_is_written_over(seed: int) -> None:
 @pytest.mark.parametrize("name", ["wide", "no_bias", "wide_no_bias", "axes_classes"])
 def test_every_gradient_is_written_to_a_buffer(name: str) -> None:
     """A result without a slot would leave the buffer of a gradient as it was."""
-    found = optimize(derived(name), TORCH).backward
+    found = optimized(derived(name), TORCH).backward
     assert [n for n, value in found.outputs if value.slot != n] == []
 
 
 def test_an_update_that_comes_too_early_is_found() -> None:
     """A planted fault: the parameters of a layer before what it passes on."""
-    good = optimize(derive(lower(checked(WIDE)), TORCH), TORCH).backward
+    good = optimized(derive(lower(checked(WIDE)), TORCH), TORCH).backward
     run(good)
     outputs = sorted(good.outputs, key=lambda output: output[0] == "d_linear2")
     bad = replace(good, outputs=tuple(outputs))
@@ -694,22 +694,22 @@ def test_verify_finds_operands_that_do_not_fit() -> None:
 
 def test_the_compiler_verifies_after_each_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass that breaks a Program is named in the error."""
-    from specc.passes import share as module
+    from specc.passes import pipeline
 
     def broken(program: Program) -> Program:
         (name, result), *rest = program.outputs
         wrong = replace(result, shape=(7, *result.shape))
         return replace(program, outputs=((name, wrong), *rest))
 
-    monkeypatch.setattr(module, "share", broken)
+    monkeypatch.setattr(pipeline, "share", broken)
     with pytest.raises(InvalidProgram, match="after share"):
-        optimize(derived("relu"), TORCH)
+        optimized(derived("relu"), TORCH)
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_target_gets_no_operation_that_it_lacks(name: str) -> None:
     """What fuse knows beyond numpy's operations it does not make there."""
-    found = optimize(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
+    found = optimized(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
     used = {value.op for program in found.programs for value in program.values}
     assert used <= NUMPY.primitive
     assert not found.columns and not found.descends and found.step_loss is None
@@ -717,7 +717,7 @@ def test_a_target_gets_no_operation_that_it_lacks(name: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_without_a_workspace_every_array_has_a_name_of_its_own(name: str) -> None:
-    found = optimize(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
+    found = optimized(derive(lower(checked(SPECS[name])), NUMPY), NUMPY)
     for program in (found.forward, found.loss_gradient, found.backward):
         slots = [value.slot for value in program.values if value.slot]
         assert len(slots) == len(set(slots))

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from specc.compiler import TARGETS, compile_source, derivation, target_called
+from specc.compiler import Request, compile_source, stages
 from specc.syntax.diagnostics import Diagnostic, render
 from specc.syntax.source import Source
+from specc.targets.coverage import uncovered
 from specc.targets.numpy import operations
+from specc.targets.registry import TARGETS, target_called
 from tests.cases.modules import checked
 from tests.emitted.test_gradients import CASES
 
@@ -43,7 +45,9 @@ def without(*ops: str, patch: pytest.MonkeyPatch, table: str = "tensor") -> None
 
 
 def findings(target: str = "numpy", stage: str = "code") -> tuple[Diagnostic, ...]:
-    result = compile_source(Source("net.spec", TEXT), {}, target, stage)
+    result = compile_source(
+        Source("net.spec", TEXT), Request(target=target, stage=stage)
+    )
     assert (result.text is None) == bool(result.diagnostics)
     assert all(found.code == "E038" for found in result.diagnostics)
     return result.diagnostics
@@ -52,7 +56,8 @@ def findings(target: str = "numpy", stage: str = "code") -> tuple[Diagnostic, ..
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", CASES)
 def test_no_target_lacks_anything(name: str, target: str) -> None:
-    assert derivation(checked(CASES[name]), target_called(target))[1] == []
+    model, language = checked(CASES[name]), target_called(target)
+    assert uncovered(model, stages(model, language).derived, language) == []
 
 
 def test_an_activation_that_is_missing_is_told(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from specc.cli.destinations import recorded_command
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.emit.seal import is_ours
 from specc.syntax.source import read
 from tests.cases.modules import TARGETS
@@ -25,7 +25,9 @@ def emitted(spec: Path, target: str) -> dict[str, str]:
     """Compile an example: the name of each file of its module -> the text."""
     source = read(str(spec))
     command = recorded_command(spec.name, {}, target)
-    result = compile_source(source, {}, target, "code", command, spec.stem)
+    result = compile_source(
+        source, Request(target=target, command=command, stem=spec.stem)
+    )
     assert result.text is not None, result.diagnostics
     texts = {".py": result.text, **result.beside}
     return {f"{spec.stem}{ending}": text for ending, text in texts.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from specc.cli.destinations import recorded_command
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.syntax.source import read
 from tests.cases.modules import EXAMPLE_FILES, ROOT
 
@@ -93,5 +93,5 @@ def test_a_compilation_does_not_touch_the_next(plain: dict[str, bytes]) -> None:
     for name in sorted(EXAMPLE_FILES, reverse=True) * 2:
         file = str(EXAMPLE_FILES[name])
         command = recorded_command(file, {}, "torch")
-        made = compile_source(read(file), {}, command=command).text
+        made = compile_source(read(file), Request(command=command)).text
         assert made is not None and made.encode() == plain[f"{name}.py"]

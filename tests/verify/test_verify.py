@@ -13,7 +13,7 @@ import pytest
 
 from specc.cli.main import main
 from specc.cli.verify import verify
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.verify.checks import CHECKS
 from specc.verify.reference.training import monitored
 from tests.cases.modules import (
@@ -262,7 +262,7 @@ def test_faults_that_only_a_program_in_c_meets_are_found(
     right: str, wrong: str
 ) -> None:
     text = example("disk")
-    made = compile_source(source(text), {}, "c", stem="net")
+    made = compile_source(source(text), Request(target="c", stem="net"))
     assert made.text is not None and right in made.beside[".c"]
     changed = made.beside[".c"].replace(right, wrong)
     files = {".py": made.text, **made.beside, ".c": changed}

@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 from specc.calculus.notation import mathematics
+from specc.emit.language import spelled
 from specc.emit.pieces import Code
 from specc.emit.statements import is_named_number
 from specc.ir.program import Program
 from specc.ir.rewrite import nameless
-from specc.ir.target import spelled
 from specc.ir.value import Value
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from specc.ir.target import ATOM, CHOICE, COMPARISON, IN_LIBM, INFIX, PRODUCT, SUM, Text
+from specc.emit.language import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    IN_LIBM,
+    INFIX,
+    PRODUCT,
+    SUM,
+    Text,
+)
 from specc.targets.numpy.operations import NUMPY
 
 TENSOR: dict[str, Text] = {

@@ -6,7 +6,7 @@ Samples are rows, so an axis is the last one, which the functions of `HELPERS` t
 
 from __future__ import annotations
 
-from specc.ir.target import (
+from specc.emit.language import (
     ATOM,
     FREE,
     INFIX,
@@ -14,7 +14,7 @@ from specc.ir.target import (
     POWER,
     PRODUCT,
     SUM,
-    Target,
+    Language,
     Text,
     Words,
 )
@@ -65,7 +65,7 @@ ARRAY: dict[str, Text] = {
 }
 """What computes with arrays."""
 
-NUMPY = Target(
+NUMPY = Language(
     name="numpy",
     tensor=ARRAY,
     scalar=NUMBERS,

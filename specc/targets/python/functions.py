@@ -11,11 +11,11 @@ from typing import Any
 from specc.calculus.notation import mathematics
 from specc.derive.derive import Derived, Pass
 from specc.emit.headings import backward_heading, forward_heading, metric_says
+from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, Places, derivation_of, function, whole
 from specc.emit.places import Names, names_of_module, sentence
 from specc.ir.program import Program
 from specc.ir.rewrite import nameless
-from specc.ir.target import Target
 from specc.ir.value import OPS, role
 from specc.model.model import Model
 from specc.passes.expand import expand
@@ -31,7 +31,7 @@ BASIC = frozenset(
 """The operations that formulas are made of."""
 
 
-def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+def functions_view(model: Model, derived: Derived, target: Language) -> dict[str, Any]:
     """Give every function, and the few words of them that the templates need."""
     names = names_of_module(model, derived, target)
     last, label = names.last, names.label
@@ -85,7 +85,7 @@ def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, 
     return view | {f"calls_{op}": op in called for op in target.helpers}
 
 
-def summaries_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+def summaries_view(model: Model, derived: Derived, target: Language) -> dict[str, Any]:
     """Give the metrics that are made of several means, as functions of numbers."""
     own = {each.figure for each in derived.metrics if not each.says}
     functions, calls = [], ['"loss": means["loss"]']
@@ -124,7 +124,7 @@ def _called(view: dict[str, Any]) -> set[str]:
 
 
 def _passes(
-    model: Model, derived: Derived, target: Target, names: Names
+    model: Model, derived: Derived, target: Language, names: Names
 ) -> dict[str, Any]:
     """Give forward, backward and the derivative by the input, of training and of prediction."""
     own = Pass(
@@ -167,7 +167,7 @@ def _forward(
     model: Model,
     derived: Derived,
     program: Program,
-    target: Target,
+    target: Language,
     names: Names,
     mode: str,
 ) -> Function:
@@ -192,7 +192,7 @@ def _forward(
 
 
 def _loss_gradient(
-    model: Model, derived: Derived, target: Target, names: Names
+    model: Model, derived: Derived, target: Language, names: Names
 ) -> Function:
     counted = "targets" if model.target.dtype == "int" else "its elements"
     array = target.words.array
@@ -211,7 +211,7 @@ def _loss_gradient(
     )
 
 
-def _step_loss(derived: Derived, target: Target, names: Names) -> Function | None:
+def _step_loss(derived: Derived, target: Language, names: Names) -> Function | None:
     if derived.step_loss is None:
         return None
     places = names.places(names.last, names.label)
@@ -226,7 +226,7 @@ def _step_loss(derived: Derived, target: Target, names: Names) -> Function | Non
     )
 
 
-def _given(backward: Program, target: Target, names: Names) -> dict[str, str]:
+def _given(backward: Program, target: Language, names: Names) -> dict[str, str]:
     """Name what a backward pass reads beside the parameters, with types."""
     array = target.words.array
     mentioned = {value.name for value in backward.inputs}
@@ -238,7 +238,7 @@ def _given(backward: Program, target: Target, names: Names) -> dict[str, str]:
 
 
 def _backward(
-    each: Pass, descends: bool, target: Target, names: Names, mode: str
+    each: Pass, descends: bool, target: Language, names: Names, mode: str
 ) -> Function:
     order = "last layer first" if mode else "from the last layer to the first"
     says = f"Write dL/d(every parameter){mode} into g, {order}."
@@ -270,7 +270,7 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str]:
+def _mentioned(program: Program, target: Language, place: Places) -> dict[str, str]:
     """Give the parameters that a function of this Program needs, in the usual order."""
     names = [value.name for value in program.inputs]
     found = {"p": "Parameters"} if place.parameters.intersection(names) else {}

@@ -14,8 +14,8 @@ from specc import __version__
 from specc.derive.derive import Derived
 from specc.emit.formatting import literal
 from specc.emit.headings import file_name, title, widths
+from specc.emit.language import Language
 from specc.emit.pieces import Code
-from specc.ir.target import Target
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
 from specc.model.rate import rate_after
@@ -31,7 +31,7 @@ LITERAL = 84
 
 
 def module_view(
-    model: Model, derived: Derived, target: Target, command: str
+    model: Model, derived: Derived, target: Language, command: str
 ) -> dict[str, Any]:
     """Give the view: every leaf that a template prints is Code."""
     view = facts_view(model, target, command)
@@ -50,7 +50,7 @@ def module_view(
     return view
 
 
-def facts_view(model: Model, target: Target, command: str) -> dict[str, Any]:
+def facts_view(model: Model, target: Language, command: str) -> dict[str, Any]:
     """Give what the spec says of the network, and where the module comes from."""
     text = model.source.text
     origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."

@@ -10,14 +10,14 @@ import math
 from typing import Any
 
 from specc.derive.derive import Derived, parameters_of
+from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, dims
-from specc.ir.target import Target
 from specc.ir.value import Shape
 from specc.model.model import Model
 
 
 def arrays_view(
-    model: Model, derived: Derived, target: Target, view: dict[str, Any]
+    model: Model, derived: Derived, target: Language, view: dict[str, Any]
 ) -> dict[str, Any]:
     """Give the lines of `Parameters`, and of `Saved` where functions make their arrays."""
     lines = _parameter_lines(derived, target, view)
@@ -31,7 +31,7 @@ def arrays_view(
 
 
 def _parameter_lines(
-    derived: Derived, target: Target, view: dict[str, Any]
+    derived: Derived, target: Language, view: dict[str, Any]
 ) -> list[str]:
     lines = []
     start = 0
@@ -62,7 +62,9 @@ def _named(model: Model) -> list[str]:
     return entries
 
 
-def _saved_lines(derived: Derived, target: Target, view: dict[str, Any]) -> list[Code]:
+def _saved_lines(
+    derived: Derived, target: Language, view: dict[str, Any]
+) -> list[Code]:
     """Declare every array that one function leaves to another, with its shape."""
     found: dict[str, Shape] = {mask.name: mask.shape for mask in derived.masks}
     passes = ("forward", "backward", "evaluation_forward", "evaluation_backward")

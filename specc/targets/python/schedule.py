@@ -11,8 +11,8 @@ from typing import Any
 
 from specc.derive.derive import Derived
 from specc.emit.headings import said
+from specc.emit.language import Language
 from specc.emit.pieces import Code, docstring, whole
-from specc.ir.target import Target
 from specc.ir.value import Value
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.library.training.schedules import REDUCTIONS
@@ -20,7 +20,7 @@ from specc.model.model import Model
 from specc.model.rate import per_step
 
 
-def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+def schedule_view(model: Model, derived: Derived, target: Language) -> dict[str, Any]:
     """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
     says = said(model, model.schedule)
     steps = per_step(model)

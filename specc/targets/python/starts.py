@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from specc.emit.language import Words
 from specc.emit.pieces import Code, comment
-from specc.ir.target import Words
 from specc.library.network.initializers import Draw
 from specc.library.network.layers import Parameter
 from specc.model.model import Model

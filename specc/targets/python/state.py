@@ -13,15 +13,15 @@ from typing import Any
 from specc.derive.derive import Derived
 from specc.derive.network import identifier
 from specc.emit.headings import said
+from specc.emit.language import Language
 from specc.emit.pieces import Code, comment, derivation_of, function
 from specc.emit.places import Names, sentence
-from specc.ir.target import Target
 from specc.ir.value import BATCH_NAME
 from specc.model.model import Clause, Model, Node, rows_in
 
 
 def state_view(
-    model: Model, derived: Derived, target: Target, names: Names
+    model: Model, derived: Derived, target: Language, names: Names
 ) -> dict[str, Any]:
     """Give the functions and the declarations."""
     view = _functions(model, derived, target, names)
@@ -67,7 +67,7 @@ def _buffer_lines(model: Model) -> list[Code]:
     return lines
 
 
-def _draw_lines(model: Model, derived: Derived, target: Target) -> list[Code]:
+def _draw_lines(model: Model, derived: Derived, target: Language) -> list[Code]:
     """Draw every mask, each from the stream of its layer and update."""
     lines: list[Code] = []
     turned = ".t()" if derived.columns else ""
@@ -98,7 +98,7 @@ def _rows(model: Model, node: Node) -> str:
 
 
 def _functions(
-    model: Model, derived: Derived, target: Target, names: Names
+    model: Model, derived: Derived, target: Language, names: Names
 ) -> dict[str, Any]:
     """Give the functions that make or read what no gradient moves."""
     array, x = target.words.array, model.input.name

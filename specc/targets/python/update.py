@@ -7,12 +7,12 @@ from typing import Any
 
 from specc.derive.derive import Derived
 from specc.emit.headings import said
+from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, Places, derivation_of, function
-from specc.ir.target import Target
 from specc.model.model import Model
 
 
-def update_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
+def update_view(model: Model, derived: Derived, target: Language) -> dict[str, Any]:
     """Give the function, what state the module keeps for it, and how it is declared."""
     optimizer = model.optimizer.use()
     program = derived.update

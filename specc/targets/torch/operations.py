@@ -6,7 +6,7 @@ the first operand; `{0}`, `{1}` are the operands, other names the attributes.
 
 from __future__ import annotations
 
-from specc.ir.target import ATOM, FREE, INFIX, NUMBERS, Target, Text, Words
+from specc.emit.language import ATOM, FREE, INFIX, NUMBERS, Language, Text, Words
 
 _METHOD = (ATOM, FREE, FREE)
 
@@ -158,7 +158,7 @@ TENSOR: dict[str, Text] = {
 }
 """What computes with tensors."""
 
-TORCH = Target(
+TORCH = Language(
     name="torch",
     tensor=TENSOR,
     scalar=NUMBERS,

@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 import torch
 
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from tests.cases.modules import example, source
 
 pytestmark = pytest.mark.skipif(
@@ -46,7 +46,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the files of some modules into one folder."""
     folder = tmp_path_factory.mktemp("sources")
     for name in NAMES:
-        made = compile_source(source(example(name)), {}, "c", stem=name)
+        made = compile_source(source(example(name)), Request(target="c", stem=name))
         for ending, text in {".py": made.text, **made.beside}.items():
             assert text is not None
             (folder / f"{name}{ending}").write_text(text)
@@ -520,7 +520,7 @@ def test_nothing_is_unused_or_badly_laid_out(tmp_path: Path, variant: str) -> No
     for old, new in VARIANTS[variant]:
         assert old in text
         text = text.replace(old, new)
-    made = compile_source(source(text), {}, "c")
+    made = compile_source(source(text), Request(target="c"))
     assert made.text is not None
     (tmp_path / "disk.py").write_text(made.text)
     tools = Path(sys.executable).parent

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specc.compiler import compile_source
+from specc.compiler import Request, compile_source
 from specc.derive.network import differs
 from specc.library import VOCABULARY
 from tests.cases.definitions import DEFINITIONS
@@ -277,7 +277,7 @@ checked = functools.cache(analysed)
 @functools.cache
 def emitted(text: str) -> dict[str, str]:
     """Give ending -> text of what a spec makes; the files are called `net`."""
-    made = compile_source(source(text), {}, "c", stem="net")
+    made = compile_source(source(text), Request(target="c", stem="net"))
     assert made.text is not None, made.diagnostics
     return {".py": made.text, **made.beside}
 

@@ -122,11 +122,11 @@ def _told(example: str, target: str, fault: Fault, found: list[str]) -> dict[str
 
 def _sound(example: str, target: str) -> dict[str, str]:
     """Give the files of an example's module, by their endings."""
-    from specc.compiler import compile_source
+    from specc.compiler import Request, compile_source
     from tests.cases.modules import example as text_of
     from tests.cases.modules import source
 
-    made = compile_source(source(text_of(example)), {}, target, stem="net")
+    made = compile_source(source(text_of(example)), Request(target=target, stem="net"))
     assert made.text is not None
     return {".py": made.text, **made.beside}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from specc.emit.language import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
 from specc.emit.statements import numbered
-from specc.ir.target import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, Text, spelled
 from specc.ir.value import Origin, Value, batched, role, rows_of
 from specc.targets.c.memory.rows import Array, Arrays
 from specc.targets.c.operations import C

@@ -1,0 +1,47 @@
+"""The targets by their names, and what only some of them have.
+
+A new target is one more name here, with its folder in `targets/` and in `templates/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specc.derive.derive import Derived
+from specc.emit.language import Language
+from specc.model.model import Model
+
+if TYPE_CHECKING:
+    from specc.targets.c.memory.sizes import Memory
+
+TARGETS = ("torch", "numpy", "c")
+"""The names of the targets; the first is the default."""
+
+
+def target_called(name: str) -> Language:
+    """Return the target of a name in `TARGETS`."""
+    from specc.targets.c.operations import C
+    from specc.targets.numpy.operations import NUMPY
+    from specc.targets.torch.operations import TORCH
+
+    return {target.name: target for target in (TORCH, NUMPY, C)}[name]
+
+
+def code_of(
+    model: Model, derived: Derived, target: Language, command: str, stem: str
+) -> dict[str, str]:
+    """Return the files of a module, of optimized Programs: ending -> text."""
+    from specc.emit.emit import emit, emit_c
+
+    if target.name == "c":
+        return emit_c(model, derived, target, command, stem)
+    return {".py": emit(model, derived, target, command)}
+
+
+def memory_of(model: Model, derived: Derived, target: Language) -> Memory | None:
+    """Return what a model of the target takes, where all of it is known ahead: in C."""
+    if target.name != "c":
+        return None
+    from specc.targets.c.memory.sizes import memory
+
+    return memory(model, derived)
