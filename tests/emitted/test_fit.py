@@ -888,7 +888,7 @@ def test_another_run_is_not_taken_for_this_one(tmp_path: Path, target: str) -> N
 
 KILLED = """
 import importlib.util, sys, time, torch
-from specc.proof.adapter import Adapted
+from specc.verify.compare.adapter import Adapted
 from tests.cases.modules import build_quickly
 found = importlib.util.spec_from_file_location("emitted", sys.argv[1])
 module = importlib.util.module_from_spec(found)

@@ -24,7 +24,7 @@ from specc.ir.types import TypeMismatch
 from specc.ir.value import BATCH, OPS, DType, Rows, Shape, Value, apply, argument
 from specc.passes.expand import expand
 from specc.targets.torch.operations import TORCH
-from specc.verify.reference.expansions import ELEMENTARY
+from specc.verify.compare.expansions import ELEMENTARY
 from specc.verify.reference.interpreter import LINES, concrete, evaluate
 
 N = 3

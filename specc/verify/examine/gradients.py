@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from specc.syntax import tree
+from specc.verify.compare.expansions import mechanical
 from specc.verify.compare.finding import Finding, compared, number
 from specc.verify.compare.subject import Subject
-from specc.verify.reference.expansions import mechanical
 from specc.verify.reference.formulas import definitions, numbers_in
 from specc.verify.reference.interpreter import Array
 from specc.verify.reference.network import Dropout, Reference
