@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from specc.ir.target import Target
 from specc.ir.value import LEAVES
+
+if TYPE_CHECKING:
+    from specc.emit.statements import Printer
 
 ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, CHOICE, FREE = range(8)
 """How tightly an expression binds, tightest first; FREE asks nothing of an operand."""
@@ -107,6 +111,8 @@ class Language(Target):
     """The packages that a module may import, beside the standard library."""
     helpers: tuple[str, ...]
     """The operations that a module defines a function for, where it calls them."""
+    printer: type[Printer]
+    """How the statements of a function are written."""
 
     @property
     def primitive(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from specc.emit.language import ATOM, NEGATION, PRODUCT, Language, Text
@@ -18,15 +18,12 @@ from specc.ir.value import (
     Origin,
     Value,
     batched,
-    is_constant,
     of_arrays,
     rows_of,
 )
 
 WIDTH = 88
 """How long a line may be."""
-AUGMENTED = {"add": "+=", "sub": "-=", "mul": "*=", "div": "/="}
-"""How an operation is written whose result takes the place of its first operand."""
 
 
 @dataclass
@@ -94,14 +91,12 @@ class Place(Protocol):
 def printed(program: Program, target: Language, place: Place) -> Printed:
     """Print a Program whose slots `buffers` has assigned, in the words of `target`."""
     outputs = {value for _, value in program.outputs}
-    printer = _Printer(target, place, program.uses(), outputs)
+    printer = target.printer(target, place, program.uses(), outputs)
     for value in in_statements(program):
-        if not value.shape:
-            printer.define(value)
-        elif target.workspace:
+        if value.shape:
             printer.state(value)
         else:
-            printer.assign(value)
+            printer.define(value)
     results = [value for _, value in program.outputs if not value.slot]
     result = printer.text(results[0])[0] if results else ""
     return Printed(
@@ -151,7 +146,9 @@ def is_named_number(value: Value) -> bool:
     return is_local and not value.shape and not value.slot
 
 
-class _Printer:
+class Printer:
+    """What the printers of the array targets share: names, numbers and expressions."""
+
     def __init__(
         self,
         target: Language,
@@ -170,89 +167,19 @@ class _Printer:
         self.scalars: dict[str, str] = {}
         self.fresh: set[str] = set()
 
+    def state(self, value: Value) -> None:
+        """Print the statement that computes an array."""
+        raise NotImplementedError
+
     def define(self, value: Value) -> None:
         """Give a single number its name."""
-        table = self._table(value)
+        table = self.table(value)
         self.statements.append(
-            Statement(f"{value.name} = {self._formula(value, table)}", value)
+            Statement(f"{value.name} = {self.formula(value, table)}", value)
         )
 
-    def state(self, value: Value) -> None:
-        """Print one statement, or lengthen the last one by a method."""
-        rule = self.target.tensor[value.op]
-        out = self.place(value.slot)
-        first = value.args[0]
-        words = {**self._attributes(value), "out": out, "all": self._all(value)}
-        before = self.statements[-1] if self.statements else None
-        over = rule.over and value.slot == (first.slot or first.name)
-        free = [self.text(arg)[0] for arg in value.args]
-        joined = over and before and before.value is first and self.uses[first] == 1
-        if (
-            before
-            and joined
-            and before.fits(method := rule.over.format(*free, **words))
-        ):
-            before.code += method
-            before.value = value
-            statement = self._head()
-        else:
-            operands = self._operands(value, rule)
-            if over:
-                code = out + rule.over.format(*free, **words)
-            elif rule.fresh and value.slot in self.place.fresh and "." in out:
-                code = f"{out} = {rule.plain.format(*operands, **words)}"
-                self.fresh.add(value.slot)
-            elif rule.into:
-                code = rule.into.format(*free, **words)
-            elif rule.over:
-                code = f"{out}.copy_({free[0]})" + rule.over.format(*free, **words)
-            else:
-                code = f"{out}.copy_({rule.plain.format(*operands, **words)})"
-            statement = Statement(code, value)
-            self.statements.append(statement)
-            if joined:  # what a chain derives stands above the first of its lines
-                statement.goes_on = self._head(1).says_nothing_but(value)
-                statement = self._head()
-        self.called.add(value.op)
-        statement.origins += [o for o in value.origins if o not in statement.origins]
-        if value.derivation:
-            statement.derivations.append(value.derivation)
-
-    def _head(self, behind: int = 0) -> Statement:
-        """Give the statement that the last one goes on with, or the last but `behind`."""
-        made = self.statements[: len(self.statements) - behind]
-        return next(each for each in reversed(made) if not each.goes_on)
-
-    def assign(self, value: Value) -> None:
-        """Print one assignment; an array that is there already is changed in place."""
-        out = self.place(value.slot)
-        sign = AUGMENTED.get(value.op)
-        if not self.place.is_given(value.slot):
-            result = value in self.results and "." not in out
-            typed = f"{out}: {self.target.words.array}" if result else out
-            code = f"{typed} = {self._formula(value, self.target.tensor)}"
-        elif sign and self.text(value.args[0])[0] == out:
-            self.called.add(value.op)
-            code = f"{out} {sign} {self.text(value.args[1])[0]}"
-        else:
-            code = f"{out}[:] = {self._formula(value, self.target.tensor)}"
-        statement = Statement(code, value, list(value.origins))
-        if value.derivation:
-            statement.derivations.append(value.derivation)
-        elif self._follows(value):
-            statement.goes_on = True
-            heads = [made for made in self.statements if not made.goes_on]
-            heads[-1].origins += statement.origins
-        self.statements.append(statement)
-
-    def _follows(self, value: Value) -> bool:
-        """Tell whether a layer only goes on with the last statement: relu after linear."""
-        before = self.statements[-1].value if self.statements else None
-        follows = before is value.args[0] and self.uses[value.args[0]] == 1
-        return follows and bool(value.origins) and value.shape == value.args[0].shape
-
     def text(self, value: Value) -> tuple[str, int]:
-        """Give the expression of a Value and how tightly it binds."""
+        """Return the expression of a Value and how tightly it binds."""
         if value.slot:
             return self.place(value.slot), ATOM
         if value.op == "input":
@@ -264,58 +191,38 @@ class _Printer:
             text = "math.pi" if number == math.pi else repr(number)
             return text, ATOM if number >= 0 else NEGATION
         if value.op == "count":
-            if self.target.workspace:  # a kept number has it ahead, see `_share`
-                return f"{self.text(value.args[0])[0]}.numel()", ATOM
-            return self._count(value.args[0])
-        shared = self.target.workspace and value.op == "div"
-        if shared and value.args[1].op == "count":
-            return self._share(*value.args), ATOM
-        if value.row.view and self.target.workspace:
-            return self._view(value), ATOM
-        table = self._table(value)
-        return self._formula(value, table), table[value.op].binds
+            return self.count(value.args[0])
+        table = self.table(value)
+        return self.formula(value, table), table[value.op].binds
 
-    def _table(self, value: Value) -> Mapping[str, Text]:
+    def table(self, value: Value) -> Mapping[str, Text]:
+        """Return the lines that an operation is written by: of arrays or of numbers."""
         return self.target.tensor if of_arrays(value) else self.target.scalar
 
-    def _formula(self, value: Value, table: Mapping[str, Text]) -> str:
-        match value:
-            case Value(op="mul", args=(array, Value(op="div", args=(one, count)))):
-                if not self.target.workspace and array.shape and is_constant(one, 1):
-                    share = replace(value, op="div", args=(array, count))
-                    return self._formula(share, table)
+    def formula(self, value: Value, table: Mapping[str, Text]) -> str:
+        """Write an operation on its operands."""
         rule = table[value.op]
         self.called.add(value.op)
-        operands = self._operands(value, rule)
-        words = {**self._attributes(value), "all": self._all(value)}
+        operands = self.operands(value, rule)
+        words = {**self.attributes(value), "all": self.all(value)}
         return rule.plain.format(*operands, **words)
 
-    def _all(self, value: Value) -> str:
-        """Give every operand of an operation that takes any number of them."""
+    def all(self, value: Value) -> str:
+        """Return every operand of an operation that takes any number of them."""
         if value.op != "concat":
             return ""
         return ", ".join(self.text(arg)[0] for arg in value.args)
 
-    def _operands(self, value: Value, rule: Text) -> list[str]:
-        args = value.args
-        if self._has_factor(value):
-            args = args[::-1]
-        pairs = zip(args, rule.needs, strict=False)
+    def operands(self, value: Value, rule: Text) -> list[str]:
+        """Write the operands, each in brackets where it binds too loosely."""
+        pairs = zip(value.args, rule.needs, strict=False)
         return [self._within(arg, need) for arg, need in pairs]
-
-    def _has_factor(self, value: Value) -> bool:
-        """Tell whether a formula has a factor that it writes first: `lr * gradient`."""
-        if self.target.workspace or value.op != "mul":
-            return False
-        array, factor = value.args
-        plain = factor.op in ("const", "input") or is_named_number(factor)
-        return bool(array.shape) and plain and not factor.shape
 
     def _within(self, value: Value, need: int) -> str:
         text, binds = self.text(value)
         return text if binds <= need else f"({text})"
 
-    def _attributes(self, value: Value) -> dict[str, str]:
+    def attributes(self, value: Value) -> dict[str, str]:
         """Spell the attributes; `keep` is an argument that is left out where it is false."""
         words = {name: str(item) for name, item in value.attrs}
         if "keep" in words:
@@ -328,7 +235,8 @@ class _Printer:
             words["width"] = str(value.args[0].shape[value.attribute("axis")])
         return words
 
-    def _count(self, value: Value) -> tuple[str, int]:
+    def count(self, value: Value) -> tuple[str, int]:
+        """Write how many elements an array has."""
         if "count" in self.target.tensor:
             return self.target.tensor["count"].plain.format(self.text(value)[0]), ATOM
         fixed = rows_of(value.shape) if batched(value.shape) else 1
@@ -338,32 +246,3 @@ class _Printer:
         if fixed == 1:
             return batch, ATOM
         return f"{fixed} * {batch}", PRODUCT
-
-    def _share(self, part: Value, count: Value) -> str:
-        """Name part / n, a kept number: of a number in Python torch makes a tensor each time."""
-        number = part.attribute("value")
-        word = {1: "one", 2: "two"}.get(number, "part")
-        divisor, binds = self._count(count.args[0])
-        whole = divisor if binds == ATOM else f"({divisor})"
-        name = numbered(f"{word}_over_n", f"{number!r} / {whole}", self.scalars)
-        return self.place(name)
-
-    def _view(self, value: Value) -> str:
-        """Name a view: of a kept array it is kept too, of an argument it is taken in place."""
-        operand = value.args[0]
-        if value.op == "with_ones":
-            name = operand.slot or operand.name
-            self.carrying_ones.add(name)
-            return self.place(f"{name}_1")
-        seen = self._view(operand) if operand.row.view else self.text(operand)[0]
-        pattern = self.target.tensor[value.op].plain
-        if "." not in seen or (operand.slot or operand.name) in self.place.fresh:
-            return str(pattern.format(seen))
-        if operand.op == "with_ones" and value.op == "transpose":
-            name = f"{seen}t"
-        elif value.op == "weight_of":
-            name = f"{seen.removesuffix('_matrix')}_weight"
-        else:
-            name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
-        self.views[name] = (seen, pattern)
-        return name

@@ -14,11 +14,12 @@ from specc.derive.derive import Derived
 from specc.emit.language import Language
 from specc.emit.pieces import Function
 from specc.emit.places import names_of_module
-from specc.emit.statements import AUGMENTED, in_statements
+from specc.emit.statements import in_statements
 from specc.explain.cost import elements
 from specc.ir.program import Program
 from specc.ir.value import Value
 from specc.model.model import Model
+from specc.targets.python.expressions import AUGMENTED
 from specc.targets.python.functions import functions_view
 
 DRAWING = 4

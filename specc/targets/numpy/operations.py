@@ -18,6 +18,7 @@ from specc.emit.language import (
     Text,
     Words,
 )
+from specc.targets.python.expressions import ExpressionPrinter
 
 _METHOD = (ATOM, FREE, FREE)
 
@@ -84,6 +85,7 @@ NUMPY = Language(
     ),
     imports=frozenset({"numpy", "safetensors"}),
     helpers=HELPERS,
+    printer=ExpressionPrinter,
     columns=False,
     descends="never",
     copies=False,

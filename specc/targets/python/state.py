@@ -18,6 +18,7 @@ from specc.emit.pieces import Code, comment, derivation_of, function
 from specc.emit.places import Names, sentence
 from specc.ir.value import BATCH_NAME
 from specc.model.model import Clause, Model, Node, rows_in
+from specc.targets.python.expressions import ExpressionPrinter
 
 
 def state_view(
@@ -129,7 +130,7 @@ def _functions(
         )
         view["measure"] = function(
             derived.measure,
-            replace(target, workspace=False),
+            replace(target, workspace=False, printer=ExpressionPrinter),
             replace(names.places(x, "origin"), kept=frozenset()),
             {"buffers": "Buffers", x: array, "origin": array},
             "Set mean and std to those of x; sums are of how it differs from a sample.",

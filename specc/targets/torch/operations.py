@@ -7,6 +7,7 @@ the first operand; `{0}`, `{1}` are the operands, other names the attributes.
 from __future__ import annotations
 
 from specc.emit.language import ATOM, FREE, INFIX, NUMBERS, Language, Text, Words
+from specc.targets.torch.statements import WorkspacePrinter
 
 _METHOD = (ATOM, FREE, FREE)
 
@@ -176,6 +177,7 @@ TORCH = Language(
         ),
     ),
     imports=frozenset({"torch", "safetensors"}),
+    printer=WorkspacePrinter,
     helpers=(),
     columns=True,
     descends="wide",
