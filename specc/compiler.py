@@ -18,7 +18,7 @@ from specc.syntax.diagnostics import Diagnostic, arranged
 from specc.syntax.source import Source
 
 if TYPE_CHECKING:
-    from specc.derive.derive import Derived
+    from specc.derive.derived import Derived
     from specc.derive.lower import Lowered
     from specc.ir.program import Program
     from specc.ir.target import Target

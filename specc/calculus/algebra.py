@@ -1,6 +1,6 @@
-"""Elementwise expressions of Values, collected: products with their powers, sums with their terms.
+"""Collects elementwise expressions: products by powers, sums by like terms.
 
-Takes expressions whose leaves are arguments and numbers, all scalars; gives shorter ones that mean
+Takes expressions whose leaves are arguments and numbers, all scalars; returns shorter ones that mean
 the same. Equal expressions become the same Value, so that `is` compares them. Invariant: nothing is
 expanded unless it gets shorter by it, so a stable form stays one.
 """
@@ -22,7 +22,7 @@ Factors = dict[Value, float]
 
 
 class Beyond(Exception):
-    """A coefficient is no number any more: an expression stays as it was written."""
+    """A coefficient overflowed; the expression stays as it was written."""
 
 
 class Algebra:
@@ -31,12 +31,12 @@ class Algebra:
     def __init__(self) -> None:
         self.made: dict[Any, Value] = {}
         self.atoms: set[Value] = set()
-        """What stays as it is: an expression that was written by a person, part by part."""
+        """Keeps an expression as a person wrote it, part by part."""
         self.known: tuple[float, Factors, Value] | None = None
         """A product that has a name: its coefficient, its factors, the name."""
 
     def number(self, value: float) -> Value:
-        """Make a number; one that misses a short decimal by a rounding error is that one."""
+        """Return the constant; a rounding error off a short decimal is rounded to it."""
         if not math.isfinite(value):
             raise Beyond
         short = float(f"{value:.12g}")
@@ -46,7 +46,7 @@ class Algebra:
         return self.made.setdefault(("const", number), constant(number))
 
     def make(self, op: str, *args: Value, **attrs: Any) -> Value:
-        """Make the Value of an operation as it stands."""
+        """Return the Value of an operation, unsimplified."""
         key = (op, args, tuple(attrs.items()))
         if key not in self.made:
             self.made[key] = apply(op, *args, **attrs)
@@ -94,7 +94,7 @@ class Algebra:
         return self.number(result)
 
     def apply(self, op: str, *args: Value) -> Value:
-        """Make the Value of an operation, as short as it can be."""
+        """Return the Value of an operation in its shortest form."""
         folded = self._folded(op, args)
         if folded is not None:
             return folded
@@ -130,7 +130,7 @@ class Algebra:
     # Products: a coefficient, and bases with whole exponents.
 
     def factors(self, value: Value) -> tuple[float, Factors]:
-        """Take a product apart."""
+        """Split a product."""
         if value.op == "const":
             return value.attribute("value"), {}
         if value.op in ("mul", "div", "neg", "square") or (
@@ -160,7 +160,7 @@ class Algebra:
         return _times(coefficient, _raised(other, sign)), found
 
     def product(self, coefficient: float, found: Factors) -> Value:
-        """Put a product together: over its denominator, the number first."""
+        """Assemble a product: over its denominator, the number first."""
         if coefficient == 0:
             return self.number(0)
         coefficient, found = self._with_known(coefficient, self._absolute(found))
@@ -221,7 +221,7 @@ class Algebra:
     # Sums: coefficients and products.
 
     def terms(self, value: Value) -> list[tuple[float, Value]]:
-        """Take a sum apart: coefficients, and what they are of (1 for a number)."""
+        """Split a sum into coefficients and terms (1 for a number)."""
         if value.op in ("add", "sub"):
             sign = 1 if value.op == "add" else -1
             second = [(sign * c, term) for c, term in self.terms(value.args[1])]
@@ -235,7 +235,7 @@ class Algebra:
         return self.product(1, found) if found else self.number(1)
 
     def sum(self, parts: Iterable[tuple[float, Value]]) -> Value:
-        """Put a sum together: like terms, then what is common to all of them."""
+        """Assemble a sum: like terms first collected, then common factors."""
         collected: dict[Value, float] = {}
         for coefficient, term in parts:
             collected[term] = collected.get(term, 0) + coefficient
@@ -259,7 +259,7 @@ class Algebra:
         return result
 
     def _factored(self, terms: list[tuple[float, Value]]) -> Value | None:
-        """Write what all terms have in common before a bracket."""
+        """Factor out what all terms have in common."""
         apart = [(c, self.factors(term)[1]) for c, term in terms]
         common = dict(apart[0][1])
         for _, found in apart[1:]:
@@ -318,12 +318,12 @@ class Algebra:
 
 
 def _times(a: float, b: float) -> float:
-    """Multiply, unless that is more or less than a number can be."""
+    """Return the product; raise Beyond on overflow or underflow."""
     return _within(lambda: a * b, a and b)
 
 
 def _raised(a: float, exponent: float) -> float:
-    """Take a power, unless that is more or less than a number can be."""
+    """Return the power; raise Beyond on overflow or underflow."""
     return _within(lambda: a**exponent, a)
 
 
@@ -349,7 +349,7 @@ def _size(value: Value) -> int:
 
 
 def _shared(a: float, b: float) -> float:
-    """Give the power that two powers of a base have in common."""
+    """Return the largest power of a base that divides both."""
     return 0 if a * b <= 0 else min(a, b, key=abs)
 
 

@@ -1,6 +1,6 @@
 """Mathematics in LaTeX, under the names of the emitted code: what `explain` prints for papers.
 
-Takes nothing, gives a notation for `derivation.mathematics`. It keeps to what plain `amsmath` has.
+Takes nothing; returns a notation for `notation.mathematics`. It keeps to what plain `amsmath` has.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Value as a line of mathematics: as a comment beside the code that computes it has it, or LaTeX.
+"""Writes a Value as a line of mathematics, plain for comments or as LaTeX.
 
 Names stand for themselves, `d_x` is dL/dx, and only what has no name is spelled out.
 """
@@ -28,7 +28,7 @@ class Notation:
     over the samples: `sum`, `sum_samples`, `mean_over`, `mean_samples`."""
     name: Callable[[str], str]
     derivative: Callable[[str], str]
-    """How dL/d(something) is written, of what that is called."""
+    """Name -> how dL/d(name) is written."""
     number: Callable[[float], str]
     function: str
     group: str
@@ -102,7 +102,7 @@ class _Writer:
     notation: Notation
 
     def written(self, value: Value) -> tuple[str, int]:
-        """Write a Value, and tell how tightly that binds."""
+        """Return the text of a Value and how tightly it binds."""
         notation = self.notation
         if value in self.names:
             return notation.name(self.names[value]), ATOM
@@ -139,13 +139,13 @@ class _Writer:
         return text if binds <= needs else self.notation.group.format(text)
 
     def _numbers(self, value: Value) -> dict[str, str]:
-        """Give the attributes that a pattern may name."""
+        """Return the attributes that a pattern may name."""
         known = ((n, v) for n, v in value.attrs if isinstance(v, int | float))
         return {name: self.notation.number(number) for name, number in known}
 
 
 def _as_written(value: Value) -> tuple[str, tuple[Value, ...]]:
-    """Give the pattern of an operation, and the operands in the order in which they are written."""
+    """Return the pattern of an operation, and its operands in written order."""
     match value.op, value.args:
         case "mul", (a, b) if b.op == "const" != a.op:
             return "scale", (b, a)
@@ -160,7 +160,7 @@ def _as_written(value: Value) -> tuple[str, tuple[Value, ...]]:
 
 
 def _is_share(value: Value) -> bool:
-    """Tell whether it is 1 / n, for each element."""
+    """True if it is 1 / n, for each element."""
     if value.op != "spread" or value.args[0].op != "div":
         return False
     one, n = value.args[0].args

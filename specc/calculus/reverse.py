@@ -1,6 +1,6 @@
 """The reverse sweep: a Program -> the Program of its derivatives.
 
-Takes a Program with one result, gives dL/d(what is asked for) from dL/d(that result). The Values of
+Takes a Program with one result; returns dL/d(what is asked for) from dL/d(that result). The Values of
 the forward Program that a derivative mentions become arguments, by name: they are what the forward
 pass has to keep.
 """
@@ -34,7 +34,7 @@ def differentiate(
     seed: Value | None = None,
     guard: Guard = lambda part, dy, y: part,
 ) -> Program:
-    """Give dL/dv for every v of `wrt` (arguments of `program`), under the names `d_<v>`.
+    """Return dL/dv for every v of `wrt` (arguments of `program`), under the names `d_<v>`.
 
     `seed` is dL/d(the result); left out, it is the argument `d_<result>`.
     """
@@ -46,7 +46,7 @@ def differentiate(
     cotangent = {result: seed}
     latest: dict[Value, Value] = {}
     by: dict[Value, tuple[str, ...]] = {}
-    """Which rules a cotangent without a name follows from."""
+    """Value -> the rules that an unnamed cotangent follows from."""
     for value in reversed(program.values):
         if value not in cotangent or value not in moved:
             continue
@@ -81,7 +81,7 @@ def differentiate(
 
 
 def active(program: Program, wanted: Iterable[Value]) -> set[Value]:
-    """Give all that changes where these do."""
+    """Return every Value that depends on these."""
     moved = set(wanted)
     for value in program.values:
         if moved.intersection(value.args):
@@ -99,7 +99,7 @@ def _named(dy: Value, value: Value, rules: tuple[str, ...]) -> Value:
 
 
 def _partial(dy: Value, value: Value, user: Value, rules: tuple[str, ...]) -> Value:
-    """Keep what came back to `value` so far, from its last users, the first of them `user`."""
+    """Name the partial sum of the derivatives that reached `value` so far."""
     if not (value.name and user.name) or dy.name or dy.op in ("const", "input"):
         return dy
     kept = replace(dy, name=f"d_{value.name}_from_{user.name}", rules=rules)
@@ -117,7 +117,7 @@ def _unbroadcast(part: Value, arg: Value) -> Value:
 
 
 def outside(backward: Program, forward: Program) -> Program:
-    """Make arguments of the Values of `forward` that `backward` mentions, where they have names."""
+    """Turn the named Values of `forward` that `backward` reads into arguments."""
     mine = {value.name for value in forward.values if value.name}
 
     def keep(value: Value) -> Value:
@@ -131,7 +131,7 @@ def outside(backward: Program, forward: Program) -> Program:
 
 
 def saved(forward: Program, backward: Program) -> Program:
-    """Add to a forward Program's results every Value that `backward` takes from it."""
+    """Return the forward Program with every Value that `backward` reads as a result."""
     named = {value.name: value for value in forward.values if value.op != "input"}
     results = dict(forward.outputs)
     for value in backward.inputs:

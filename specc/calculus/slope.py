@@ -1,6 +1,6 @@
-"""An elementwise function -> its derivative, written as a person would.
+"""Differentiates an elementwise function and writes the derivative as a person would.
 
-Takes an expression in one argument, gives a Slope: the derivative in the result, the argument and
+Takes an expression in one argument; returns a Slope: the derivative in the result, the argument and
 those parts of the expression that are costly and that the derivative needs again. Kinks are those
 of torch. Invariant: a `where` chooses between derivatives, and no infinite one is multiplied by 0.
 """
@@ -69,7 +69,7 @@ def activated(function: Callable[[Value], Value], x: Value) -> Value:
 
 @dataclass(frozen=True)
 class Spelt:
-    """An expression, which equals any other that is spelt alike."""
+    """An expression that compares equal to any other of the same text."""
 
     text: str
     body: Value = field(compare=False)
@@ -77,7 +77,7 @@ class Spelt:
 
 @functools.lru_cache(maxsize=256)
 def _known_slope(spelt: Spelt) -> Slope:
-    """Differentiate by x what is in a network many times only once."""
+    """Return the derivative by x, cached: a network has most activations many times."""
     return slope_of(spelt.body, "x")
 
 
@@ -157,7 +157,7 @@ def _chained(value: Value, moving: list[Value]) -> Value:
 
 
 def _in_branches(found: Value, body: Value, algebra: Algebra) -> Value:
-    """Say y in a branch for what y is there: alpha e + alpha is y + alpha."""
+    """Write a branch in terms of y: alpha e + alpha is y + alpha."""
     if found.op != "where" or found.args[0] is not body.args[0]:
         return found
     y = algebra.leaf("y")
@@ -213,7 +213,7 @@ def _settled(found: Value, algebra: Algebra, whole: bool = False) -> Value:
 
 
 def _chosen(value: Value, by: Value, algebra: Algebra) -> Value:
-    """Make a choice between 1 and 0 of what holds: as a number it has no known type."""
+    """Return a choice between 1 and 0 for a truth value, whose numeric type is unknown."""
     if value.dtype != "bool" or by.op not in ("add", "sub", "mul", "div"):
         return value
     return algebra.make("where", value, algebra.number(1), algebra.number(0))

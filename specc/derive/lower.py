@@ -1,8 +1,7 @@
-"""Model -> Programs: what the spec says, as Values.
+"""Lowers a Model: loss, metrics, schedule and optimizer as Programs.
 
-The layers are `network`'s; loss, metrics, schedule and optimizer are here. A loss that swallows the
-last activation (`losses.FUSED`) is given the logits, and that activation becomes a Program of its
-own, `output`.
+Layers are lowered in `network.py`. A loss that includes the last activation (`losses.FUSED`) gets
+the logits; the activation becomes a Program of its own, `output`.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Lowered:
     loss: Program
     """the last layer's value and the target -> the loss, a scalar."""
     sums: bool
-    """Whether the loss is a sum over the batch, else it is a mean."""
+    """True if the loss is a sum over the batch, False if it is a mean."""
     metrics: tuple[Measure, ...]
     """prediction and target -> a mean over samples."""
     summaries: tuple[Made, ...]
@@ -112,7 +111,7 @@ def lower(model: Model) -> Lowered:
 
 
 def sums(model: Model) -> bool:
-    """Tell whether the loss is a sum over the batch, else it is a mean."""
+    """True if the loss is a sum over the batch, False if it is a mean."""
     return bool(model.loss.use["reduction"] == "sum")
 
 
@@ -123,7 +122,7 @@ def _is_fused(model: Model) -> bool:
 
 
 def gives_logits(model: Model) -> bool:
-    """Tell whether the network gives logits of probabilities: metrics look at those."""
+    """True if the network returns logits, whose probabilities metrics compare."""
     return not _is_fused(model) and model.loss.use.entry.name == "binary_cross_entropy"
 
 
@@ -162,7 +161,7 @@ def _update(model: Model) -> Program:
 
 
 def _clipped(gradient: Value, train: Train) -> Value:
-    """Bound every number of the gradient, then the length of it all, as torch does."""
+    """Clip each element of the gradient, then its norm, as torch does."""
     if train.clip_value is not None:
         bounded = formulas.minimum(gradient, train.clip_value)
         gradient = named(
@@ -176,7 +175,7 @@ def _clipped(gradient: Value, train: Train) -> Value:
 
 
 def _explained(update: Program) -> Program:
-    """Write beside each new vector the formula that it was made by."""
+    """Attach to each new vector its formula, as a derivation."""
     names = {value: name for name, value in update.outputs}
     formulas = {}
     for value in update.values:

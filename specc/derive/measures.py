@@ -1,6 +1,6 @@
-"""What a module measures: the means over samples, and the metrics that are made of several of them.
+"""Metrics: means over samples, and metrics that combine several means.
 
-Takes a checked Model, gives Programs. Invariant: every measure is a mean over samples, so that an
+Takes a checked Model; returns Programs. Invariant: every measure is a mean over samples, so that an
 epoch's is that of its samples together, in whatever blocks they come; a summary is a formula of
 such means.
 """
@@ -20,10 +20,10 @@ class Measure:
     """A mean over samples of prediction and target."""
 
     figure: str
-    """What it is called among the figures."""
+    """The name of its result: `accuracy`."""
     clause: Clause
     says: str
-    """What it is where it is not the metric itself; else empty."""
+    """The description of a mean that is not the metric itself; else empty."""
     program: Program
 
 
@@ -37,14 +37,14 @@ class Made:
 
     @property
     def figure(self) -> str:
-        """What it is called among the figures."""
+        """The name of its result: `accuracy`."""
         return self.clause.use.entry.name
 
 
 def measured(
     model: Model, prediction: Value, compared: Value, target: Value
 ) -> tuple[tuple[Measure, ...], tuple[Made, ...]]:
-    """Give every measure and every summary; `compared` is what metrics make of `prediction`."""
+    """Return every measure and summary; `compared` is the prediction as metrics read it."""
     found: dict[str, Measure] = {}
     known: dict[str, str] = {}
     summaries: list[Made] = []
@@ -84,6 +84,6 @@ def _of_samples(name: str, prediction: Value, target: Value, value: Value) -> Pr
 
 
 def metric_program(model: Model, metric: Clause) -> str:
-    """Name the function of a metric: after it, unless the loss is called that."""
+    """Return the name of a metric's function, which differs from that of the loss."""
     name = metric.use.entry.name
     return f"{name}_metric" if name == model.loss.use.entry.name else name

@@ -1,7 +1,7 @@
-"""The layers of a Model -> Programs: the network in training and in prediction, and what it keeps.
+"""Lowers the layers of a Model: the network in training and prediction, and its running statistics.
 
 A sample's leading axes join the batch, so every Program sees matrices: samples are rows, the last
-axis is the other one. A layer whose features lie along another axis is given them along the last.
+axis is the other one. A layer whose features lie along another axis receives them along the last.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SYMBOLS = {"weight": "W", "bias": "b"}
 
 
 def identifier(name: str) -> str:
-    """Make one Python name of a layer's or a parameter's dotted one."""
+    """Return a dotted name of a layer or parameter as one Python name."""
     return name.replace(".", "_")
 
 
 def network(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
-    """Lower the layers, as they are in training or in prediction."""
+    """Lower the layers, in their form for training or for prediction."""
     source = _source(model)
     first = model.first_views
     if model.standardize is not None:
@@ -75,14 +75,14 @@ def network(model: Model, nodes: tuple[Node, ...], training: bool) -> Program:
 
 
 def _source(model: Model) -> Value:
-    """Give what the network takes: samples, perhaps standardized."""
+    """Return the input of the network: samples, perhaps standardized."""
     node, shape = model.standardize, model.rows(model.row_shape)
     name = model.input.name if node is None else identifier(node.name)
     return argument(name, shape)
 
 
 def _given(node: Node) -> dict[str, Value]:
-    """Make arguments of what a layer has, by its short names."""
+    """Return a layer's parameters and buffers as arguments, by their short names."""
     shapes = {short: ("parameter", p.shape) for short, p in node.parameters.items()}
     shapes |= {short: ("buffer", b.shape) for short, b in node.buffers.items()}
     return {
@@ -92,7 +92,7 @@ def _given(node: Node) -> dict[str, Value]:
 
 
 def _mask(node: Node, x: Value) -> dict[str, Value]:
-    """Make an argument of the mask of a layer that drops some of its input."""
+    """Return the dropout mask of a layer as an argument, by its short name."""
     if not node.layer.dropped:
         return {}
     return {"mask": _argument(node, "mask", "mask", x.shape)}
@@ -110,7 +110,7 @@ def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
 
 
 def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
-    """Name what a layer gives, and the parts that it named: `silu1_sigmoid`."""
+    """Name the result of a layer and its named parts: `silu1`, `silu1_sigmoid`."""
     name, origins = identifier(node.name), (origin_of(node),)
     new: dict[Value, Value] = {each: each for each in given}
     for part in in_order([value], beside=given):
@@ -124,7 +124,7 @@ def _named(value: Value, node: Node, given: Sequence[Value]) -> Value:
 
 
 def differs(model: Model) -> bool:
-    """Tell whether training has a network other than prediction has."""
+    """True if training and prediction have different networks."""
     return any(
         node.layer.dropped or type(node.layer).train is not Layer.train
         for node in model.nodes
@@ -132,7 +132,7 @@ def differs(model: Model) -> bool:
 
 
 def tracking(model: Model, forward: Program) -> Program | None:
-    """Move the buffers that layers keep of training, from what `forward` names."""
+    """Return the Program that updates running statistics from Values of `forward`."""
     parts = {value.name: value for value in forward.values}
     batch = argument("batch")
     inputs: dict[str, Value] = {}
@@ -159,7 +159,7 @@ def tracking(model: Model, forward: Program) -> Program | None:
 
 
 def standardizing(model: Model) -> Program | None:
-    """Lower what is done to samples before all layers, where something is."""
+    """Lower the standardization of samples; None where the network has none."""
     node = model.standardize
     if node is None:
         return None
@@ -171,7 +171,7 @@ def standardizing(model: Model) -> Program | None:
 
 
 def measuring(model: Model) -> Program | None:
-    """Lower how that is measured."""
+    """Lower the measurement of mean and standard deviation."""
     node = model.standardize
     if node is None or not isinstance(node.layer, Standardize):
         return None
@@ -185,5 +185,5 @@ def measuring(model: Model) -> Program | None:
 
 
 def origin_of(node: Node) -> Origin:
-    """Say which layer of the spec something is of."""
+    """Return the layer of the spec that a Value comes from."""
     return Origin(identifier(node.name), str(node.use), node.line)

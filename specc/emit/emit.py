@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.formatting import formatted
 from specc.emit.language import Language
 from specc.emit.templates import rendered

@@ -22,7 +22,7 @@ ATOM, POWER, NEGATION, PRODUCT, SUM, COMPARISON, CHOICE, FREE = range(8)
 
 @dataclass(frozen=True)
 class Text:
-    """How one operation reads."""
+    """How one operation is written."""
 
     plain: str
     binds: int = ATOM
@@ -30,7 +30,7 @@ class Text:
     into: str = ""
     over: str = ""
     fresh: bool = False
-    """Whether the operation gives an array of its own, which takes the buffer's place."""
+    """True if the operation gives an array of its own, which takes the buffer's place."""
 
 
 def spelled(
@@ -89,9 +89,9 @@ class Words:
     integers: str
     """The dtype of class labels."""
     assign: str
-    """How numbers `{1}` get into an array `{0}` that is there."""
+    """How an existing array `{0}` is assigned numbers `{1}`."""
     fill: str
-    """How one number `{1}` gets into all of an array `{0}`."""
+    """How an array `{0}` is filled with one number `{1}`."""
     reshape: str
     """The method that looks at an array in another shape."""
     keep: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specc.derive.derive import Derived, parameters_of
+from specc.derive.derived import Derived
+from specc.derive.sweeps import parameters_of
 from specc.emit.language import Language
 from specc.emit.pieces import Places
 from specc.ir.program import Program

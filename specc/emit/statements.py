@@ -35,14 +35,14 @@ class Statement:
     origins: list[Origin] = field(default_factory=list)
     derivations: list[str] = field(default_factory=list)
     goes_on: bool = False
-    """Whether it belongs to the section of the statement before, and has no comment."""
+    """True if it belongs to the section of the statement before, and has no comment."""
 
     def fits(self, method: str) -> bool:
-        """Tell whether the call of one more method leaves the statement on its line."""
+        """True if the call of one more method leaves the statement on its line."""
         return len(self.code) + len(method) + len(self.shape) + 8 <= WIDTH
 
     def says_nothing_but(self, value: Value) -> bool:
-        """Tell whether all that it says is of the layer of `value`, and no derivation."""
+        """True if its comments name only layers of `value`, and no derivation."""
         alone = all(origin in value.origins for origin in self.origins)
         return alone and not self.derivations
 
@@ -71,21 +71,21 @@ class Printed:
     fresh: set[str]
     """The slots that are not allocated ahead."""
     looks: bool
-    """Whether the result only looks at an array that is kept."""
+    """True if the result only looks at an array that is kept."""
 
 
 class Place(Protocol):
     """Where a function finds what a Program names."""
 
     def __call__(self, name: str) -> str:
-        """Give the text for an argument or a slot: `relu1` -> `s.relu1`."""
+        """Return the text for an argument or a slot: `relu1` -> `s.relu1`."""
 
     @property
     def fresh(self) -> frozenset[str]:
         """The slots that are not there before a function makes them."""
 
     def is_given(self, name: str) -> bool:
-        """Tell whether a slot is an array that is there before the function begins."""
+        """True if a slot is an array that is there before the function begins."""
 
 
 def printed(program: Program, target: Language, place: Place) -> Printed:
@@ -132,7 +132,7 @@ def in_statements(program: Program) -> list[Value]:
 
 
 def numbered(name: str, text: str, known: dict[str, str]) -> str:
-    """Keep a text under a name, or under the next one that is free; give it."""
+    """Register a text under a name, or the next free one; return that name."""
     free, count = name, 1
     while known.setdefault(free, text) != text:
         count += 1
@@ -141,7 +141,7 @@ def numbered(name: str, text: str, known: dict[str, str]) -> str:
 
 
 def is_named_number(value: Value) -> bool:
-    """Tell whether a single number has a name: then it is a local variable."""
+    """True if a single number has a name: then it is a local variable."""
     is_local = bool(value.name) and value.op not in ("input", "const")
     return is_local and not value.shape and not value.slot
 
@@ -172,7 +172,7 @@ class Printer:
         raise NotImplementedError
 
     def define(self, value: Value) -> None:
-        """Give a single number its name."""
+        """Print the assignment of a single number to its name."""
         table = self.table(value)
         self.statements.append(
             Statement(f"{value.name} = {self.formula(value, table)}", value)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.ir.program import Program
 from specc.ir.value import OPS, Shape, Value, batched, rows_of
 from specc.model.model import Model

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from specc.calculus.notation import mathematics
 from specc.calculus.reverse import active, differentiate
 from specc.compiler import stages
-from specc.derive.derive import Derived, Pass
+from specc.derive.derived import Derived, Pass
 from specc.derive.network import identifier, origin_of
 from specc.emit.headings import forward_heading, said
 from specc.emit.language import Language

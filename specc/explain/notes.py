@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.explain.code_lines import Lines
 from specc.explain.equations import Equation, is_forward, mentioned

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.language import Language
 from specc.emit.pieces import Function
 from specc.emit.places import names_of_module

@@ -123,7 +123,7 @@ def double(x: Value) -> Value:
 
 
 def where(holds: Value, a: Value | float, b: Value | float) -> Value:
-    """Give a where it holds, else b, elementwise."""
+    """Return a where it holds, else b, elementwise."""
     return apply("where", holds, a, b)
 
 
@@ -271,7 +271,7 @@ def filled(expression: Value, leaves: Mapping[str, Value]) -> Value:
 
 
 def through(dy: Value, slope: Value, leaves: Mapping[str, Value]) -> Value:
-    """dy times a slope; one that chooses chooses between products, one of them perhaps 0."""
+    """dy times a slope; a slope with a choice becomes a choice between products."""
     if slope.op == "const":
         number = slope.attribute("value")
         return constant(0) if number == 0 else dy if number == 1 else dy * number

@@ -1,6 +1,6 @@
 """What expressions may call and name without defining it.
 
-Gives plain Python functions of numbers. Invariant: each ends at once and raises nothing but
+Returns plain Python functions of numbers. Invariant: each ends at once and raises nothing but
 ValueError, OverflowError or ZeroDivisionError.
 """
 

@@ -1,7 +1,7 @@
 """Every operation in one row: the type of its result, its derivative, what it is made of.
 
 A derivative is one line of mathematics under one contract: `dy` is dL/dy, `y` the result, then the
-arguments; it gives dL/d(each argument), None for an argument that moves nothing. Three things
+arguments; it returns dL/d(each argument), None for an argument that moves nothing. Three things
 no row says: broadcasting (the sweep sums over it, once for all), what to save (exactly what a line
 mentions), the target (a composite's `expansion` names the primitive operations it is made of; it is
 expanded after differentiation).
@@ -41,7 +41,7 @@ from specc.ir.value import OPS, Op, Value, apply, is_constant, named, rows_of
 
 @functools.cache
 def rules_of(op: str, count: int) -> tuple[str, ...]:
-    """Name the rule for the derivative by each of so many arguments: `mul.a`, `mul.b`."""
+    """Return the names of the rules for the derivatives by `count` arguments: `mul.a`, `mul.b`."""
     derivative = OPS[op].derivative
     assert derivative is not None, f"{op} has no derivative"
     _, _, *parameters = inspect.signature(derivative).parameters.values()
@@ -89,7 +89,7 @@ def _logistic(z: Value, t: Value) -> Value:
 
 
 def _nearer(dy: Value, a: Value, b: Value) -> Value:
-    """dy where a < b, half of it where they are equal, as torch has it."""
+    """dy where a < b, half of it where they are equal, as in torch."""
     return where(less(a, b), dy, where(equal(a, b), dy * 0.5, 0))
 
 
@@ -121,7 +121,7 @@ _ERF_SLOPE = 2 / math.sqrt(math.pi)
 
 
 def _leaves(names: tuple[str, ...], *args: Value) -> dict[str, Value]:
-    """Give the leaves of a function; of prediction p and target t the residual is one."""
+    """Return the leaves of a function; of prediction p and target t the residual is one."""
     leaves = dict(zip(names, args, strict=True))
     if names == ("p", "t"):
         leaves["residual"] = _residual(*args)

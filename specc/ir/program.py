@@ -27,7 +27,7 @@ class Program:
 
     @functools.cached_property
     def users(self) -> Mapping[Value, list[Value]]:
-        """Of each Value those that it is an argument of, in order."""
+        """Value -> the Values that read it, in order."""
         found: dict[Value, list[Value]] = {value: [] for value in self.values}
         for value in self.values:
             for arg in dict.fromkeys(value.args):
@@ -72,7 +72,7 @@ def in_order(
 
 
 class InvalidProgram(Exception):
-    """A pass broke the IR: always a bug in specc, never the user's mistake."""
+    """A pass broke the IR: a bug in specc, never the user's mistake."""
 
 
 def verify(program: Program, stage: str) -> Program:

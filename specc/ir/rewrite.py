@@ -54,7 +54,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
 
 
 def _belonging(made: Value, value: Value) -> Value:
-    """Put on what takes the place of a Value what it has not of its own."""
+    """Give a replacement the name, origins and derivation that it lacks."""
     lost: dict[str, Any] = {}
     if made.op not in ("const", "input"):
         if value.name and not made.name:
@@ -69,7 +69,7 @@ def _belonging(made: Value, value: Value) -> Value:
 
 
 def owned(made: Value, of: Iterable[Value], origins: tuple[Origin, ...]) -> Value:
-    """Let every part that `made` consists of, beside `of`, belong to these layers."""
+    """Return `made` with these layers as the origins of every part except `of`."""
     new: dict[Value, Value] = {value: value for value in of}
     for part in in_order([made], beside=new):
         if part.op in ("input", "const") or not origins:
@@ -81,7 +81,7 @@ def owned(made: Value, of: Iterable[Value], origins: tuple[Origin, ...]) -> Valu
 
 
 def nameless(program: Program) -> Program:
-    """Take the names off all but the arguments: then nothing is kept, it is one formula."""
+    """Remove all names but those of arguments, so that the Program is one formula."""
     new: dict[Value, Value] = {}
     for value in program.values:
         args = tuple(new[arg] for arg in value.args)

@@ -1,4 +1,4 @@
-"""What a target may choose about its Programs; how it spells them is its own affair.
+"""The choices of a target that change its Programs; their text is the target's own.
 
 The stages from `derive` to the passes read these choices and never compare a target's name.
 """

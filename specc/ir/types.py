@@ -1,6 +1,6 @@
 """The types of the results of operations: a shape, whose batch is symbolic, and a dtype.
 
-Takes the operands and attributes of an operation, gives the type of its result. Invariant: what
+Takes the operands and attributes of an operation; returns the type of its result. Invariant: what
 does not fit raises TypeMismatch, here and nowhere else.
 """
 
@@ -24,7 +24,7 @@ def broadcast(*args: Value) -> Type:
 
 @functools.lru_cache(maxsize=4096)
 def together(*shapes: Shape) -> Shape:
-    """Give the shape that shapes broadcast to."""
+    """Return the shape that shapes broadcast to."""
     whole: Shape = ()
     for shape in shapes:
         small, large = sorted((whole, shape), key=len)
@@ -39,7 +39,7 @@ def together(*shapes: Shape) -> Shape:
 
 
 def same(x: Value, **attrs: Any) -> Type:
-    """The type of what keeps its shape."""
+    """The type of an operation that keeps the shape."""
     return x.shape, "real"
 
 
@@ -59,7 +59,7 @@ def product(a: Value, b: Value) -> Type:
 
 
 def times(a: Shape, b: Shape) -> Shape:
-    """Give the shape of a product of matrices."""
+    """Return the shape of a product of matrices."""
     if len(a) != 2 or len(b) != 2 or a[1] != b[0]:
         raise TypeMismatch(f"{list(a)} times {list(b)}")
     return (a[0], b[1])
@@ -71,7 +71,7 @@ def transposed(a: Value) -> Type:
 
 
 def without(axis: int) -> Callable[..., Type]:
-    """The type of what loses the last place of an axis."""
+    """The type of an array without the last place of an axis."""
 
     def type(x: Value) -> Type:
         return resized(x.shape, axis, -1), "real"
@@ -80,7 +80,7 @@ def without(axis: int) -> Callable[..., Type]:
 
 
 def resized(shape: Shape, axis: int, by: int) -> Shape:
-    """Give a shape with an axis longer or shorter."""
+    """Return a shape with an axis longer or shorter."""
     size = shape[axis]
     if not isinstance(size, int):
         raise TypeMismatch(f"axis {axis} of {list(shape)} is not of a fixed size")
@@ -88,7 +88,7 @@ def resized(shape: Shape, axis: int, by: int) -> Shape:
 
 
 def reduced(x: Value, axis: int, keep: bool = False) -> Type:
-    """The type of what runs along an axis."""
+    """The type of a reduction along an axis."""
     kept: Shape = (1,) if keep else ()
     return (*x.shape[:axis], *kept, *x.shape[axis + 1 :]), "real"
 
@@ -124,7 +124,7 @@ def reshaped(x: Value, rows: int, width: int) -> Type:
 
 
 def swapped(x: Value, size: int) -> Type:
-    """The type of what has every `size` rows as columns."""
+    """The type of an array with every `size` rows turned into columns."""
     width = x.shape[-1]
     if not isinstance(width, int) or rows_of(x.shape) % size:
         raise TypeMismatch(f"{list(x.shape)} in blocks of {size} rows")
@@ -153,7 +153,7 @@ def picked(x: Value, index: Value, axis: int) -> Type:
 
 
 def marked(x: Value, index: Value, axis: int, **attrs: Any) -> Type:
-    """The type of x, which has the places of an index."""
+    """The type of x where an index points into each row."""
     picked(x, index, axis)
     return x.shape, "real"
 

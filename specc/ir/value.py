@@ -149,7 +149,7 @@ def apply(op: str, *args: Value | float, **attrs: Any) -> Value:
 
 
 def constant(value: float) -> Value:
-    """Make a number of a Value, without a shape."""
+    """Return a number as a Value without a shape."""
     return Value("const", attrs=(("value", value),))
 
 
@@ -171,7 +171,7 @@ def batched(shape: Shape) -> bool:
 
 
 def argument(name: str, shape: Shape = (), dtype: DType = "real") -> Value:
-    """Make an argument of a Program."""
+    """Return an argument of a Program."""
     return Value("input", shape=shape, dtype=dtype, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Give every array a kept buffer, and let a result overwrite an operand that nobody reads again.
+"""Assign a kept buffer to every array; a result may overwrite an operand that is not read again.
 
 The rule of what is kept: a Value with a name has a buffer, called by the name of the last Value
 that is written to it; what has no name is part of an expression. Nothing is recomputed.

@@ -1,4 +1,4 @@
-"""Name what is a copy where rows are padded, so that it gets an array: rows of another width.
+"""Name every copy into rows of another width, so that it gets an array where rows are padded.
 
 A name is made of that of the operand and of what tells its copies apart; the same copy has the
 same name in every Program of a module.
@@ -15,7 +15,7 @@ from specc.ir.value import Value
 
 
 def copies(program: Program, taken: Set[str]) -> Program:
-    """Name every copy that is not a result, unlike all that is `taken`."""
+    """Name every copy that is not a result; no name is one of `taken`."""
     results = {value for _, value in program.outputs}
     ids = {id(value) for value in program.values if value not in results}
     order = iter(program.values)
@@ -33,6 +33,6 @@ def copies(program: Program, taken: Set[str]) -> Program:
 
 
 def _numbers(value: Value) -> list[int]:
-    """Give what tells copies of one array apart."""
+    """Return the attributes that distinguish copies of one array."""
     attrs = dict(value.attrs)
     return [attrs[key] for key in ("width", "size", "start", "stop") if key in attrs]

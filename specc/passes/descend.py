@@ -16,7 +16,7 @@ from specc.ir.value import Value, apply, argument
 
 
 def is_descent(update: Program) -> bool:
-    """Tell whether the update is theta - lr gradient and nothing else."""
+    """True if the update is theta - lr gradient and nothing else."""
     match [value for _, value in update.outputs]:
         case [Value(op="sub", args=(theta, Value(op="mul", args=(lr, gradient))))]:
             names = [value.name for value in (theta, lr, gradient)]

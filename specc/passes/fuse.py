@@ -88,7 +88,7 @@ def _quotient_added(value: Value, x: Value, y: Value, z: Value) -> Value:
 
 
 def _is_wide(product: Value) -> bool:
-    """Tell whether no side is short; with samples as columns, products stay what they are."""
+    """True if no side is short; with samples as columns, products stay what they are."""
     first, second = product.args[-2:]
     turned = second.op == "transpose" and batched(second.shape)
     if turned or not isinstance(second.shape[1], int):

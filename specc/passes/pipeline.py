@@ -1,4 +1,4 @@
-"""The passes in their order, of which every step has its reason.
+"""The passes, in an order that each step explains.
 
 Takes a Program and what its target chooses; returns one with the same meaning, ready to print.
 Invariant: every pass leaves a Program that `verify` accepts.

@@ -41,7 +41,7 @@ FOLDED: dict[str, Callable[..., float]] = {
 
 
 def _folded(value: Value) -> Value:
-    """Compute with numbers, unless that gives none, or an infinite one."""
+    """Fold an operation on constants, unless its result is not finite."""
     numbers = (arg.attribute("value") for arg in value.args)
     try:
         result = FOLDED[value.op](*numbers)
@@ -108,7 +108,7 @@ def _simpler(value: Value) -> Value:
 
 
 def _cancelled(value: Value) -> Value | None:
-    """Cancel counts of the same elements in a product of numbers; None where there are none."""
+    """Cancel equal counts in a product of numbers; None where nothing cancels."""
     if value.op == "mul" and value.args[0].op == "mul":
         inner, outer = value.args[0], value.args[1]
         made = _cancelled(inner.args[1] * outer) if _is_scalar(inner, outer) else None
@@ -135,7 +135,7 @@ def _cancelled(value: Value) -> Value | None:
 
 
 def _totalled(value: Value, count: Value) -> Value | None:
-    """A mean times how many it is of is a sum; None where `value` is no mean."""
+    """Return a mean times its count as a sum; None where `value` is no mean."""
     match value:
         case Value(op="mean", args=(x,)):
             same = _counted(x) is _counted(count.args[0])
@@ -157,12 +157,12 @@ def _totalled(value: Value, count: Value) -> Value | None:
 
 
 def _is_scalar(inner: Value, outer: Value) -> bool:
-    """Tell whether what an array, or a mean, is multiplied by are two numbers."""
+    """True if an array or a mean is multiplied by two numbers."""
     return not inner.args[1].shape and not outer.shape
 
 
 def _factored(value: Value) -> tuple[float, list[Value], list[Value]] | None:
-    """Take a product of numbers and counts apart: a factor, what is counted above and below."""
+    """Split a product of numbers and counts: a factor, what is counted above and below."""
     if value.op == "const":
         return float(value.attribute("value")), [], []
     if value.op == "count":
@@ -181,7 +181,7 @@ def _factored(value: Value) -> tuple[float, list[Value], list[Value]] | None:
 
 
 def _counted(x: Value) -> Value:
-    """Find what an elementwise expression is made of, which has as many elements."""
+    """Return an operand of an elementwise expression that has as many elements."""
     while (x.op in ELEMENTWISE and not x.name) or x.op == "pick":
         if x.op == "pick":
             x = x.args[1]
@@ -194,7 +194,7 @@ def _counted(x: Value) -> Value:
 
 
 def _is_part(value: Value) -> bool:
-    """Tell whether it is a number over how many elements there are."""
+    """True if it is a number divided by a count."""
     return value.op == "div" and is_constant(value.args[0]) and not value.shape
 
 
@@ -203,7 +203,7 @@ def _is_spread(value: Value) -> bool:
 
 
 def _of_one_number(value: Value) -> Value:
-    """Let one number stand for an array of it, where the other operand has the shape."""
+    """Replace an array of one number by that number, where the other operand has the shape."""
     args = tuple(arg.args[0] if _is_spread(arg) else arg for arg in value.args)
     if value.op == "where":
         return apply("where", *args) if args[0].shape else value

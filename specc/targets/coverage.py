@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.emit.language import Language, Text
 from specc.ir.program import Program

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.language import Language
 from specc.model.model import Model
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from specc.compiler import optimized
-from specc.derive.derive import Derived, derive
+from specc.derive.derive import derive
+from specc.derive.derived import Derived
 from specc.derive.lower import lower
 from specc.emit.statements import in_statements
 from specc.ir import formulas

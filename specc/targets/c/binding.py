@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.pieces import Code
 from specc.model.model import Model
 from specc.targets.c.flow import figures_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.pieces import Code
 from specc.ir.program import Program
 from specc.ir.value import Value

@@ -11,7 +11,7 @@ import textwrap
 from types import SimpleNamespace
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.headings import backward_heading, forward_heading, metric_says, said
 from specc.emit.pieces import Code, derivation_of
 from specc.ir.program import Program

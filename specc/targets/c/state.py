@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.emit.headings import said
 from specc.emit.pieces import Code

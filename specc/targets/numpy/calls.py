@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.pieces import Code, Function, names_of
 from specc.model.model import Model
 

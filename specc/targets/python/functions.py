@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from specc.calculus.notation import mathematics
-from specc.derive.derive import Derived, Pass
+from specc.derive.derived import Derived, Pass
 from specc.emit.headings import backward_heading, forward_heading, metric_says
 from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, Places, derivation_of, function, whole

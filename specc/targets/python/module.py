@@ -11,7 +11,7 @@ import textwrap
 from typing import Any
 
 from specc import __version__
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.formatting import literal
 from specc.emit.headings import file_name, title, widths
 from specc.emit.language import Language

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from specc.derive.derive import Derived, parameters_of
+from specc.derive.derived import Derived
+from specc.derive.sweeps import parameters_of
 from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, dims
 from specc.ir.value import Shape

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.emit.headings import said
 from specc.emit.language import Language

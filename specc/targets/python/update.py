@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.headings import said
 from specc.emit.language import Language
 from specc.emit.pieces import Code, Function, Places, derivation_of, function

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.pieces import names_of
 from specc.model.model import Model
 from specc.targets.python.batch import rows_of

@@ -11,7 +11,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from specc.derive.derive import Derived, parameters_of
+from specc.derive.derived import Derived
+from specc.derive.sweeps import parameters_of
 from specc.emit.pieces import Code, Function, indented, names_of
 from specc.ir.value import Shape
 from specc.model.model import Model, rows_in

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from specc.derive.derive import Derived, parameters_of
+from specc.derive.derived import Derived
+from specc.derive.sweeps import parameters_of
 from specc.ir.program import Program
 from specc.ir.value import Value, batched
 

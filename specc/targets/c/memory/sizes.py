@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from specc.derive.derive import Derived
+from specc.derive.derived import Derived
 from specc.emit.pieces import Code
 from specc.ir.program import Program
 from specc.ir.value import Rows, Value, batched, rows_of
