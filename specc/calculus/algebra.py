@@ -1,8 +1,8 @@
 """Collects elementwise expressions: products by powers, sums by like terms.
 
-Takes expressions whose leaves are arguments and numbers, all scalars; returns shorter ones that mean
-the same. Equal expressions become the same Value, so that `is` compares them. Invariant: nothing is
-expanded unless it gets shorter by it, so a stable form stays one.
+Takes expressions whose leaves are arguments and numbers, all scalars; returns shorter ones with the
+same meaning. Equal expressions become the same Value, so that `is` compares them. Invariant:
+nothing is expanded unless it gets shorter by it, so a stable form stays one.
 """
 
 from __future__ import annotations

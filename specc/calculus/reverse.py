@@ -1,8 +1,8 @@
 """The reverse sweep: a Program -> the Program of its derivatives.
 
-Takes a Program with one result; returns dL/d(what is asked for) from dL/d(that result). The Values of
-the forward Program that a derivative mentions become arguments, by name: they are what the forward
-pass has to keep.
+Takes a Program with one result; the new Program computes the derivatives asked for from dL/d(that
+result). The Values of the forward Program that a derivative mentions become arguments, by name:
+they are what the forward pass has to keep.
 """
 
 from __future__ import annotations
