@@ -59,19 +59,27 @@ class Places:
     fresh: frozenset[str] = frozenset()
     """Which slots are not there before a function makes them."""
 
+    def owner_of(self, name: str) -> str:
+        """Return the object whose attribute a name is, "" for an argument or a local."""
+        if name in self.arguments:
+            return ""
+        if name in self.parameters:
+            return "p"
+        if name in self.buffers:
+            return "buffers"
+        if name.removeprefix("d_") in self.parameters:
+            return "g"
+        local = self.kept is not None and name not in self.kept
+        return "" if local else self.owner
+
     def __call__(self, name: str) -> str:
-        """Give the text for an argument or a slot."""
+        """Return the text for an argument or a slot."""
         if name in self.arguments:
             return self.arguments[name]
-        if name in self.parameters:
-            return f"p.{name}"
-        if name in self.buffers:
-            return f"buffers.{name}"
-        if name.removeprefix("d_") in self.parameters:
-            return f"g.{name.removeprefix('d_')}"
-        if self.kept is not None and name not in self.kept:
-            return name
-        return f"{self.owner}.{name}"
+        owner = self.owner_of(name)
+        if owner == "g":
+            name = name.removeprefix("d_")
+        return f"{owner}.{name}" if owner else name
 
     def is_given(self, name: str) -> bool:
         """Tell whether a slot is an array that is there before the function begins."""

@@ -81,8 +81,8 @@ def views(view: dict[str, Any], owner: str) -> list[str]:
     for made in view.values():
         if not isinstance(made, Function):
             continue
-        for name, (seen, how) in made.printed.views.items():
-            if name.startswith(owner):
-                of, to = seen.removeprefix(owner), name.removeprefix(owner)
-                lines[f"self.{to} = {how.format(f'self.{of}')}"] = None
+        for seen in made.printed.views:
+            if f"{seen.owner}." == owner:
+                how = seen.how.format(f"self.{seen.of}")
+                lines[f"self.{seen.name} = {how}"] = None
     return list(lines)
