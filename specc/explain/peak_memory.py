@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from specc.derive.derived import Derived
 from specc.emit.language import Language
-from specc.emit.pieces import Function
 from specc.emit.places import names_of_module
 from specc.emit.statements import in_statements
 from specc.explain.cost import elements
@@ -20,7 +19,7 @@ from specc.ir.program import Program
 from specc.ir.value import Value
 from specc.model.model import Model
 from specc.targets.python.expressions import AUGMENTED
-from specc.targets.python.functions import functions_view
+from specc.targets.python.functions import functions
 
 DRAWING = 4
 """How many arrays of 64 bits drawing a mask needs, of as many numbers as it has."""
@@ -85,9 +84,8 @@ def _slots(derived: Derived) -> set[str]:
 
 def _fresh(model: Model, derived: Derived, target: Language) -> set[str]:
     """Name what torch's functions make anew: what the faster kernel of wide products gives."""
-    view = functions_view(model, derived, target)
-    made = [each for each in view.values() if isinstance(each, Function)]
-    return {name for each in made for name in each.printed.fresh}
+    made = functions(model, derived, target)
+    return {name for each in made.every for name in each.printed.fresh}
 
 
 @dataclass

@@ -1,3 +1,3 @@
 """The intermediate representation: Values, Programs, and the table of operations."""
 
-from specc.ir.ops import rules_of as rules_of  # importing it fills the table
+from specc.ir.ops import rules_of as rules_of

@@ -5,6 +5,7 @@ A new target is one more name here, with its folder in `targets/` and in `templa
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from specc.derive.derived import Derived
@@ -30,12 +31,14 @@ def target_called(name: str) -> Language:
 def code_of(
     model: Model, derived: Derived, target: Language, command: str, stem: str
 ) -> dict[str, str]:
-    """Return the files of a module, of optimized Programs: ending -> text."""
-    from specc.emit.emit import emit, emit_c
+    """Return the files of a module, of optimized Programs: ending -> text.
 
-    if target.name == "c":
-        return emit_c(model, derived, target, command, stem)
-    return {".py": emit(model, derived, target, command)}
+    The module `specc.targets.<name>.module` writes them; files that refer to each other are called
+    `stem`.
+    """
+    writer = import_module(f"specc.targets.{target.name}.module")
+    files: dict[str, str] = writer.written(model, derived, target, command, stem)
+    return files
 
 
 def memory_of(model: Model, derived: Derived, target: Language) -> Memory | None:

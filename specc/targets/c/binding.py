@@ -12,23 +12,20 @@ from specc.derive.derived import Derived
 from specc.emit.pieces import Code
 from specc.model.model import Model
 from specc.targets.c.flow import figures_of
+from specc.targets.c.memory.rows import padded
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.starts import named_views
-from specc.targets.numpy.operations import NUMPY
-from specc.targets.python.functions import summaries_view
-from specc.targets.python.schedule import schedule_view
+from specc.targets.python import buffers
+from specc.targets.python.buffers import Buffers
+from specc.targets.python.methods import Methods, array_methods, gradients_doc
 
 
 def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     """Give what the Python module needs."""
     figures = figures_of(model, derived)
     return {
-        **schedule_view(model, derived, NUMPY),
-        **summaries_view(model, derived, NUMPY),
         "shown_count": Code(str(1 + len(model.metrics))),
-        "in_c": True,
         "has_state": bool(kept.state) or kept.counts_updates,
-        "descends": True,
         "padded": Code(str(kept.arrays.size)),
         "chunk": Code(str(_chunk(model))),
         "vectors": Code(str(1 + len(kept.state))),
@@ -48,8 +45,49 @@ def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         "figure_names": Code(
             ", ".join(f'"{name}"' for name in figures) + "," * (len(figures) == 1)
         ),
-        "input_quoted": Code(f'"{model.input.name}"'),
     }
+
+
+def bound_buffers(model: Model, kept: Memory) -> Buffers:
+    """Return the declarations of the buffers, which lie as in C."""
+    return Buffers(
+        shapes=buffers.shapes(model),
+        lines=tuple(_views(kept)),
+        named=buffers.named(model),
+        starts=(),
+        untracked=buffers.untracked(model),
+        whole=buffers.whole(model),
+        size=Code(str(kept.buffered)),
+    )
+
+
+def _views(kept: Memory) -> list[Code]:
+    """Look at each buffer within all of them."""
+    lines, start = [], 0
+    for name, width in kept.arrays.buffers.items():
+        lines.append(Code(f"self.{name} = flat[{start}:{start + width}]"))
+        start += padded(width)
+    return lines
+
+
+def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
+    """Return the methods of `Model` that NumPy's has too."""
+    state = bool(kept.state) or kept.counts_updates
+    measure = f"self._c.{model.name}_measure(self._m, address(x), len(x))"
+    standardizes = model.standardize is not None
+    parts = array_methods(
+        model, derived.evaluation is not None, state, "c/predict.py.j2"
+    )
+    return Methods(
+        parts=tuple(parts),
+        run=(),
+        epochs="c/epochs.py.j2",
+        gradients_doc=gradients_doc(overwritten=False),
+        measure=(Code(measure),) if standardizes else (),
+        clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
+        state=state,
+        forget=Code("vector[:] = 0"),
+    )
 
 
 def _vector(i: int, kept: Memory) -> str:

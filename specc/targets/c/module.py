@@ -1,7 +1,8 @@
 """A model and its Programs -> everything that the templates of C print, by name.
 
-The facts of the spec come from `python/module.py`, memory from `memory/`, how samples go in and out
-from `flow.py`, what the Python module needs from `binding.py`. Every leaf that is printed is Code.
+The topics of every module of Python come from `targets/python/`, memory from `memory/`, how samples
+go in and out from `flow.py`, what the Python module needs from `binding.py`. Every leaf that is
+printed is Code.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from specc.derive.derived import Derived
+from specc.emit.emit import UnsafeModule, emitted, tidy
 from specc.emit.headings import backward_heading, forward_heading, metric_says, said
+from specc.emit.language import Language
 from specc.emit.pieces import Code, derivation_of
+from specc.emit.seal import sealed_c
+from specc.emit.templates import rendered
 from specc.ir.program import Program
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
 from specc.model.rate import per_step
-from specc.targets.c.binding import binding_view
+from specc.targets.c.binding import binding_view, bound_buffers, bound_methods
 from specc.targets.c.flow import flow_view, predicted_name
 from specc.targets.c.functions import (
     body,
@@ -44,23 +49,57 @@ from specc.targets.c.memory.sizes import (
 )
 from specc.targets.c.names import member
 from specc.targets.c.printing.expressions import Printed
+from specc.targets.c.printing.formatting import formatted_c
 from specc.targets.c.printing.statements import Printer
 from specc.targets.c.starts import c_starts
 from specc.targets.c.state import c_state_view
-from specc.targets.python.schedule import counted, plateau_view
+from specc.targets.numpy.operations import NUMPY
+from specc.targets.python.facts import facts
+from specc.targets.python.figures import summary
+from specc.targets.python.loop import Loop, loop, plateau
+from specc.targets.python.schedule import counted, schedule
+
+
+def written(
+    model: Model, derived: Derived, target: Language, command: str, stem: str
+) -> dict[str, str]:
+    """Return a source, a header, and the Python module that binds them: ending -> text."""
+    topics = c_topics(model, derived, target, command, stem)
+    files = {".py": emitted("c/module.py.j2", topics, target.imports)}
+    for ending in (".c", ".h"):
+        text = formatted_c(tidy(rendered(f"c/net{ending}.j2", topics)))
+        if not text.isascii():
+            raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
+        files[ending] = sealed_c(text)
+    return files
+
+
+def c_topics(
+    model: Model, derived: Derived, target: Language, command: str, stem: str
+) -> dict[str, object]:
+    """Return the topics of every module of Python, and the words of C's own templates."""
+    kept = memory(model, derived)
+    rounds = loop(model, target)
+    return c_view(model, derived, rounds, kept, stem) | {
+        "facts": facts(model, target, command),
+        "loop": rounds,
+        "schedule": schedule(model, derived, NUMPY),
+        "summary": summary(model, derived, NUMPY),
+        "buffers": bound_buffers(model, kept),
+        "methods": bound_methods(model, derived, kept),
+    }
 
 
 def c_view(
-    model: Model, derived: Derived, facts: dict[str, Any], stem: str
+    model: Model, derived: Derived, rounds: Loop, kept: Memory, stem: str
 ) -> dict[str, Any]:
-    """Give the view; `facts` are those of the spec, `stem` is what the files are called."""
-    kept = memory(model, derived)
+    """Give the words of C's own templates; `stem` is what the files are called."""
     names = {"C": Code(model.name.upper()), "c": Code(model.name), "file": Code(stem)}
-    view = facts | names | _words(model, derived, kept, stem)
+    view: dict[str, Any] = names | _words(model, derived, kept, stem)
     view |= _memory(model, kept)
     view |= _functions(model, derived, kept)
     view |= flow_view(model, derived, kept)
-    view |= _training(model, facts)
+    view |= _training(model, rounds)
     view |= binding_view(model, derived, kept)
     view |= c_starts(model, kept.arrays, model.name)
     view |= c_state_view(model, derived, kept)
@@ -176,7 +215,7 @@ def _memory(model: Model, kept: Memory) -> dict[str, Any]:
         "run_bytes_double": Code(str(kept.run_bytes(8))),
         "keeps_gradient": kept.keeps_gradient,
         "panel_size": Code(str(kept.panel)),
-        "state": [Code(name) for name in kept.state],
+        "state_names": [Code(name) for name in kept.state],
         "no_state": not kept.state and not kept.counts_updates,
         "counts_updates": kept.counts_updates,
         "finish_ignores_model": not (
@@ -283,15 +322,15 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
 
 
 def _plateau(model: Model) -> dict[str, Any]:
-    view = plateau_view(model)
-    if view["reduces"]:
-        view["c_plateau_worst"] = Code(
-            view["plateau_worst"].text.replace("math.inf", "INFINITY")
-        )
-        condition = "if (x_val) " if view["reduces_by_validation"] else ""
-        figure = _monitored(view["plateau_monitor"].text)
-        view["reduce_call"] = Code(f"{condition}reduce(run, now.{figure});")
-    return view
+    waits = plateau(model)
+    if waits is None:
+        return {}
+    condition = "if (x_val) " if waits.of_validation else ""
+    figure = _monitored(waits.monitor.text)
+    return {
+        "c_plateau_worst": Code(waits.worst.text.replace("math.inf", "INFINITY")),
+        "reduce_call": Code(f"{condition}reduce(run, now.{figure});"),
+    }
 
 
 def _printed(printer: Printer, program: Program | None) -> Printed | None:
@@ -331,12 +370,11 @@ def _printer(derived: Derived, kept: Memory) -> Printer:
     )
 
 
-def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
+def _training(model: Model, rounds: Loop) -> dict[str, Any]:
     upper, shuffled = model.name.upper(), model.train.shuffle
     batch, whole = f"{upper}_BATCH_SIZE", model.train.drop_last
     order = f"`order` has room for {upper}_ORDER(n) numbers. "
     view = {
-        "shuffle": shuffled,
         "order_says": Code(order if shuffled else ""),
         "order_argument": Code("uint32_t *order, " if shuffled else ""),
         "seed_argument": Code("uint64_t seed, " if shuffled else ""),
@@ -347,14 +385,15 @@ def _training(model: Model, facts: dict[str, Any]) -> dict[str, Any]:
         ),
         "samples_seen": Code(f"(updates * {batch})" if whole else "n"),
     }
-    if model.early_stopping is None:
+    if model.early_stopping is None or rounds.stopping is None:
         return view
-    delta = facts["by_delta"].text.replace("MIN_DELTA", facts["min_delta"].text)
+    stopping = rounds.stopping
+    delta = stopping.delta.text.replace("MIN_DELTA", stopping.min_delta.text)
     delta = delta if model.early_stopping.min_delta else ""
     return view | {
         "monitored": Code(_monitored(model.early_stopping.monitor)),
-        "c_worst": Code("-INFINITY" if facts["better"].text == ">" else "INFINITY"),
-        "c_reference": Code(f"run->reference {delta}".strip()),
+        "c_worst": Code("-INFINITY" if stopping.better.text == ">" else "INFINITY"),
+        "c_reference": Code(f"run->reference{delta}"),
         "watch_if": Code("x_val && " if _watches_validation(model) else ""),
     }
 

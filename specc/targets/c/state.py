@@ -15,7 +15,6 @@ from specc.emit.headings import said
 from specc.emit.pieces import Code
 from specc.model.model import Clause, Model, rows_in
 from specc.targets.c.functions import commented
-from specc.targets.c.memory.rows import padded
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
 from specc.targets.python.batch import by
@@ -33,24 +32,11 @@ def c_state_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         "moves_on_one": model.moves_on_one,
         "standardizes": standardize is not None,
         "counts_alone": kept.counts_updates and not derived.optimizer_counts,
-        "whole": Code("_flat" if model.buffers else "flat_parameters"),
         "run_buffers": Code(str(2 + kept.restores)),
         "in_training": Code(
             ", training=True" if derived.evaluation is not None else ""
         ),
         "buffered": Code(str(kept.buffered)),
-        "buffer_shapes": [
-            Code(f'"{name}": {buffer.shape}') for name, buffer in model.buffers.items()
-        ],
-        "buffer_lines": _views(kept),
-        "named_buffers": [
-            Code(f'"{name}": self.{identifier(name)}') for name in model.buffers
-        ],
-        "untracked": [
-            Code(f'"{node.name}.num_batches_tracked"')
-            for node in model.nodes
-            if "running_mean" in node.buffers
-        ],
         "buffer_starts": [
             Code(
                 f"for (int c = 0; c < {math.prod(buffer.shape)}; c++)"
@@ -61,9 +47,6 @@ def c_state_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         ],
         **_arguments(derived.evaluation is not None, kept.draws),
         "draw_lines": _draws(model, derived, kept),
-        "measure_call": Code(
-            f"self._c.{model.name}_measure(self._m, address(x), len(x))"
-        ),
         "mean_of_samples": Code(member(f"{own}_mean")),
         "std_of_samples": Code(member(f"{own}_std")),
         "features": Code(str(model.row_shape[-1])),
@@ -86,15 +69,6 @@ def _arguments(modes: bool, draws: bool) -> dict[str, Code]:
         "training_true": Code("true, " if modes else ""),
         "training_last": Code(", int training" if modes else ""),
     }
-
-
-def _views(kept: Memory) -> list[Code]:
-    """Look at each buffer within all of them."""
-    lines, start = [], 0
-    for name, width in kept.arrays.buffers.items():
-        lines.append(Code(f"self.{name} = flat[{start}:{start + width}]"))
-        start += padded(width)
-    return lines
 
 
 def _draws(model: Model, derived: Derived, kept: Memory) -> list[Code]:

@@ -7,7 +7,7 @@ overwrites the result of the line before joins that line. A view of a kept array
 from __future__ import annotations
 
 from specc.emit.language import ATOM
-from specc.emit.statements import Printer, Statement, numbered
+from specc.emit.statements import Printer, Statement, View, numbered
 from specc.ir.value import Value
 
 
@@ -98,5 +98,10 @@ class WorkspacePrinter(Printer):
             name = f"{seen.removesuffix('_matrix')}_weight"
         else:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
-        self.views[name] = (seen, pattern)
+        root = operand
+        while root.row.view:
+            root = root.args[0]
+        owner = self.place.owner_of(root.slot or root.name)
+        own, of = (text.removeprefix(f"{owner}.") for text in (name, seen))
+        self.views[name] = View(owner, own, of, pattern)
         return name
