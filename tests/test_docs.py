@@ -35,16 +35,14 @@ def disk(target: str = "torch") -> str:
 
 
 def test_the_readme_shows_the_example() -> None:
-    assert blocks(README)[0] == example("disk")
+    assert example("disk") in blocks(README)
 
 
 def test_the_readme_shows_what_the_example_compiles_to() -> None:
     shown = blocks(README, "python")[0].strip("\n").split("\n\n\n")
     assert [part.split("(")[0] for part in shown] == [
         "def forward",
-        "def mse_gradient",
         "def backward",
-        "def update",
     ]
     assert [part for part in shown if part not in disk()] == []
 
