@@ -156,14 +156,16 @@ optimizer sgd(lr=0.1)
     torch.testing.assert_close(gradients["x"], given.grad, rtol=1e-12, atol=1e-14)
 
 
-PAGE = """# Far out
+PAGE = """# Activations at extreme inputs
 
-What activations give where numbers are extreme: `value, slope`, as the NumPy target computes them
-in float64. The other targets, float32 and torch agree. An asterisk marks where torch has NaN, in
-the value or the slope: a target may have the limit there. Of NaN all of them make NaN.
+Each cell is `value, slope`, computed by the NumPy module in float64. The torch and C modules,
+float32 and torch itself agree. An asterisk marks cells in which torch has NaN as the value or the
+slope; there a target may return the limit instead. For an input of NaN, every activation returns
+NaN.
 
 The tests that write this page compare every target with torch, in float64 and float32, at these
-points and at 1, 3 and 20.5 on both sides of 0; losses, `softmax` and `log_softmax` likewise.
+points and at 1, 3 and 20.5 on both sides of 0. Losses, `softmax` and `log_softmax` are compared
+in the same way.
 
 """
 SHOWN = (-math.inf, -1e4, -80.0, 0.0, 80.0, 1e4, math.inf)

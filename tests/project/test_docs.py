@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.compiler import analyse
+from specc.cli.main import main
+from specc.compiler import STAGES, analyse
 from specc.library import VOCABULARY
 from specc.library.vocabulary import spelled
 from specc.syntax.diagnostics import render
@@ -22,6 +23,13 @@ LANGUAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
 SIGNATURE = r"^(?:\| )?`(?:metric )?([a-z_]+)\(([^`]*)\)`"
 """At the beginning of a line or of a row stands what is defined there."""
 MODULE = (ROOT / "docs" / "module.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+STAGE = r"^\*\*`--emit (\w+)`.*?^```\w*\n(.*?)^```$"
+"""A stage of the pipeline, and the excerpt of its output below."""
+
+
+PAGES = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md"))]
+PAGES += ["README.md", "examples/README.md", "examples/c/README.md"]
 
 
 def blocks(text: str, kind: str = "") -> list[str]:
@@ -35,16 +43,14 @@ def disk(target: str = "torch") -> str:
 
 
 def test_the_readme_shows_the_example() -> None:
-    assert blocks(README)[0] == example("disk")
+    assert example("disk") in blocks(README)
 
 
 def test_the_readme_shows_what_the_example_compiles_to() -> None:
     shown = blocks(README, "python")[0].strip("\n").split("\n\n\n")
     assert [part.split("(")[0] for part in shown] == [
         "def forward",
-        "def mse_gradient",
         "def backward",
-        "def update",
     ]
     assert [part for part in shown if part not in disk()] == []
 
@@ -161,10 +167,36 @@ def _parts(arguments: str) -> list[str]:
     return re.findall(r'(?:"[^"]*"|\[[^\]]*\]|[^,])+', arguments)
 
 
-def test_pages_link_to_what_is_there() -> None:
-    for page, text in (("README.md", README), ("docs/x.md", LANGUAGE + MODULE)):
-        for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (ROOT / page).parent.joinpath(target).exists(), target
+@pytest.mark.parametrize(
+    ("stage", "shown"), re.findall(STAGE, ARCHITECTURE, re.S | re.M)
+)
+def test_the_architecture_page_shows_what_a_stage_prints(
+    stage: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each part of an excerpt, between lines of three dots, is in the output as it is."""
+    path = tmp_path / "tiny.spec"
+    path.write_text(next(b for b in blocks(ARCHITECTURE) if b.startswith("model")))
+    assert main(["compile", str(path), "--target", "numpy", "--emit", stage]) == 0
+    printed = capsys.readouterr().out
+    parts = [part for part in shown.split("...\n") if part]
+    assert [part for part in parts if part not in printed] == []
+
+
+def test_the_architecture_page_shows_every_stage() -> None:
+    shown = re.findall(STAGE, ARCHITECTURE, re.S | re.M)
+    assert tuple(stage for stage, _ in shown) == STAGES
+
+
+def test_the_architecture_page_names_every_folder() -> None:
+    folders = {path.parent.name for path in (ROOT / "specc").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE, re.M)) == folders
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_link_to_what_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
 
 
 def test_source_names_the_example() -> None:
