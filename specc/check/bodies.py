@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from specc.check.arguments.bind import article, bind, find
+from specc.check.arguments.bind import bind, find
 from specc.check.arguments.constants import UNKNOWN, Value, evaluated
 from specc.check.arguments.convert import converted
 from specc.check.arguments.match import Report, match_arguments, misplaced
 from specc.check.arguments.reserved_names import forbidden_layer
+from specc.check.arguments.unknown_words import unknown_word
 from specc.check.groups import (
     Branches,
     Element,
@@ -25,10 +26,11 @@ from specc.check.groups import (
     grouped,
 )
 from specc.library import VOCABULARY
+from specc.library.kinds import article
 from specc.library.network.layers import JOINS, Activation, Layer
-from specc.library.vocabulary import Argument, Interval, kinds_of
+from specc.library.vocabulary import Argument, Interval
 from specc.syntax import tree
-from specc.syntax.diagnostics import Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Invalid, error, quoted
 from specc.syntax.source import Span
 from specc.syntax.statements import NESTING
 
@@ -162,15 +164,7 @@ def _unknown(name: tree.Name, vocabulary: Vocabulary, report: Report) -> None:
         return
     own = {*vocabulary.blocks, *vocabulary.definitions}
     known = {*VOCABULARY["layer"], *VOCABULARY["activation"], *own, "repeat"}
-    label = did_you_mean(word, known)
-    other = kinds_of(word)
-    message = f"unknown layer {quoted(word)}"
-    if other:
-        message = f"`{word}` is {article(other[0])}, not a layer"
-        label = ""
-    available = sorted({*VOCABULARY["layer"], *VOCABULARY["activation"], "repeat"})
-    note = "" if label else f"available: {', '.join([*available, *vocabulary.blocks])}"
-    report(error("E010", message, name.span, label, note))
+    report(unknown_word("layer", name, known))
 
 
 _TIMES = Argument("n", int, Interval(low=0), None, True, None)

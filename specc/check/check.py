@@ -224,7 +224,9 @@ def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:
         if entry is not None and entry.kind == kind:
             parts.vocabulary.used.add(word)
         else:
-            entry = find(kind, written.name, parts.report)
+            definitions = parts.vocabulary.definitions
+            own = {word for word, e in definitions.items() if e.kind == kind}
+            entry = find(kind, written.name, parts.report, own)
         if entry is not None:
             bound = bind(entry, written, parts.names, parts.report)
             bounded = Bounded(bound, written.span)

@@ -21,17 +21,16 @@ from specc.derive.lower import rate_after
 from specc.library.network.initializers import NEEDS_WEIGHT
 from specc.library.network.norms import Norm
 from specc.library.training.settings import EarlyStopping, Train
-from specc.library.vocabulary import VOCABULARY, use
+from specc.library.vocabulary import use
 from specc.model.model import Clause, Feature, Model, Node
 from specc.syntax import tree
 from specc.syntax.diagnostics import (
     Diagnostic,
-    did_you_mean,
-    either,
     error,
     quoted,
     warning,
 )
+from specc.syntax.spelling import did_you_mean
 
 SIZE_OF_LAYER = 8
 """So many operations of a definition are as much to compile as a layer."""
@@ -131,8 +130,7 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
             )
             message = f"`{start.entry.name}` on {what}, which has no fans"
             span = bound.spans.get(short, layer.element.span)
-            free = sorted(VOCABULARY["initializer"].keys() - needing)
-            label = f"expected {either([f'`{word}`' for word in free])}"
+            label = "write one without fans, such as `zeros` or `normal`"
             parts.report(error("E019", message, span, label))
 
 

@@ -16,8 +16,9 @@ from specc.cli.destinations import recorded_command, stem_of
 from specc.cli.terminal import message, show
 from specc.compiler import analyse, derivation, target_called
 from specc.explain.explanation import Explanation, explanation
-from specc.syntax.diagnostics import arranged, did_you_mean
+from specc.syntax.diagnostics import arranged
 from specc.syntax.source import Source, read
+from specc.syntax.spelling import did_you_mean
 
 FINE, FINDINGS = 0, 1
 CODE = re.compile(r"[EW]\d{3}", re.IGNORECASE)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import click
 
 from specc.cli.terminal import message
-from specc.syntax.diagnostics import CODES, did_you_mean
+from specc.syntax.diagnostics import CODES
+from specc.syntax.spelling import did_you_mean
 
 FINE, FINDINGS = 0, 1
 WIDTH = 88

@@ -66,7 +66,7 @@ class TargetName(click.Choice[str]):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as problem:
-            from specc.syntax.diagnostics import did_you_mean
+            from specc.syntax.spelling import did_you_mean
 
             hint = did_you_mean(str(value), TARGETS)
             said = f" {hint[0].upper()}{hint[1:]}" if hint else ""

@@ -13,26 +13,15 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from specc.check.arguments.bind import article
 from specc.check.arguments.convert import described
+from specc.check.arguments.unknown_words import called, is_missing
 from specc.ir.functions import CONSTANTS, FORMULAS
 from specc.library import VOCABULARY
+from specc.library.kinds import HEADINGS, article
+from specc.library.other_names import CALLED
 from specc.library.vocabulary import Argument, Entry, spelled
-from specc.syntax.diagnostics import did_you_mean, either
-
-HEADINGS = {
-    "layer": "layers",
-    "activation": "activations",
-    "initializer": "initializers",
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "schedule": "schedules",
-    "metric": "metrics",
-    "data": "data",
-    "setting": "settings",
-    "function": "functions",
-}
-"""Each kind, in the order of the listing, and what many of it are called."""
+from specc.syntax.diagnostics import either
+from specc.syntax.spelling import did_you_mean
 
 BODIES = {"repeat": ("repeat(n) { ... }", "Writes its body n times.")}
 """What stands among layers and belongs to the grammar: signature, meaning."""
@@ -164,8 +153,13 @@ def _of_text(kind: str, signature: str, formula: str) -> Item:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    hint = did_you_mean(name, known) or f"kinds are {', '.join(HEADINGS.values())}"
-    return f"no kind or word is called `{name}`: {hint}"
+    """Return the message about a name that `specc list` does not know."""
+    called_here = (called(kind, name) for kind in CALLED if kind != "argument")
+    hint = next(filter(None, called_here), "")
+    if not hint and is_missing(name):
+        return f"`{name}` is not available yet"
+    kinds = f"the kinds are {', '.join(HEADINGS.values())}"
+    return f"nothing is called `{name}`: {hint or did_you_mean(name, known) or kinds}"
 
 
 def _by_kind(

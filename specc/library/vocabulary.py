@@ -16,18 +16,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-KINDS = (
-    "layer",
-    "activation",
-    "initializer",
-    "loss",
-    "optimizer",
-    "schedule",
-    "metric",
-    "data",
-    "setting",
-)
-
+from specc.library.kinds import KINDS
 
 POSITIONAL = ("layer", "activation", "initializer")
 """The kinds whose required arguments are spelled without their names: `linear(25)`."""

@@ -6,7 +6,6 @@ one. Invariant: each code has one meaning for ever, and `CODES` holds them all.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -106,31 +105,6 @@ def warning(
 ) -> Diagnostic:
     """Make a warning."""
     return Diagnostic(code, "warning", message, span, label, notes)
-
-
-ELSEWHERE = {
-    "bce": "binary_cross_entropy",
-    "crossentropy": "cross_entropy",
-    "dense": "linear",
-    "fc": "linear",
-    "glorot_normal": "xavier_normal",
-    "glorot_uniform": "xavier_uniform",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-    "learning_rate": "lr",
-    "logistic": "sigmoid",
-    "mean_squared_error": "mse",
-}
-"""What other frameworks call the same thing."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that means `name` elsewhere or is nearest to it, or say nothing."""
-    names = sorted(set(known))
-    word = ELSEWHERE.get(name.lower(), name.lower())
-    same = [other for other in names if other.lower() == word]
-    near = same or difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else ""
 
 
 def either(words: Iterable[str], last: str = "or") -> str:

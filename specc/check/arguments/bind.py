@@ -7,20 +7,22 @@ names can be made without an ArgumentError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
 
 from specc.check.arguments.constants import UNKNOWN, Value, evaluate
 from specc.check.arguments.convert import alternatives, choices, converted, refuse_word
 from specc.check.arguments.match import Report, match_arguments
+from specc.check.arguments.unknown_words import listed, unknown_word
 from specc.ir import ops
 from specc.ir.functions import CONSTANTS
 from specc.library import VOCABULARY
+from specc.library.kinds import article
 from specc.library.network.initializers import Fans
-from specc.library.vocabulary import Argument, ArgumentError, Entry, Use, kinds_of
+from specc.library.vocabulary import Argument, ArgumentError, Entry, Use
 from specc.syntax import tree
-from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Diagnostic, Invalid, error, quoted
 from specc.syntax.source import Span
 
 
@@ -33,37 +35,23 @@ class Bound:
     spans: dict[str, Span]
 
 
-def find(kind: str, name: tree.Name, report: Report) -> Entry | None:
-    """Look a word up among those of one kind."""
+def find(
+    kind: str, name: tree.Name, report: Report, own: Iterable[str] = ()
+) -> Entry | None:
+    """Return the word of a kind; None, with an error, where it is unknown.
+
+    `own` are the spec's own words of that kind, which the error may suggest.
+    """
     known = VOCABULARY[kind]
     if name.text in known:
         return known[name.text]
-    label = did_you_mean(name.text, known)
-    note = "" if label else _available(kind)
-    other = kinds_of(name.text)
-    what = f"unknown {_noun(kind)} {quoted(name.text)}"
-    if other:
-        what = f"`{name.text}` is {article(other[0])}, not {article(kind)}"
-    report(error("E010", what, name.span, label, note))
+    report(unknown_word(kind, name, {*known, *own}))
     return None
 
 
 def not_yet(what: str, span: Span, note: str = "") -> Diagnostic:
     """Refuse a part of the language that this version cannot lower."""
     return error("E020", f"{what} is not available yet", span, "", note)
-
-
-def article(noun: str) -> str:
-    """Put `a` or `an` before a noun."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {_noun(noun)}"
-
-
-def _noun(kind: str) -> str:
-    return "data source" if kind == "data" else kind
-
-
-def _available(kind: str) -> str:
-    return f"available: {', '.join(sorted(VOCABULARY[kind]))}"
 
 
 def bind(
@@ -181,7 +169,7 @@ def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
         f"`{argument.name}` of {entry.name} takes {article(kind)},"
         f" found {quoted(expr.span.text)}"
     )
-    return Invalid(error("E016", message, expr.span, "", _available(kind)))
+    return Invalid(error("E016", message, expr.span, "", listed(kind)))
 
 
 def _tried(use: Use) -> ArgumentError | None:

@@ -14,9 +14,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from specc.check.arguments.unknown_words import is_missing, listed, suggestion
 from specc.ir.functions import CONSTANTS, FUNCTIONS
-from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Diagnostic, Invalid, error, quoted
 from specc.syntax.source import Span
+from specc.syntax.spelling import did_you_mean
 from specc.syntax.tree import Binary, Entry, Expr, Listing, Negative, Number, Text, Word
 
 
@@ -143,9 +145,11 @@ def _named(name: str, span: Span, names: Mapping[str, Value]) -> Value:
 def _call(call: Entry, names: Mapping[str, Value]) -> Value:
     name = call.name.text
     if name not in FUNCTIONS:
-        label = did_you_mean(name, FUNCTIONS)
-        note = "" if label else f"functions are {', '.join(FUNCTIONS)}"
+        label = suggestion("function", name, FUNCTIONS)
+        note = "" if label else listed("function")
         message = f"unknown function {quoted(name)}"
+        if is_missing(name, "function"):
+            message = f"function {quoted(name)} is not available yet"
         raise Invalid(error("E011", message, call.name.span, label, note))
     compute, arity = FUNCTIONS[name]
     values = [evaluate(argument.value, names) for argument in call.arguments]

@@ -14,7 +14,8 @@ from specc.check.arguments.constants import UNKNOWN, Value, kind_of
 from specc.ir.functions import CONSTANTS
 from specc.library.vocabulary import MOST, Argument, Interval, Use, spelled
 from specc.syntax import tree
-from specc.syntax.diagnostics import Invalid, did_you_mean, either, error, quoted
+from specc.syntax.diagnostics import Invalid, either, error, quoted
+from specc.syntax.spelling import did_you_mean
 
 LARGEST = (2 - 2**-23) * 2.0**127
 """The largest number in float32, in which modules compute unless they are told otherwise."""

@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from specc.calculus.slope import slope_of
-from specc.check.arguments.bind import article
 from specc.check.arguments.constants import UNKNOWN, evaluate, kind_of
 from specc.check.arguments.constants import Value as Constant
 from specc.check.arguments.match import misplaced
 from specc.check.arguments.reserved_names import forbidden_parameter
 from specc.ir import ops
 from specc.ir.ir import Value, constant, in_order, is_constant
+from specc.library.kinds import article
 from specc.library.training.losses import REDUCTION, averaged
 from specc.library.training.schedules import COMMON, warming
 from specc.library.vocabulary import ArgumentError, Entry

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from specc.check.arguments.unknown_words import suggestion
 from specc.syntax import tree
-from specc.syntax.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc.syntax.diagnostics import Diagnostic, either, error, quoted
 
 Report = Callable[[Diagnostic], None]
 """Where findings go."""
@@ -47,7 +48,7 @@ def match_arguments(
         named = True
         name = argument.name.text
         if name not in known:
-            label = did_you_mean(name, known)
+            label = suggestion("argument", name, known)
             message = f"{called} has no argument {quoted(name)}"
             report(error("E012", message, argument.name.span, label, signature))
             faulty = True

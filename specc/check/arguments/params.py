@@ -115,7 +115,7 @@ def unknown_overrides(
     overrides: Mapping[str, str], params: Mapping[str, Span]
 ) -> list[Diagnostic]:
     """Tell the `-D` that override nothing."""
-    from specc.syntax.diagnostics import did_you_mean
+    from specc.syntax.spelling import did_you_mean
 
     found = []
     for name in overrides:
