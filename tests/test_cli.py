@@ -227,15 +227,15 @@ def test_check_says_what_to_do_about_each_file(folder):
         return result.stderr
 
     module = folder / "net.py"
-    assert said() == "net.py is missing: compile the spec\n"
+    assert said() == "net.py is missing: run `specc compile`\n"
     specc("compile", "net.spec", cwd=folder)
     module.write_text(module.read_text() + "# mine\n")
-    assert said() == "net.py was edited by hand: `--force` overwrites the edits\n"
+    assert said() == "net.py was edited by hand: `--force` overwrites it\n"
     module.write_text("# mine\n")
     assert said() == "net.py was not written by specc: `--force` overwrites it\n"
     assert specc("compile", "net.spec", "--force", cwd=folder).returncode == 0
     (folder / "net.spec").write_text(GOOD.replace("lr=0.1", "lr=0.25"))
-    assert said() == "net.py is not what specc would write: compile it again\n"
+    assert said() == "net.py is out of date: run `specc compile`\n"
 
 
 BEGINS = {
@@ -289,7 +289,7 @@ def imports(text):
         (["compile", "net.spec", "-D", "width=1", "-D", "width=2"], "given twice"),
         (["compile", "net.spec", "net.spec"], "given twice"),
         (["compile", "-"], "-o PATH or --stdout"),
-        (["compile", "net.spec", "-o", "net.spec"], "no Python file"),
+        (["compile", "net.spec", "-o", "net.spec"], "not a Python file"),
         (["compile", "net.spec", "-o", "a.py", "--stdout"], "write no file"),
         (
             ["compile", "net.spec", "two.spec", "-o", "a.py"],

@@ -86,8 +86,8 @@ def define(
     vocabulary.inside = None
     usable = group.depth <= NESTING
     if not usable:
-        message = f"blocks and bodies nest deeper than {NESTING}"
-        report(error("E006", message, block.name.span, "with this block"))
+        message = f"blocks and bodies nest more than {NESTING} deep"
+        report(error("E006", message, block.name.span, "this block is too deep"))
     return Macro(block, dict(names), dict(vocabulary.blocks), usable)
 
 
@@ -119,7 +119,7 @@ def _resolved(
         return _branches(node, names, vocabulary, report)
     for body in node.bodies:
         brace = Span(body.span.source, body.span.start, body.span.start + 1)
-        report(error("E034", f"{quoted(word)} takes no body", brace, "leave it out"))
+        report(error("E034", f"{quoted(word)} has no body", brace, "remove it"))
         resolve(body, names, vocabulary, report)
     if word in vocabulary.unusable:
         return poison
@@ -151,7 +151,7 @@ def _unknown(name: tree.Name, vocabulary: Vocabulary, report: Report) -> None:
     word = name.text
     if word == vocabulary.inside:
         message = f"block `{word}` uses itself"
-        report(error("E026", message, name.span, "blocks may use earlier ones only"))
+        report(error("E026", message, name.span, "a block can only use earlier blocks"))
         return
     if word in vocabulary.lines:
         message = f"`{word}` is used before its definition"
@@ -159,7 +159,7 @@ def _unknown(name: tree.Name, vocabulary: Vocabulary, report: Report) -> None:
         note = "move the definition up"
         if vocabulary.inside is not None:
             inside = vocabulary.inside
-            note = f"move it above `{inside}`; it may then not use `{inside}`"
+            note = f"move it above `{inside}`; it cannot use `{inside}` then"
         report(error("E026", message, name.span, label, note))
         return
     own = {*vocabulary.blocks, *vocabulary.definitions}
@@ -178,10 +178,10 @@ def _repeat(
 ) -> Group:
     if node.name is not None:
         label = "name the layers inside"
-        report(error("E034", "`repeat` takes no name", node.name.span, label))
+        report(error("E034", "`repeat` cannot have a name", node.name.span, label))
     form = "repeat(n) { … }"
     if len(node.bodies) != 1:
-        message = f"`repeat` takes one body, found {len(node.bodies) or 'none'}"
+        message = f"`repeat` needs one body, found {len(node.bodies) or 'none'}"
         report(error("E034", message, node.entry.span, "", form))
     given = match_arguments("repeat", [("n", True)], form, node.entry, report)
     times: Value = UNKNOWN
@@ -214,13 +214,13 @@ def _branches(
     expected, form = JOINS[word]
     count = len(bodies)
     if count < 1 or (count == 1) != (expected == "one body"):
-        message = f"`{word}` takes {expected}, found {count or 'none'}"
+        message = f"`{word}` needs {expected}, found {count or 'none'}"
         report(error("E034", message, node.entry.span, "", form))
         return poison
     for body, group in zip(node.bodies, bodies, strict=True):
         if not group.size:
             message = f"a body of `{word}` is empty"
-            report(error("E035", message, body.span, "expected a layer"))
+            report(error("E035", message, body.span, "add a layer"))
             return poison
     layer = None if bound.use is None else bound.use()
     join = Element(word, node.name, layer, bound, node.entry.span)

@@ -140,7 +140,7 @@ def _once(word: str, span: Span, parts: Parts) -> bool:
         return True
     head = Span(span.source, span.start, span.start + len(word))
     label = f"the first one is on line {earlier.line}"
-    parts.report(error("E022", f"a second `{word}`", head, label))
+    parts.report(error("E022", f"`{word}` is given twice", head, label))
     return False
 
 
@@ -149,7 +149,7 @@ def _claim(name: syntax.Name, what: str, parts: Parts) -> bool:
     owner = parts.defined.get(name.text)
     if owner is not None:
         message = f"`{name.text}` is defined twice"
-        parts.report(error("E023", message, name.span, f"it is {owner} already"))
+        parts.report(error("E023", message, name.span, f"it is already {owner}"))
         return False
     parts.defined[name.text] = f"the {what} of line {name.span.line}"
     rules = {"input": forbidden_value, "target": forbidden_target}
@@ -174,18 +174,18 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
             value = UNKNOWN
         shape.append(value)
     if feature.role == "input" and feature.dtype == "int":
-        note = "this version compiles real input only"
-        parts.report(not_yet("an input of integers", feature.span, note))
+        note = f"declare it as `input {feature.name.text}: real[...]`"
+        parts.report(not_yet("an integer input", feature.span, note))
         return None
     if UNKNOWN in shape:
         return None
     if len(shape) > 8:
-        message = f"a sample of {len(shape)} axes"
-        parts.report(error("E033", message, feature.span, "at most 8 can be compiled"))
+        message = f"`{feature.name.text}` has {len(shape)} axes"
+        parts.report(error("E033", message, feature.span, "at most 8 are supported"))
         return None
     if math.prod(shape) > LARGEST:
-        message = f"a sample of {math.prod(shape):,} numbers"
-        label = "at most 2^31 can be compiled"
+        message = f"`{feature.name.text}` has {math.prod(shape):,} numbers per sample"
+        label = "at most 2^31 are supported"
         parts.report(error("E033", message, feature.span, label))
         return None
     name, dtype = feature.name.text, feature.dtype
@@ -245,11 +245,11 @@ def _missing(parts: Parts) -> None:
     begin = Span(source, start, statements[0].span.end if statements else 0)
     if not statements:
         message = "the spec is empty"
-        parts.report(error("E021", message, begin, "expected `model name`"))
+        parts.report(error("E021", message, begin, "begin with `model name`"))
         return
     if "model" not in parts.first:
         message = "the spec has no `model`"
-        parts.report(error("E021", message, begin, "expected `model name` first"))
+        parts.report(error("E021", message, begin, "begin with `model name`"))
     elif not isinstance(statements[0], syntax.ModelName) and (
         parts.first["model"] is not statements[0].span
     ):
@@ -266,5 +266,5 @@ def _missing(parts: Parts) -> None:
     for word, example in examples.items():
         if word not in parts.first:
             message = f"the spec has no `{word}`"
-            label = f"expected a statement such as `{example}`"
+            label = f"add a statement such as `{example}`"
             parts.report(error("E021", message, Span(source, end, end), label))

@@ -21,7 +21,7 @@ from specc.derive.lower import rate_after
 from specc.library.network.initializers import NEEDS_WEIGHT
 from specc.library.network.norms import Norm
 from specc.library.training.settings import EarlyStopping, Train
-from specc.library.vocabulary import use
+from specc.library.vocabulary import VOCABULARY, use
 from specc.model.model import Clause, Feature, Model, Node
 from specc.syntax import tree
 from specc.syntax.diagnostics import (
@@ -68,7 +68,7 @@ def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
             name = statement.name.text
             if name not in parts.vocabulary.used:
                 message = f"`{name}` is defined and not used"
-                yield warning("W006", message, statement.name.span, "leave it out")
+                yield warning("W006", message, statement.name.span, "remove it")
 
 
 def _layers(parts: Parts) -> list[Placed] | None:
@@ -81,20 +81,20 @@ def _layers(parts: Parts) -> list[Placed] | None:
         if len(count) > 30:
             count = f"over 10^{len(str(parts.layers.size)) - 1}"
         message = f"the network would have {count} layers"
-        label = f"at most {LIMIT:,} can be compiled"
+        label = f"at most {LIMIT:,} are supported"
         parts.report(error("E032", message, span, label))
         return None
     if not parts.layers.size:
-        parts.report(error("E035", "`layers` is empty", span, "expected a layer"))
+        parts.report(error("E035", "`layers` is empty", span, "add a layer"))
         return None
     layers = placed(parts.layers)
     size = sum(map(_size, layers))
     if size > LIMIT:
-        message = f"the network would be as large as one of {size:,} layers"
-        label = f"at most {LIMIT:,} can be compiled"
+        message = f"the network counts as {size:,} layers"
+        label = f"at most {LIMIT:,} are supported"
         note = (
-            "a norm counts as two, an activation of a `def` as one more for every"
-            f" {SIZE_OF_LAYER} operations"
+            "a norm counts as two layers, and an activation of a `def` as one more for"
+            f" every {SIZE_OF_LAYER} operations"
         )
         parts.report(error("E032", message, span, label, note))
         return None
@@ -128,9 +128,11 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
             what = (
                 "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
             )
-            message = f"`{start.entry.name}` on {what}, which has no fans"
+            message = (
+                f"`{start.entry.name}` needs fan-in and fan-out, and {what} has neither"
+            )
             span = bound.spans.get(short, layer.element.span)
-            label = "write one without fans, such as `zeros` or `normal`"
+            label = "use one that needs none, such as `zeros` or `normal`"
             parts.report(error("E019", message, span, label))
 
 
@@ -152,10 +154,8 @@ def _rate_in_range(model: Model, parts: Parts) -> None:
     except OverflowError:
         fits = False
     if not fits and model.schedule.span is not None:
-        message = f"the learning rate grows beyond float32 by epoch {last}"
-        parts.report(
-            error("E017", message, model.schedule.span, "expected 3.4e38 at most")
-        )
+        message = f"the learning rate overflows float32 by epoch {last}"
+        parts.report(error("E017", message, model.schedule.span, "at most 3.4e38"))
 
 
 def _defined_rate(model: Model, parts: Parts) -> None:
@@ -171,7 +171,7 @@ def _defined_rate(model: Model, parts: Parts) -> None:
             found, fits = "has no finite value", False
         if not fits and model.schedule.span is not None:
             message = f"`{name}` {found} after {epoch} epochs"
-            label = "expected a rate from 0 to 3.4e38"
+            label = "a rate must be from 0 to 3.4e38"
             parts.report(error("E017", message, model.schedule.span, label))
             return
 
@@ -179,7 +179,7 @@ def _defined_rate(model: Model, parts: Parts) -> None:
 def _nothing_to_train(parts: Parts) -> None:
     message = "the network has no parameters, so there is nothing to train"
     span = parts.first["layers"]
-    parts.report(error("E035", message, span, "expected a layer such as `linear(1)`"))
+    parts.report(error("E035", message, span, "add a layer such as `linear(1)`"))
 
 
 def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
@@ -195,7 +195,9 @@ def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
         word = metric.bound.use.entry.name
         if word in seen:
             label = f"the first one is on line {seen[word]}"
-            parts.report(error("E022", f"a second metric `{word}`", metric.span, label))
+            parts.report(
+                error("E022", f"metric `{word}` is given twice", metric.span, label)
+            )
         seen.setdefault(word, metric.span.line)
 
 
@@ -247,16 +249,22 @@ def _monitor(parts: Parts, data: Any) -> None:
         if monitor is None:
             continue
         if monitor not in known:
-            message = f"nothing is measured as {quoted(monitor)}"
-            label = did_you_mean(monitor, known)
+            message = f"{quoted(monitor)} is not measured"
+            label = _missing_metric(monitor) or did_you_mean(monitor, known)
             note = f"measured: {', '.join(known)}"
             parts.report(error("E036", message, span, label, note))
         elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
             message = (
-                f"`{monitor}` is monitored, and the data have no validation samples"
+                f"`{monitor}` is monitored, but the data has no validation samples"
             )
             label = "monitor `train_loss`, or give `data` a `validation` share"
             parts.report(error("E036", message, span, label))
+
+
+def _missing_metric(monitor: str) -> str:
+    """Return the statement that would measure what is monitored, "" if there is none."""
+    word = monitor.partition("_")[2]
+    return f"add `metric {word}`" if word in VOCABULARY["metric"] else ""
 
 
 def _model(

@@ -16,7 +16,7 @@ from specc.model.model import Feature, Node
 from specc.syntax.diagnostics import error
 from specc.syntax.source import Span
 
-_NOTE = "emitted modules have `<layer>_weight`, `d_<layer>` and the like for each layer"
+_NOTE = "an emitted module has names such as `<layer>_weight` and `d_<layer>` for each layer"
 
 
 def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
@@ -56,7 +56,7 @@ def claim_names(
             report(error("E023", message, place, rename, _NOTE))
         elif "." in placed.name and used_by_module(plain):
             message = f"`{placed.name}` would be `{plain}` in the emitted module, which"
-            report(error("E025", f"{message} uses that name itself", place, rename))
+            report(error("E025", f"{message} uses that name", place, rename))
         places.setdefault(placed.name, place)
         owners |= dict.fromkeys(names, f"the layer `{placed.name}`")
 
@@ -80,6 +80,6 @@ def _of_features(features: Mapping[str, Feature], report: Report) -> dict[str, s
 def _told_twice(name: str, first: Span, place: Span, report: Report) -> None:
     label, note = f"the first one is on line {first.line}", ""
     if first == place:
-        label = "the block is used twice: name its calls"
-        note = "a named call, `a = mlp(3)`, gives `a.` to names inside"
-    report(error("E023", f"two layers are called `{name}`", place, label, note))
+        label = "the block is used twice: give each use a name"
+        note = "`a = mlp(3)` puts `a.` before the names inside"
+    report(error("E023", f"two layers are named `{name}`", place, label, note))

@@ -46,7 +46,7 @@ def infer(
                 output = layer.output_shape(shapes[0])
         except ShapeError as problem:
             notes = [
-                f"{_giver(nodes, i, feature)}, gives {list(shape)}"
+                f"{_giver(nodes, i, feature)} has shape {list(shape)}"
                 for i, shape in zip(placed.inputs, shapes, strict=True)
             ]
             report(error("E031", problem.message, span, problem.hint, *notes))
@@ -61,10 +61,11 @@ def infer(
         node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
         total += sum(math.prod(p.shape) for p in node.parameters.values())
         if max(total, math.prod(output)) > LARGEST:
-            what = "parameters so far" if total > LARGEST else "numbers a sample"
-            count = total if total > LARGEST else math.prod(output)
-            message = f"`{placed.name}` brings the network to {count:,} {what}"
-            report(error("E033", message, span, "at most 2^31 can be compiled"))
+            message = f"the network has {total:,} parameters up to `{placed.name}`"
+            if total <= LARGEST:
+                count = math.prod(output)
+                message = f"`{placed.name}` has {count:,} numbers per sample"
+            report(error("E033", message, span, "at most 2^31 are supported"))
             return None
         nodes.append(node)
     return tuple(nodes)
@@ -84,24 +85,24 @@ def _misplaced(
         )
         if not views or placed.inputs != (len(nodes) - 1,):
             return (
-                "`standardize` measures samples, not what other layers give",
-                "it comes first, or behind `flatten` and `reshape` of the input",
+                "`standardize` must come before every layer that computes",
+                "put it first, or after `flatten` and `reshape` of the input",
             )
         return None
     first = nodes[begin] if nodes else None
     measured = first is not None and isinstance(first.layer, Standardize)
     if first is not None and measured and min(placed.inputs) < begin:
         return (
-            f"`{placed.name}` takes the input from before `{first.name}`",
-            f"put `{first.name}` before all that takes the input",
+            f"`{placed.name}` uses the input before `{first.name}`",
+            f"put `{first.name}` before every layer that uses the input",
         )
     return None
 
 
 def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:
     if index < 0:
-        return f"the input `{feature.name}`, line {feature.span.line}"
-    return f"`{nodes[index].name}`, line {nodes[index].span.line}"
+        return f"the input `{feature.name}` on line {feature.span.line}"
+    return f"the output of `{nodes[index].name}` on line {nodes[index].span.line}"
 
 
 def check_clause(
@@ -128,7 +129,7 @@ def _report_mismatch(
             problem.message,
             span,
             problem.hint,
-            f"the last layer, `{last.name}` on line {last.line}, gives"
+            f"the last layer, `{last.name}` on line {last.line}, has output shape"
             f" {list(last.output_shape)}",
             f"the target, `{target.name}` on line {target.span.line}, is {declared}",
         )

@@ -107,9 +107,9 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
     from specc.emit.seal import difference, state
 
     says = {
-        "missing": "is missing: compile the spec",
-        "stale": "is not what specc would write: compile it again",
-        "edited": "was edited by hand: `--force` overwrites the edits",
+        "missing": "is missing: run `specc compile`",
+        "stale": "is out of date: run `specc compile`",
+        "edited": "was edited by hand: `--force` overwrites it",
         "foreign": "was not written by specc: `--force` overwrites it",
     }
     code = FINE

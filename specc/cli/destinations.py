@@ -28,7 +28,7 @@ def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path
         path = _destination(spec, model, given)
         owner = taken.setdefault(os.path.realpath(path), f"the module of {spec}")
         if owner != f"the module of {spec}":
-            raise ValueError(f"{path} is to be both {owner} and the module of {spec}")
+            raise ValueError(f"{path} would be both {owner} and the module of {spec}")
         places[spec] = path
     return places
 
@@ -50,7 +50,9 @@ def _destination(spec: str, model: str, given: str | None) -> Path:
     if is_folder(given):
         return Path(given) / name
     if not given.endswith(".py"):
-        raise ValueError(f"`{given}` is no Python file; for a folder write `{given}/`")
+        raise ValueError(
+            f"`{given}` is not a Python file; for a folder write `{given}/`"
+        )
     return Path(given)
 
 

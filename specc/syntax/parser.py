@@ -207,7 +207,9 @@ def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnos
         return error("E007", message, token.span, label, note)
     if token.text in RESERVED and "NAME" in accepted:
         message = f"`{token.text}` is a reserved word of the language"
-        label = "choose another name" if "NUMBER" not in accepted else "not a value"
+        label = (
+            "choose another name" if "NUMBER" not in accepted else "this is not a value"
+        )
         return error("E008", message, token.span, label)
     expected = _friendly(accepted)
     message = f"expected {expected}, found {quoted(token.text)}"

@@ -166,7 +166,7 @@ def _is(value: Value, kind: str) -> bool:
 def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
     kind = str(argument.kind)
     message = (
-        f"`{argument.name}` of {entry.name} takes {article(kind)},"
+        f"`{argument.name}` of {entry.name} must be {article(kind)},"
         f" found {quoted(expr.span.text)}"
     )
     return Invalid(error("E016", message, expr.span, "", listed(kind)))

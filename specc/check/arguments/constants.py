@@ -98,7 +98,7 @@ def kind_of(value: Value) -> str:
         case bool():
             return "a boolean"
         case int():
-            return "a whole number"
+            return "an integer"
         case float():
             return "a number"
         case str():
@@ -119,13 +119,13 @@ def number(text: str, span: Span) -> int | float:
     if math.isinf(value):
         raise _out_of_reach(quoted(text), span)
     if value == 0 and digits.lower().split("e")[0].strip("0."):
-        message = f"{quoted(text)} is too small: it would be 0"
+        message = f"{quoted(text)} is too small: it rounds to 0"
         raise Invalid(error("E003", message, span))
     return value
 
 
 def _out_of_reach(what: str, span: Span) -> Invalid:
-    label = "whole numbers end at 2^63 - 1, others near 1.8e308"
+    label = "integers go up to 2^63 - 1, other numbers to 1.8e308"
     return Invalid(error("E003", f"{what} is too large", span, label))
 
 
@@ -155,11 +155,11 @@ def _call(call: Entry, names: Mapping[str, Value]) -> Value:
     values = [evaluate(argument.value, names) for argument in call.arguments]
     for argument in call.arguments:
         if argument.name:
-            message = f"`{name}` takes no named arguments"
+            message = f"`{name}` has no named arguments"
             label = f"write `{name}({_form(name)})`"
             raise Invalid(error("E012", message, argument.name.span, label))
     if len(values) != arity:
-        message = f"`{name}` takes {arity} arguments, found {len(values)}"
+        message = f"`{name}` needs {arity} arguments, found {len(values)}"
         message = message.replace("1 arguments", "1 argument")
         code = "E013" if len(values) < arity else "E015"
         label = f"write `{name}({_form(name)})`"
@@ -167,8 +167,8 @@ def _call(call: Entry, names: Mapping[str, Value]) -> Value:
     for i, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
         if name == "where" and i == 0:
             if not isinstance(value, bool) and value is not UNKNOWN:
-                message = f"the condition of `where` is {kind_of(value)}"
-                label = "expected a comparison such as `x < 0`"
+                message = f"the condition of `where` must be a comparison, found {kind_of(value)}"
+                label = "write a comparison such as `x < 0`"
                 raise Invalid(error("E016", message, argument.value.span, label))
         else:
             _need_number(value, argument.value.span, f"`{name}`")
@@ -197,20 +197,20 @@ def _computed(
         result = compute(*values)
     except ZeroDivisionError:
         raise Invalid(
-            error("E027", "division by zero", span, "its divisor is 0")
+            error("E027", "division by zero", span, "the divisor is 0")
         ) from None
     except OverflowError:
-        raise _no_result("its result is too large", span) from None
+        raise _no_result("the result is too large", span) from None
     except ValueError:
-        raise _no_result("it is not defined there", span) from None
+        raise _no_result("it is undefined for these values", span) from None
     if isinstance(result, bool):
         return result
     if isinstance(result, int):
         if abs(result) > LARGEST:
-            raise _no_result("its result is too large", span)
+            raise _no_result("the result is too large", span)
         return result
     if isinstance(result, complex) or not math.isfinite(result):
-        raise _no_result("it is not defined there", span)
+        raise _no_result("it is undefined for these values", span)
     return result
 
 

@@ -55,11 +55,11 @@ def refuse_word(argument: Argument, word: tree.Word) -> None:
         words += ("false", "true") * (bool in options)
         words += ("none",) * (NoneType in options)
         listed = either([f"`{choice}`" for choice in words])
-        message = f"`{argument.name}` is {listed}, found {quoted(word.name)}"
+        message = f"`{argument.name}` must be {listed}, found {quoted(word.name)}"
         raise Invalid(error("E016", message, word.span, did_you_mean(word.name, words)))
     if str in options:
         message = (
-            f"`{argument.name}` takes a string, found the name {quoted(word.name)}"
+            f"`{argument.name}` must be a string, found the name {quoted(word.name)}"
         )
         raise Invalid(error("E016", message, word.span, f'write `"{word.name}"`'))
     if word.name.lower() in CONSTANTS:
@@ -81,22 +81,23 @@ def converted(
             inside = argument.constraint
             if _beyond(made, inside):
                 message = f"{called} is too large"
-                label = "whole numbers end at 2^31 - 1 here"
+                label = "at most 2^31 - 1"
                 raise Invalid(error("E017", message, expr.span, label))
             if isinstance(made, float) and abs(made) > LARGEST:
-                message = f"{called} is {spelled(made)}, which float32 cannot hold"
-                raise Invalid(
-                    error("E017", message, expr.span, "expected 3.4e38 at most")
-                )
+                message = f"{called} is {spelled(made)}, too large for float32"
+                raise Invalid(error("E017", message, expr.span, "at most 3.4e38"))
             if inside is None or made is None or inside.holds(made):
                 return made
             message = f"{called} must be {inside}, found {spelled(made)}"
-            raise Invalid(error("E017", message, expr.span, f"expected {inside}"))
+            of = "of " if str(inside).startswith("at") else ""
+            raise Invalid(
+                error("E017", message, expr.span, f"write a number {of}{inside}")
+            )
     expected = either([text for option in options for text in _described(option)])
     found = quoted(expr.span.text)
     if isinstance(expr, tree.Word | tree.Binary | tree.Entry):
         found += f", which is {spelled(value)}" if value is not None else ""
-    message = f"{called} takes {expected}, found {found}"
+    message = f"{called} must be {expected}, found {found}"
     raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
 
 
@@ -134,7 +135,7 @@ def _described(option: Any) -> tuple[str, ...]:
         [item] = _described(get_args(option)[0])
         return (f"a list of {item.split(' ', 1)[1]}s",)
     words = {
-        int: ("a whole number",),
+        int: ("an integer",),
         float: ("a number",),
         bool: ("`true`", "`false`"),
         str: ("a string",),

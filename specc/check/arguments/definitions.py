@@ -96,8 +96,8 @@ def _check_parameters(definition: tree.Definition, count: int) -> None:
     form = f"def {definition.kind} {definition.name.text}({', '.join(wanted)}, …) = …"
     if len(given) < count:
         what = article(definition.kind)
-        message = f"{what} is a function of {', '.join(wanted)}"
-        label = f"expected {count} parameter{'s' * (count > 1)} or more"
+        message = f"{what} needs the parameters {', '.join(wanted)}"
+        label = f"write at least {count} parameter{'s' * (count > 1)}"
         span = definition.name.span
         raise Invalid(error("E013", message, span, label, form))
     common = {"schedule": {p.name for p in COMMON}, "loss": {REDUCTION.name}}
@@ -113,8 +113,8 @@ def _check_parameters(definition: tree.Definition, count: int) -> None:
             raise Invalid(error("E023", message, parameter.name.span, label))
     for parameter in given[:count]:
         if parameter.default is not None:
-            message = f"`{parameter.name.text}` is what the {definition.kind} is of"
-            label = "it takes no default"
+            message = f"`{parameter.name.text}` is an operand and cannot have a default"
+            label = "remove the default"
             raise Invalid(error("E015", message, parameter.name.span, label, form))
     fault = misplaced(given)
     if fault is not None:
@@ -135,8 +135,9 @@ def _checked(
     if definition.kind == "schedule":
         return body
     if is_constant(slope_of(body, operands[0], keep=False).slope, 0):
-        message = f"the derivative of `{entry.name}` by `{operands[0]}` is 0 everywhere"
-        label = "nothing can be learnt through it"
+        message = f"the derivative of `{entry.name}` with respect to `{operands[0]}`"
+        message += " is 0 everywhere"
+        label = "no gradient passes through it"
         raise Invalid(error("E039", message, definition.value.span, label))
     return body
 
@@ -156,7 +157,7 @@ def _made(
         value = evaluate(expr, names)
         if isinstance(value, int | float):
             return constant(value)
-        message = f"a definition computes with numbers, found {kind_of(value)}"
+        message = f"a definition can only compute with numbers, found {kind_of(value)}"
         raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
     match expr:
         case tree.Word(name):
@@ -172,15 +173,17 @@ def _made(
             return ops.apply(_OPERATIONS[sign], a, b)
         case tree.Entry(name, arguments):
             return _called(name.text, arguments, leaves, names)
-    message = f"a definition computes with numbers, found {quoted(expr.span.text)}"
+    message = (
+        f"a definition can only compute with numbers, found {quoted(expr.span.text)}"
+    )
     raise Invalid(error("E016", message, expr.span))
 
 
 def _exponential(base: Value, exponent: Value, expr: tree.Expr) -> Value:
     number = base.attribute("value")
     if number <= 0:
-        message = f"a power of {number:g} with an exponent that varies"
-        label = "expected a base above 0"
+        message = f"a power of {number:g} with a variable exponent is undefined"
+        label = "write a base above 0"
         raise Invalid(error("E027", message, expr.span, label))
     return ops.exp(exponent * ops.apply("log", constant(number)))
 
@@ -198,8 +201,8 @@ def _called(
             return a if condition.attribute("value") else b
         if condition.dtype != "bool":
             span = arguments[0].value.span
-            message = f"the condition of `where` is {quoted(span.text)}, a number"
-            label = "expected a comparison such as `x < 0`"
+            message = f"the condition of `where` must be a comparison, found {quoted(span.text)}"
+            label = "write a comparison such as `x < 0`"
             raise Invalid(error("E016", message, span, label))
         return ops.where(condition, _as_number(a), _as_number(b))
     numbers = [_as_number(value) for value in values]
@@ -243,7 +246,7 @@ def known_defaults(
             if value is UNKNOWN:
                 return None
             if isinstance(value, bool) or not isinstance(value, int | float):
-                message = f"the default of `{parameter.name.text}` is no number"
+                message = f"the default of `{parameter.name.text}` must be a number"
                 label = f"this is {kind_of(value)}"
                 raise Invalid(error("E016", message, parameter.default.span, label))
             found[parameter.name.text] = float(value)

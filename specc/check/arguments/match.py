@@ -33,13 +33,11 @@ def match_arguments(
             if i >= len(known):
                 most = f"at most {len(known)}" if known else "no"
                 plural = "argument" if len(known) == 1 else "arguments"
-                fault = (
-                    f"{called} takes {most} {plural}, found {len(written.arguments)}"
-                )
+                fault = f"{called} has {most} {plural}, found {len(written.arguments)}"
             elif named:
-                fault = "a positional argument after a named one"
+                fault = "a positional argument follows a named one"
             if fault:
-                label = "positional ones come first" if named else "one too many"
+                label = "write positional arguments first" if named else "remove it"
                 report(error("E015", fault, argument.span, label, signature))
                 faulty = True
                 break
@@ -54,7 +52,7 @@ def match_arguments(
             faulty = True
         elif name in given:
             message = f"`{name}` is given twice"
-            label = f"it is {quoted(given[name].span.text)} already"
+            label = f"it is already {quoted(given[name].span.text)}"
             report(error("E014", message, argument.name.span, label, signature))
         else:
             given[name] = argument.value
@@ -62,7 +60,7 @@ def match_arguments(
     if missing and not faulty:
         what = either([f"`{name}`" for name in missing], "and")
         message = f"{called} needs {what}"
-        report(error("E013", message, written.span, f"{what} missing", signature))
+        report(error("E013", message, written.span, f"add {what}", signature))
     return given
 
 
@@ -74,7 +72,7 @@ def misplaced(parameters: Iterable[tree.Parameter]) -> Diagnostic | None:
             optional = parameter.name.text
         elif optional is not None:
             name = parameter.name
-            message = f"`{name.text}` has no default, and follows one that has"
-            label = f"give it one, or put it before `{optional}`"
+            message = f"`{name.text}` has no default but follows a parameter with one"
+            label = f"give it a default, or move it before `{optional}`"
             return error("E015", message, name.span, label)
     return None

@@ -66,7 +66,7 @@ def hides_module(name: str) -> bool:
 def forbidden_model(name: Name) -> Diagnostic | None:
     """Say why a model, and so a module, may not be called `name`."""
     if hides_module(name.text):
-        message = f"a module `{name.text}` would hide the one that Python imports"
+        message = f"a module `{name.text}` would shadow the one that Python imports"
         return error("E025", message, name.span, "choose another name")
     return _of_python(name)
 
@@ -83,7 +83,7 @@ def forbidden(name: Name) -> Diagnostic | None:
 def forbidden_loss(name: Name, function: str) -> Diagnostic | None:
     """Say why a loss may not be called `name`, whose emitted function is `function`."""
     if function in RESERVED:
-        message = f"`{function}` is a name that the emitted module uses itself"
+        message = f"`{function}` is a name that the emitted module uses"
         return error("E025", message, name.span, "choose another name")
     return None
 
@@ -94,7 +94,7 @@ def forbidden_value(name: Name) -> Diagnostic | None:
     Emitted functions have them as arguments, which params and blocks never are.
     """
     if used_by_module(name.text):
-        message = f"`{name.text}` is a name that the emitted module uses itself"
+        message = f"`{name.text}` is a name that the emitted module uses"
         return error("E025", message, name.span, "choose another name")
     return forbidden(name)
 

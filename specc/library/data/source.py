@@ -124,8 +124,8 @@ def stratify_faults(stratify: Stratify, needs: Needs) -> list[ArgumentError]:
     if stratify is not True or needs.one_class:
         return []
     found = f"{needs.target_dtype}{list(needs.target_shape)}"
-    message = f"only class labels, `int[]`, can be stratified; the target is {found}"
-    return [ArgumentError("stratify", message, "leave it out")]
+    message = f"stratify needs class labels, `int[]`, but the target is {found}"
+    return [ArgumentError("stratify", message, "remove it")]
 
 
 def refuse(faults: list[ArgumentError]) -> None:
@@ -147,5 +147,7 @@ def class_faults(word: str, classes: int, needs: Needs) -> list[ArgumentError]:
     """Tell where a network tells apart more or fewer than a source's classes."""
     if needs.classes in (None, classes):
         return []
-    message = f"{word} has {classes} classes, the network tells {needs.classes} apart"
-    return [ArgumentError("", message, f"let the last layer have {classes} units")]
+    message = (
+        f"{word} has {classes} classes, but the network has outputs for {needs.classes}"
+    )
+    return [ArgumentError("", message, f"end with `linear({classes})`")]

@@ -47,16 +47,16 @@ class Synthetic(Source):
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         faults = []
         if needs.input_shape != (2,):
-            message = (
-                f"{self.word} gives points, the input is real{list(needs.input_shape)}"
-            )
+            message = f"{self.word} has inputs real[2], but the spec declares"
+            message += f" real{list(needs.input_shape)}"
             hint = "declare the input as `real[2]`"
             faults.append(ArgumentError("", message, hint))
         if needs.one_class:
             faults += class_faults(self.word, 2, needs)
         elif (needs.target_shape, needs.target_dtype) != ((1,), "real"):
             found = f"{needs.target_dtype}{list(needs.target_shape)}"
-            message = f"{self.word} gives one label, 0 or 1, the target is {found}"
+            message = f"the target of {self.word} is a label, 0 or 1, but the spec"
+            message += f" declares {found}"
             hint = "declare the target as `real[1]`, or as `int[]` for its class"
             faults.append(ArgumentError("", message, hint))
         return faults

@@ -194,8 +194,8 @@ class Residual(Join):
         x, body = shapes
         if body != x:
             raise ShapeError(
-                f"residual adds shape {list(body)} to its input of shape {list(x)}",
-                "the body has to keep the shape",
+                f"residual cannot add shape {list(body)} to its input of shape {list(x)}",
+                "the body must keep the shape",
             )
         return x
 
@@ -227,9 +227,9 @@ class Concat(Join):
             rest = (*shape[:axis], *shape[axis + 1 :])
             if len(shape) != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
                 raise ShapeError(
-                    f"concat along axis {self.axis} joins shapes {list(first)} and"
-                    f" {list(shape)}",
-                    "the bodies may differ along that axis alone",
+                    f"concat cannot join shapes {list(first)} and {list(shape)} along axis"
+                    f" {self.axis}",
+                    "the shapes may differ only along that axis",
                 )
         joined = sum(shape[axis] for shape in shapes)
         return (*first[:axis], joined, *first[axis + 1 :])
@@ -267,7 +267,7 @@ class Flatten(View):
 
 def _counted(shape: Shape) -> str:
     count = math.prod(shape)
-    return f"{list(shape)}, {count} number{'s' if count != 1 else ''}"
+    return f"shape {list(shape)} ({count} number{'s' if count != 1 else ''})"
 
 
 @entry("layer")
@@ -282,12 +282,11 @@ class Reshape(View):
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:
-            raise ArgumentError("shape", "reshape takes sizes of at least 1")
+            raise ArgumentError("shape", "the sizes of reshape must be at least 1")
 
     def output_shape(self, shape: Shape) -> Shape:
         if math.prod(shape) != math.prod(self.shape):
             raise ShapeError(
-                f"reshape to {_counted(self.shape)}, of a sample of shape"
-                f" {_counted(shape)}"
+                f"reshape cannot turn {_counted(shape)} into {_counted(self.shape)}"
             )
         return self.shape

@@ -156,13 +156,13 @@ def check_shapes(
         )
     if metric != "accuracy" and dtype == "real" and output != target:
         raise ShapeError(
-            f"the network gives {list(output)} and the target is {list(target)};"
-            " the two must be equal",
+            f"the output has shape {list(output)}, but the target has shape"
+            f" {list(target)}",
             f"declare the target as `real{list(output)}`",
         )
     if metric == "r2" and output[-1:] not in ((), (1,)):
         raise ShapeError(
-            f"r2 takes one output, found {list(output)}", "measure `mse` or `mae`"
+            f"r2 needs one output, found {list(output)}", "measure `mse` or `mae`"
         )
 
 
@@ -171,7 +171,7 @@ def _check_two_classes(metric: str, output: tuple[int, ...], dtype: str) -> None
     if output[-1:] != (wanted,):
         kind = "a target of class indices" if dtype == "int" else "a real target"
         raise ShapeError(
-            f"{metric} tells two classes apart: with {kind} it takes {wanted} outputs,"
+            f"{metric} is defined for two classes: with {kind} it needs {wanted} outputs,"
             f" found {list(output)}".replace("1 outputs", "1 output"),
             "measure `accuracy`",
         )

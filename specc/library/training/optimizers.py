@@ -64,7 +64,9 @@ class Sgd(Optimizer):
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:
-            raise ArgumentError("nesterov", "nesterov needs a momentum above 0")
+            raise ArgumentError(
+                "nesterov", "nesterov needs a momentum above 0", "add `momentum=0.9`"
+            )
 
     def state(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
