@@ -21,6 +21,7 @@ from specc.cli.terminal import message, show
 from specc.emit import seal
 from specc.model.model import Model
 from specc.syntax.source import read
+from specc.verify.reference.missing import MissingReference
 
 if TYPE_CHECKING:
     from specc.verify.compare.finding import Finding
@@ -98,7 +99,11 @@ def verify_command(
         module = _imported(place)
         if module is None:
             return FINDINGS
-        report = verify(result.model, module, target, samples, seed)
+        try:
+            report = verify(result.model, module, target, samples, seed)
+        except MissingReference as missing:
+            message(f"cannot verify {source.name}: {missing}", "error")
+            return FINDINGS
     _tell(report, module_path or source.name, as_json)
     if module_path is not None and report.fails:
         message(f"is {module_path} of this spec, and of the target {target}?")
@@ -171,13 +176,14 @@ def _checks(report: Report) -> str:
     """Lay out the largest error of each check, and what it was compared with."""
     from specc.verify.checks import CHECKS
 
-    lines = [f"{'check':<13} {'worst':>9} {'bound':>7}   compared with"]
+    width = max(len(check.name) for check in CHECKS)
+    lines = [f"{'check':<{width}} {'worst':>9} {'bound':>7}   compared with"]
     for check in CHECKS:
         worst = report.worst(check.name)
         if worst is not None:
             bound = f"{worst.bound:.0e}" if worst.bound else "0"
-            row = f"{check.name:<13} {_error(worst):>9} {bound:>7}"
-            lines.append(f"{row}   {check.says}{_notes(report, check.name)}")
+            row = f"{check.name:<{width}} {_error(worst):>9} {bound:>7}"
+            lines.append(f"{row}   {check.reference}{_notes(report, check.name)}")
     return "\n".join(lines)
 
 
@@ -186,7 +192,7 @@ def _notes(report: Report, check: str) -> str:
     said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
     notes = [note for note in said if "left out" in note or "rate" in note]
     notes += [note for note in said if "roundings" in note]
-    if not notes and check in ("fit", "rates", "updates", "decisions"):
+    if not notes and check in ("fit", "schedule", "optimizer", "patience"):
         notes = list(said)[-1:]
     return f": {'; '.join(notes[:2])}" if notes else ""
 

@@ -45,7 +45,9 @@ def found(subject: Subject) -> Iterator[Finding]:
     module, model = subject.module._inner, subject.model
     runtime = _runtime(module.compiler())
     if not runtime:
-        yield fact("c", "sanitizers", True, "", "left out: no sanitizers of gcc here")
+        yield fact(
+            "c-api", "sanitizers", True, "", "left out: no sanitizers of gcc here"
+        )
         return
     size = max(model.train.batch_size + 2, min(2 * subject.most + 3, 67))
     x, y = (part.numpy() for part in subject.drawn(size))
@@ -67,11 +69,11 @@ def found(subject: Subject) -> Iterator[Finding]:
         )
     if BUILT not in ran.stdout.split():
         said = "left out: gcc's sanitizers do not run here"
-        yield fact("c", "sanitizers", True, "", said)
+        yield fact("c-api", "sanitizers", True, "", said)
         return
     told = TOLD.search(ran.stderr)
     where = told[1] if told else " ".join(ran.stderr.split())[-200:]
-    yield fact("c", "sanitizers", ran.returncode == 0, where)
+    yield fact("c-api", "sanitizers", ran.returncode == 0, where)
 
 
 def _runtime(compiler: list[str]) -> str:

@@ -19,7 +19,7 @@ from specc.verify.reference.metrics import metric
 from specc.verify.reference.training import SHARES
 
 
-def batches(subject: Subject) -> Iterator[Finding]:
+def evaluation(subject: Subject) -> Iterator[Finding]:
     """Predictions and figures of many samples, block by block, are those of all at once."""
     model = subject.model
     block = int(getattr(subject.module, "BLOCK", 1024))
@@ -34,13 +34,13 @@ def batches(subject: Subject) -> Iterator[Finding]:
         loss = float(reference.compared(last, y))
     said = f"{count:,} samples"
     predicted = {"prediction": net.predict(x)}
-    yield from compared("batches", predicted, {"prediction": last[1]}, 1e-9, said)
+    yield from compared("evaluation", predicted, {"prediction": last[1]}, 1e-9, said)
     found = net.evaluate(x, y)
-    yield number("batches", "loss", found["loss"], loss, 1e-9, said)
+    yield number("evaluation", "loss", found["loss"], loss, 1e-9, said)
     for clause in model.metrics:
         name = clause.use.entry.name
         expected = metric(model, clause.use, last[1], y)
-        yield number("batches", name, found[name], expected, 1e-7, said)
+        yield number("evaluation", name, found[name], expected, 1e-7, said)
 
 
 def thresholds(subject: Subject) -> Iterator[Finding]:

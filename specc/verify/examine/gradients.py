@@ -109,7 +109,7 @@ def _moves(subject: Subject, count: int) -> bool:
     return count > 1 or subject.model.moves_on_one
 
 
-def expansions(subject: Subject) -> Iterator[Finding]:
+def rederivation(subject: Subject) -> Iterator[Finding]:
     """Compare with the derivative of what every composite is made of."""
     state = subject.state()
     arrays = {name: value.numpy() for name, value in state.items()}
@@ -122,14 +122,14 @@ def expansions(subject: Subject) -> Iterator[Finding]:
         loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
         made, expected = _expanded(subject, arrays, x, y, masks)
         said = "in training" if training else ""
-        yield number("expansions", "loss", loss, made, EXACT, said)
-        found = compared("expansions", gradients, expected, EXACT, said)
+        yield number("rederivation", "loss", loss, made, EXACT, said)
+        found = compared("rederivation", gradients, expected, EXACT, said)
         if not all(finding.ok for finding in found):
             others = []
             for near, x_near in _nearby(state, x, subject.seed):
                 moved = {name: value.numpy() for name, value in near.items()}
                 others.append(_expanded(subject, moved, x_near, y, masks)[1])
-            found = _with_roundings("expansions", gradients, expected, others, said)
+            found = _with_roundings("rederivation", gradients, expected, others, said)
         if not all(finding.ok for finding in found):
             autograd = reference.truth(x, y, training).gradients
             found = _where_cancelled(found, gradients, expected, autograd, said)

@@ -71,7 +71,7 @@ class Case:
         return subject.reference(self.start(subject))
 
 
-def explosions(subject: Subject) -> Iterator[Finding]:
+def overflow(subject: Subject) -> Iterator[Finding]:
     """Where the loss stops being finite, training ends with the last good parameters.
 
     One sample is made large, and parameters are; of what the reference explodes with, one is taken
@@ -191,16 +191,16 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     history = net.fit(*training, *validation, epochs=epochs + 2, callback=enlarge)
     said = "a callback enlarges parameters"
     same = history.stopped_by == "non_finite"
-    yield fact("not finite", "stopped_by", same, history.stopped_by, said)
+    yield fact("overflow", "stopped_by", same, history.stopped_by, said)
     at = f"epoch {epochs}, update 0"
     kept = _kept(subject, expected)
     note = f"the loss is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"
-    yield fact("not finite", "note", history.note == note, where, said)
+    yield fact("overflow", "note", history.note == note, where, said)
     left_in = net.state_dict()
     bound = max(KEPT, AMPLIFIED * found)
     for name, value in expected.state.items():
-        yield near("not finite", name, left_in[name], value, bound, said)
+        yield near("overflow", name, left_in[name], value, bound, said)
 
 
 def _restores(subject: Subject) -> bool:
@@ -259,12 +259,12 @@ def _exploded(
     either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
         told = f"{said} left out: it stays finite where torch's network does not"
-        yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
+        yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)
         return
     place = len(expected.history), expected.bad_update
     if _norms(subject) and _place(history) > place:
         told = f"{said} left out: it stays finite longer than torch's network"
-        yield Finding("not finite", "note", 0.0, 0.0, said=told)
+        yield Finding("overflow", "note", 0.0, 0.0, said=told)
         return
     facts = {
         "epochs": (len(history), len(expected.history)),
@@ -273,16 +273,16 @@ def _exploded(
     }
     for what, (seen, wanted) in facts.items():
         where = f"{seen}, expected {wanted}"
-        yield fact("not finite", what, seen == wanted, where, said)
+        yield fact("overflow", what, seen == wanted, where, said)
     kept = _kept(subject, expected)
     at = f"epoch {len(expected.history)}, update {expected.bad_update}"
     note = f"{expected.bad} is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"
-    yield fact("not finite", "note", history.note == note, where, said)
+    yield fact("overflow", "note", history.note == note, where, said)
     found = net.state_dict()
     least = _left_by_norms(case.start(subject), expected) if _norms(subject) else 1.0
     for name, value in expected.state.items():
-        yield near("not finite", name, found[name], value, KEPT, said, least)
+        yield near("overflow", name, found[name], value, KEPT, said, least)
 
 
 def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:

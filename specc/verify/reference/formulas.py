@@ -18,6 +18,7 @@ from specc.model.model import Model
 from specc.syntax import tree as syntax
 from specc.syntax.parser import parse
 from specc.syntax.source import Source
+from specc.verify.reference.missing import MissingReference
 
 Number = Tensor | float | bool
 """What an expression is: a number that nothing is differentiated by, or a tensor."""
@@ -111,6 +112,8 @@ def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
             return _chosen(written(condition, names) != 0, a, b, names)
         case syntax.Entry(name, arguments):
             values = [written(argument.value, names) for argument in arguments]
+            if name.text not in FUNCTIONS:
+                raise MissingReference("function", name.text, "formulas.py")
             return FUNCTIONS[name.text](*values)
     raise AssertionError(expr)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from specc.ir.ir import BATCH, Program, Shape, Value, in_order
+from specc.verify.reference.missing import MissingReference
 
 Array = Any
 """A NumPy array of float64, of int64 or of truth values."""
@@ -30,6 +31,8 @@ def evaluate(
             made = np.asarray(value.attribute("value"), dtype=np.float64)
         else:
             operands = [found[arg] for arg in value.args]
+            if value.op not in LINES:
+                raise MissingReference("operation", value.op, "interpreter.py")
             made = np.asarray(LINES[value.op](*operands, **dict(value.attrs)))
         shape = concrete(value.shape, batch)
         assert made.shape == shape, f"{value.op} gives {made.shape}, declares {shape}"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from specc.library.vocabulary import Use
 from specc.model.model import Model
+from specc.verify.reference.missing import MissingReference
 
 ROUNDINGS = 1e-24
 """The part of a square that is the square of a rounding."""
@@ -64,6 +65,8 @@ def metric(
                     return math.nan  # 1 or 0, as the last bits have it
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
+    if use.entry.name not in ("precision", "recall", "f1"):
+        raise MissingReference("metric", use.entry.name, "metrics.py")
     if classes:
         predicted, actual = rows.argmax(dim=1) == 1, targets == 1
     else:

@@ -22,6 +22,7 @@ from specc.library.vocabulary import Use
 from specc.model.model import Model, Node
 from specc.verify.compare.finding import ALL_ZERO, ROUNDINGS
 from specc.verify.reference.formulas import function_of
+from specc.verify.reference.missing import MissingReference
 
 
 class HardSigmoid(nn.Module):
@@ -192,7 +193,7 @@ class Reference(nn.Module):
                     y.reshape(-1),
                     label_smoothing=use["label_smoothing"],
                 )
-        raise AssertionError(f"the reference has no loss `{use.entry.name}`")
+        raise MissingReference("loss", use.entry.name, "network.py")
 
     def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
         """Give prediction, loss and gradients of a batch; in training, buffers move."""
@@ -288,6 +289,8 @@ def _layer(node: Node, model: Model) -> nn.Module:
     if use.entry.defined:
         name = use.entry.name
         return Defined(function_of(model, "activation", name, arguments))
+    if use.entry.name not in {**LAYERS, **ACTIVATIONS}:
+        raise MissingReference(use.entry.kind, use.entry.name, "network.py")
     if use.entry.name not in LAYERS:
         return ACTIVATIONS[use.entry.name](**arguments)
     layer = LAYERS[use.entry.name](use, node.input_shape, node.output_shape)

@@ -16,6 +16,7 @@ from specc.library import streams
 from specc.library.network.layers import Parameter
 from specc.library.vocabulary import Use
 from specc.model.model import Model
+from specc.verify.reference.missing import MissingReference
 
 Numbers = NDArray[np.float64]
 
@@ -78,7 +79,7 @@ def _moments(use: Use, fan_in: int, fan_out: int) -> tuple[float, float]:
         case "he_normal":
             fan = fan_in if use["mode"] == "fan_in" else fan_out
             return 0.0, math.sqrt(2 / fan)
-    raise AssertionError(f"no start is known for `{use.entry.name}`")
+    raise MissingReference("initializer", use.entry.name, "starts.py")
 
 
 def _cut(seed: int, stream: str, count: int) -> Numbers:

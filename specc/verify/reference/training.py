@@ -18,6 +18,7 @@ from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
 from specc.verify.reference.formulas import function_of
 from specc.verify.reference.metrics import metric
+from specc.verify.reference.missing import MissingReference
 from specc.verify.reference.network import Reference
 
 SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
@@ -42,7 +43,7 @@ def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Op
             return torch.optim.RMSprop(parameters, **given)
         case "adagrad":
             return torch.optim.Adagrad(parameters, **given)
-    raise AssertionError(f"torch has no `{use.entry.name}`")
+    raise MissingReference("optimizer", use.entry.name, "training.py")
 
 
 def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
@@ -80,7 +81,7 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
             return float(use["end"] + (lr - use["end"]) * wave)
         case "plateau":
             return lr * float(use["factor"] ** reductions)
-    raise AssertionError(f"no closed form is known of `{use.entry.name}`")
+    raise MissingReference("schedule", use.entry.name, "training.py")
 
 
 def larger_is_better(monitor: str, mode: str) -> bool:

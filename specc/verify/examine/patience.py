@@ -27,16 +27,16 @@ POSED = 32
 """Samples of which figures are posed: none is met in the worst case, all but one in the best."""
 
 
-def ties(subject: Subject) -> Iterator[Finding]:
+def tie_breaking(subject: Subject) -> Iterator[Finding]:
     """Where nothing is learnt any more, the first epoch stays the best, and patience runs out."""
     if monitored(subject.model):
         state, samples = _learnt(subject)
         epochs = min(max(_patiences(subject)) + _start(subject) + 3, 150)
         history = subject.net(state).fit(*samples, *samples, epochs=epochs)
-        yield from _ruled("ties", subject, history, epochs)
+        yield from _ruled("tie-breaking", subject, history, epochs)
 
 
-def decisions(subject: Subject) -> Iterator[Finding]:
+def patience(subject: Subject) -> Iterator[Finding]:
     """Figures of validation are posed: better just before patience runs out, again and again.
 
     A network that has nothing left to learn is trained in parts, each with other targets of
@@ -70,7 +70,7 @@ def decisions(subject: Subject) -> Iterator[Finding]:
             )
             if history.stopped_by != "epochs":
                 break
-    yield from _ruled("decisions", subject, history, epochs, said)
+    yield from _ruled("patience", subject, history, epochs, said)
 
 
 def _patiences(subject: Subject) -> list[int]:
