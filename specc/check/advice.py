@@ -1,7 +1,7 @@
-"""What is legal in a spec and probably wrong: the warnings.
+"""The warnings: what is legal in a spec and probably wrong.
 
-Takes a checked model and where its arguments were written; gives warnings. Invariant: nothing here
-changes what is compiled, and nobody is warned of a default that he did not write.
+Takes a checked model and the places of its arguments; yields warnings. Invariant: a warning never
+changes what is compiled, and is only about what the spec writes, never about a default.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _BOUNDED = _SQUASHING | {"softmax"}
 
 @dataclass(frozen=True)
 class Written:
-    """Where the spec wrote what advice points at, by argument."""
+    """Where the spec writes the arguments that warnings point at, by argument."""
 
     early_stopping: dict[str, Span]
     data: Any
-    """The data source itself, None where the spec has none."""
+    """The data source, None if the spec has none."""
     folder: Path | None
-    """Where the spec lies."""
+    """The folder of the spec."""
 
 
 def advice(
     model: Model, layers: Sequence[Placed], written: Written
 ) -> Iterator[Diagnostic]:
-    """Give every warning about a model."""
+    """Yield every warning about a model."""
     yield from _about_output(model)
     yield from _about_targets(model, written)
     yield from _about_starts(model.nodes, layers)
@@ -47,7 +47,7 @@ def advice(
 
 
 def _about_output(model: Model) -> Iterator[Diagnostic]:
-    """Warn of a last activation that does not go with the loss."""
+    """Warn about a last activation that does not suit the loss."""
     loss = model.loss.use.entry.name
     tail: list[Node] = []
     for node in reversed(model.nodes):
@@ -75,7 +75,7 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
 
 
 def _about_targets(model: Model, written: Written) -> Iterator[Diagnostic]:
-    """Warn of targets that lie outside of what the last activation gives."""
+    """Warn about targets outside the range of the last activation."""
     last = model.nodes[-1]
     reach = last.use.entry.reach
     if reach is None or written.data is None or model.target.dtype != "real":
@@ -99,7 +99,7 @@ def _about_targets(model: Model, written: Written) -> Iterator[Diagnostic]:
 
 
 def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:
-    """Warn of each softmax that cross_entropy does not swallow: all but a last one."""
+    """Warn about every softmax before cross_entropy but the last, which is fused with the loss."""
     for node in tail[1:]:
         if node.use.entry.name == "softmax":
             message = "a softmax before `cross_entropy`, which applies softmax itself"
@@ -117,7 +117,7 @@ def _unreachable(node: Node, loss: str, why: str) -> Diagnostic:
 def _about_starts(
     nodes: Sequence[Node], layers: Sequence[Placed]
 ) -> Iterator[Diagnostic]:
-    """Warn of a fan-based initializer that was written for another activation."""
+    """Warn about a fan-based initializer that is meant for another activation."""
     for i in range(len(nodes) - 1):
         bound = layers[i].element.bound
         span = bound.spans.get("weight") if bound else None
@@ -140,7 +140,7 @@ def _about_starts(
 
 
 def _about_norms(model: Model) -> Iterator[Diagnostic]:
-    """Warn of a norm that takes the mean of one number, and so leaves nothing of it."""
+    """Warn about a norm over a single number, which erases its input."""
     for node in model.nodes:
         norm = node.layer
         if not isinstance(norm, Norm):

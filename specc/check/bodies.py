@@ -1,8 +1,8 @@
-"""Bodies -> bound layers in groups: looks words up, calls blocks, counts repeats.
+"""Bodies -> bound layers in groups: looks up words, calls blocks, counts repeats.
 
-Takes a body and what it may use; gives a Group, in which every node is bound once and
-every repeat and call is counted, not yet written out. Invariant: the work is of the
-size of the spec, never of the network that it describes.
+Takes a body and the words in scope; returns a Group, in which every node is bound once and repeats
+and calls are counted, not written out. Invariant: the work is proportional to the size of the spec,
+not of the network.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def scope(
     what: str,
     report: Report,
 ) -> dict[str, Value]:
-    """Give the names inside a definition, its parameters among them as UNKNOWN."""
+    """Return the names inside a definition, with its parameters as UNKNOWN."""
     own: dict[str, Value] = {}
     for parameter in parameters:
         name = parameter.name
@@ -55,7 +55,7 @@ def scope(
 
 
 def _passed(expr: tree.Expr, names: Mapping[str, Value], report: Report) -> Value:
-    """Give an argument of a block: a value, or an initializer with its own arguments."""
+    """Return an argument of a block: a value, or an initializer with its own arguments."""
     if isinstance(expr, tree.Word) and expr.name not in names:
         name = tree.Name(expr.name, expr.span)
         entry = tree.Entry(name, (), expr.span)
@@ -76,7 +76,7 @@ def define(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Macro:
-    """Check a block's body for whatever holds with any arguments."""
+    """Check a block's body for errors that do not depend on its arguments."""
     inner = scope(block.parameters, names, "this block", report)
     fault = misplaced(block.parameters)
     if fault is not None:
@@ -205,7 +205,7 @@ def _branches(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Element | Branches:
-    """Resolve bodies that are given the same input."""
+    """Resolve bodies that have the same input."""
     word = node.entry.name.text
     entry = VOCABULARY["layer"][word]
     bound = bind(entry, node.entry, names, report)
@@ -233,7 +233,7 @@ def _call(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Group:
-    """Resolve a block's body with the arguments of one call."""
+    """Resolve the body of a block with the arguments of one call."""
     macro = vocabulary.blocks[node.entry.name.text]
     called = macro.block.name.text
     parameters = macro.block.parameters

@@ -1,8 +1,8 @@
 """Syntax tree -> Model: every name resolved, every argument bound, every shape inferred.
 
-Takes the tree and the command's overrides; gives the Model, or None, with all that was found. The
-statements are read in order of the file; what needs several of them comes after. Invariant: the
-Model is None exactly when an error was found.
+Takes the tree and the overrides of the command; returns the Model, or None, with all errors and
+warnings. Statements are read in order; what depends on several of them comes after. Invariant: the
+Model is None exactly if there is an error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from specc.syntax.statements import STATEMENTS
 def check(
     tree: syntax.Tree, overrides: Mapping[str, str]
 ) -> tuple[Model | None, tuple[Diagnostic, ...]]:
-    """Check a file; `overrides` are the `-D name=value` of the command."""
+    """Check a spec; `overrides` are the `-D name=value` of the command."""
     found: list[Diagnostic] = []
     params = {s.name.text: s.name.span for s in _of(tree, syntax.Param)}
 
@@ -74,7 +74,7 @@ def _of(tree: syntax.Tree, kind: Any) -> list[Any]:
 
 
 def _read(statement: syntax.Statement, parts: Parts) -> None:
-    """Take in one statement."""
+    """Read one statement."""
     match statement:
         case syntax.ModelName(name, span):
             if _once("model", span, parts):
@@ -119,7 +119,7 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
 
 
 def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
-    """Keep a statement with a syntax error from causing others."""
+    """Keep a statement with a syntax error from causing other errors."""
     near = difflib.get_close_matches(word, STATEMENTS, n=1)
     word = word if word in STATEMENTS else "".join(near)
     parts.first.setdefault(word, span)
@@ -134,7 +134,7 @@ def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
 
 
 def _once(word: str, span: Span, parts: Parts) -> bool:
-    """Report a statement that is there already."""
+    """Return True, or report a statement that is given twice."""
     earlier = parts.first.setdefault(word, span)
     if earlier is span:
         return True
@@ -145,7 +145,7 @@ def _once(word: str, span: Span, parts: Parts) -> bool:
 
 
 def _claim(name: syntax.Name, what: str, parts: Parts) -> bool:
-    """Report a name that may not be given, or is taken."""
+    """Return True, or report a name that is forbidden or already used."""
     owner = parts.defined.get(name.text)
     if owner is not None:
         message = f"`{name.text}` is defined twice"
@@ -193,7 +193,7 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
 
 
 def _definition(definition: syntax.Definition, parts: Parts) -> None:
-    """Make a word of a `def`."""
+    """Add the word that a `def` defines."""
     name = definition.name.text
     fresh = _claim(definition.name, f"def {definition.kind}", parts)
     before = parts.faults
@@ -238,7 +238,7 @@ def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:
 
 
 def _missing(parts: Parts) -> None:
-    """Report required statements that are not there, and a model that is not first."""
+    """Report missing statements, and a `model` that is not first."""
     source, statements = parts.tree.source, parts.tree.statements
     end = len(source.text.rstrip())
     start = statements[0].span.start if statements else 0

@@ -1,7 +1,7 @@
-"""The statements of a file -> one Model: what holds only between them.
+"""The parts of a spec -> one Model: checks that need several statements.
 
-Takes what each statement says alone, gives the Model. Invariant: a statement at fault
-is left out of what is checked here, so that nothing is told twice.
+Takes the parts, returns the Model. Invariant: a part with an error is skipped here, so that nothing
+is reported twice.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from specc.syntax.diagnostics import (
 from specc.syntax.spelling import did_you_mean
 
 SIZE_OF_LAYER = 8
-"""So many operations of a definition are as much to compile as a layer."""
+"""How many operations of a definition count as one layer."""
 
 
 def link(parts: Parts) -> Model | None:
-    """Join the parts; None where one is missing or at fault."""
+    """Join the parts; return None if one is missing or has an error."""
     layers = _layers(parts)
     source = parts.features.get("input")
     target = parts.features.get("target")
@@ -57,7 +57,7 @@ def link(parts: Parts) -> Model | None:
 
 
 def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
-    """Warn of what is probably wrong in a model without errors."""
+    """Yield the warnings about a model without errors."""
     assert parts.layers is not None  # else there were no model
     stopping = parts.clauses.get("early_stopping")
     spans = stopping.bound.spans if stopping else {}
@@ -72,7 +72,7 @@ def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
 
 
 def _layers(parts: Parts) -> list[Placed] | None:
-    """Write the layers out, unless they are too many."""
+    """Return the layers written out; None, after an error, if they are too many."""
     if parts.layers is None:
         return None
     span = parts.first["layers"]
@@ -104,7 +104,7 @@ def _layers(parts: Parts) -> list[Placed] | None:
 
 
 def _size(layer: Placed) -> int:
-    """Tell as how many layers one counts, by the lines of a module that it takes."""
+    """Return how many layers one counts as, by the lines of a module that it takes."""
     bound = layer.element.bound
     if bound is None or bound.use is None:
         return 1
@@ -114,7 +114,7 @@ def _size(layer: Placed) -> int:
 
 
 def _check_layer(layer: Placed, parts: Parts) -> None:
-    """Report an initializer that needs fans, on what has none."""
+    """Report a fan-based initializer of a parameter that has no fans."""
     bound = layer.element.bound
     if bound is None or bound.use is None:
         return
@@ -137,13 +137,13 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
 
 
 PROBED_RATES = 200
-"""At how many of the epochs a schedule of the spec's own is tried."""
+"""The number of epochs at which a schedule of the spec is tried."""
 
 
 def _rate_in_range(model: Model, parts: Parts) -> None:
-    """Report a schedule whose rate grows beyond every number; it does so towards the end.
+    """Report a schedule whose rate overflows, which happens towards the end.
 
-    One that the spec defines may be no rate anywhere: negative, or no number.
+    A schedule that the spec defines may be negative or NaN at any epoch.
     """
     last = model.train.epochs - 1
     if model.schedule.use.entry.defined:
@@ -159,7 +159,7 @@ def _rate_in_range(model: Model, parts: Parts) -> None:
 
 
 def _defined_rate(model: Model, parts: Parts) -> None:
-    """Try a schedule of the spec's own at its first epochs, its last and some between."""
+    """Report a schedule of the spec whose rate is invalid at one of the epochs tried."""
     epochs, name = model.train.epochs, model.schedule.use.entry.name
     tried = {i * (epochs - 1) // (PROBED_RATES - 1) for i in range(PROBED_RATES)}
     for epoch in sorted(tried | set(range(min(epochs, 20)))):
@@ -183,7 +183,7 @@ def _nothing_to_train(parts: Parts) -> None:
 
 
 def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
-    """Check loss and metrics against the output and the target."""
+    """Check the shapes of loss and metrics against the output and the target."""
     loss = parts.clauses.get("loss")
     if loss is not None:
         check_clause(loss.bound, loss.span, nodes, target, parts.report)
@@ -207,7 +207,7 @@ def _data(
     target: Feature | None,
     nodes: tuple[Node, ...] | None,
 ) -> Any:
-    """Make the data source and let it look at its files; None where there is none."""
+    """Return the data source after checking its files; None if there is none."""
     clause = parts.clauses.get("data")
     if clause is None or clause.bound.use is None:
         return None
@@ -228,13 +228,13 @@ def _data(
 
 
 def _folder(parts: Parts) -> Path | None:
-    """Give the folder of the spec, to which paths are relative."""
+    """Return the folder of the spec, which paths are relative to."""
     name = parts.tree.source.name
     return None if name == "<stdin>" else Path(name).parent
 
 
 def _monitor(parts: Parts, data: Any) -> None:
-    """Check that what early stopping and a schedule monitor is measured."""
+    """Check that early stopping and the schedule monitor something that is measured."""
     if not parts.metrics_known or any(m.bound.use is None for m in parts.metrics):
         return
     measured = ["loss"]

@@ -1,8 +1,8 @@
-"""Whether layers can have their names: in a spec, and in an emitted module.
+"""Name clashes of layers, in a spec and in an emitted module.
 
-Takes placed layers, gives findings. An emitted module knows `encoder.linear1` as
-`encoder_linear1`, and has more names beside: `emitted` lists them. Invariant: no two things of a
-network that passes share a name in the module.
+Takes placed layers, reports errors. An emitted module calls `encoder.linear1` `encoder_linear1`,
+and derives more names from it: `emitted` lists them. Invariant: in a network without errors, no two
+things have the same name in the module.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _NOTE = "an emitted module has names such as `<layer>_weight` and `d_<layer>` fo
 
 
 def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
-    """Give every name that an emitted module may have for a layer or a feature.
+    """Yield every name that an emitted module may derive from a layer or a feature.
 
-    `_1` carries a row of ones, `_t` is transposed, `d_` is the gradient.
+    `_1` has a row of ones, `_t` is transposed, `d_` is the gradient.
     """
     for prefix in ("", "d_"):
         yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_1", "_1t"))
@@ -37,7 +37,7 @@ def claim_names(
     features: Mapping[str, Feature],
     report: Report,
 ) -> None:
-    """Report layers that share a name, with each other or with the input or the target."""
+    """Report layers that have the same name as another layer, the input or the target."""
     owners = _of_features(features, report)
     places: dict[str, Span] = {}
     parameters = {node.name: (*node.parameters, *node.kept) for node in nodes or ()}

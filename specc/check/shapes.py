@@ -1,8 +1,7 @@
-"""Named layers -> Nodes with shapes, and whether loss and metrics can compare the result.
+"""Named layers -> Nodes with shapes; checks the shapes of loss and metrics.
 
-Takes placed layers and the shape of the input, gives Nodes. Invariant: where one shape
-does not fit, that alone is told, and nothing that follows from it; the Nodes are then
-None.
+Takes placed layers and the shape of the input, returns Nodes. Invariant: a shape error is reported
+alone, without those that follow from it; the Nodes are then None.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from specc.syntax.diagnostics import error
 from specc.syntax.source import Span
 
 LARGEST = 2**31
-"""How many numbers a sample or all parameters together may have."""
+"""The largest size of a sample, and of all parameters together."""
 
 
 def infer(
     layers: Sequence[Placed], feature: Feature, report: Report
 ) -> tuple[Node, ...] | None:
-    """Give each layer its shapes, in order."""
+    """Return the layers with their shapes, in order; None after an error."""
     nodes: list[Node] = []
     total, begin = 0, 0
     for placed in layers:
@@ -74,9 +73,9 @@ def infer(
 def _misplaced(
     placed: Placed, nodes: Sequence[Node], begin: int
 ) -> tuple[str, str] | None:
-    """Say why the samples could not be standardized before all else, and what to do.
+    """Return why a layer conflicts with `standardize`, and what to do; None if it does not.
 
-    `begin` is the place of the layer that does so, if there is one already.
+    `begin` is the index of the layer that standardizes, if there is one already.
     """
     if isinstance(placed.element.layer, Standardize):
         before = enumerate(nodes)
@@ -108,7 +107,7 @@ def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:
 def check_clause(
     bound: Bound, span: Span, nodes: Sequence[Node], target: Feature, report: Report
 ) -> None:
-    """Report where a loss or a metric cannot compare what the network gives with the target."""
+    """Report a loss or a metric that cannot compare the output with the target."""
     if bound.use is None:
         return
     entry, output = bound.use.entry, nodes[-1].output_shape

@@ -1,6 +1,6 @@
 """The command `specc explain`: the derivation of a network, the rules behind it, a code at length.
 
-Takes what the command line says, gives the exit code; the explanation goes to standard output.
+Takes what the command line says, returns the exit code; the explanation goes to standard output.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _explained(
 
 
 def _chosen(found: Explanation, layers: Sequence[str]) -> Sequence[int] | None:
-    """Give the places of the sections that are asked for; None where one is not there."""
+    """Return the places of the sections that are asked for; None if one is not there."""
     names = {
         name: place
         for place, section in enumerate(found.sections)

@@ -41,18 +41,18 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing disagrees."""
+        """True if nothing disagrees."""
         return all(finding.ok for finding in self.findings)
 
     @property
     def fails(self) -> bool:
-        """Whether a check did not run to its end."""
+        """True if a check did not run to its end."""
         from specc.verify.checks import FAILS
 
         return any(finding.what == FAILS for finding in self.findings)
 
     def worst(self, check: str, what: str | None = None) -> Finding | None:
-        """Give the finding of a check, perhaps of one thing, that is farthest beyond its bound."""
+        """Return the worst finding of a check, or of one thing of it."""
         of = [
             f
             for f in self.findings
@@ -76,7 +76,7 @@ def verify_command(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Verify the spec at `path` and give the exit code."""
+    """Verify the spec at `path` and return the exit code."""
     from specc.cli.destinations import recorded_command, stem_of
     from specc.compiler import compile_source
 
@@ -160,7 +160,7 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
 
 
 def _gradients(report: Report) -> Any:
-    """Lay out the relative error of each gradient, three ways."""
+    """Return a table of the relative error of each gradient, three ways."""
     from specc.verify.checks import THREE_WAYS
 
     table = _table("the gradient of the loss by", *THREE_WAYS)
@@ -173,7 +173,7 @@ def _gradients(report: Report) -> Any:
 
 
 def _checks(report: Report) -> str:
-    """Lay out the largest error of each check, and what it was compared with."""
+    """Return a table of the largest error of each check, and what it was compared with."""
     from specc.verify.checks import CHECKS
 
     width = max(len(check.name) for check in CHECKS)
@@ -230,7 +230,7 @@ def _verdict(report: Report) -> str:
 
 
 def record(report: Report) -> dict[str, Any]:
-    """Give a report as what `--json` prints: the worst of each check and thing."""
+    """Return a report as what `--json` prints: the worst of each check and thing."""
     pairs = dict.fromkeys((f.check, f.what) for f in report.findings)
     found = [report.worst(*pair) for pair in pairs]
     return {

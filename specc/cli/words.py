@@ -61,7 +61,7 @@ class UnknownWord(Exception):
 
 
 def items() -> tuple[Item, ...]:
-    """Give every word of the language: by kind, and within one in the library's order."""
+    """Return every word of the language: by kind, and within one in the library's order."""
     found = []
     for kind in HEADINGS:
         found += [_of_entry(entry) for entry in VOCABULARY.get(kind, {}).values()]
@@ -74,7 +74,7 @@ def items() -> tuple[Item, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Item, ...]:
-    """Give the words that are named, alone or by their kind; all, where none is.
+    """Return the words that are named, alone or by their kind; all, where none is.
 
     Raises UnknownWord.
     """
@@ -104,7 +104,7 @@ def listing(found: Iterable[Item], output_format: str, width: int = 0) -> str:
 
 
 def reference() -> str:
-    """Give the page `docs/reference.md`."""
+    """Return the page `docs/reference.md`."""
     title = "# Reference\n\nEvery word of the language, as `specc list` gives it"
     title += " (`specc list --output-format markdown`). How a spec is written is in"
     title += " [language.md](language.md).\n\n"

@@ -52,7 +52,7 @@ def make(name: str, out: str | None) -> Path:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a history, a spec and a module of specc's lie in the folder."""
+    """True if a history, a spec and a module of specc's lie in the folder."""
     complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
     return complete and bool(_models(folder))
 

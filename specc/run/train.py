@@ -58,7 +58,7 @@ def train_command(
     dtype: str,
     quiet: bool,
 ) -> int:
-    """Train the spec at `path` and give the exit code.
+    """Train the spec at `path` and return the exit code.
 
     `seed` and `epochs` are the spec's where they are None; `dtype` is float32 or
     float64.

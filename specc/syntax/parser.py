@@ -102,7 +102,7 @@ _OPTIONS: dict[str, Any] = {
 
 @cache
 def _grammar() -> lark.Lark:
-    """Give lark's tables: those of the last run, where they are of this grammar and this lark."""
+    """Return lark's tables: those of the last run, where they are of this grammar and this lark."""
     text = grammar_text()
     source = f"{lark.__version__} {_OPTIONS} {text}"
     tables = kept("grammar", source)

@@ -90,7 +90,7 @@ def _starts_line(tokens: list[Token], i: int) -> bool:
 
 
 def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
-    """Tell whether a statement begins at token `i`."""
+    """True if a statement begins at token `i`."""
     token, before = tokens[i], tokens[i - 1]
     after = [t.text for t in tokens[i + 1 : i + 3]] + ["", ""]
     in_definition = tokens[begin].text == "def"
@@ -110,7 +110,7 @@ def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
 
 
 def _goes_on(word: str, after: list[str]) -> bool:
-    """Tell whether what follows a statement word makes it a statement, not an argument."""
+    """True if what follows a statement word makes it a statement, not an argument."""
     match word:
         case "layers":
             return after[0] == "{"

@@ -1,8 +1,8 @@
-"""Binds the arguments of an entry: what a spec says against what a signature asks for.
+"""Binds the arguments that a spec writes to the signature of a word.
 
-Takes an Entry of the library and the arguments written; gives a Use, or None with every fault told.
-Invariant: a Use that comes out is complete, of the right types, inside every interval, and what it
-names can be made without an ArgumentError.
+Takes an Entry of the library and the written arguments; returns a Use, or None after reporting
+every error. Invariant: a Use is complete, has the right types and ranges, and can be made without
+an ArgumentError.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from specc.syntax.source import Span
 
 @dataclass(frozen=True)
 class Bound:
-    """A Use, and where the spec gives each of its arguments (and `features[a]`, its item)."""
+    """A Use, with the place of each of its arguments (and of `features[a]`, its item)."""
 
     use: Use | None
-    """None where the arguments are at fault or not known."""
+    """None if the arguments have errors or are not known yet."""
     spans: dict[str, Span]
 
 
 def find(
     kind: str, name: tree.Name, report: Report, own: Iterable[str] = ()
 ) -> Entry | None:
-    """Return the word of a kind; None, with an error, where it is unknown.
+    """Return the word of a kind; None, after reporting an error, if it is unknown.
 
-    `own` are the spec's own words of that kind, which the error may suggest.
+    `own` are the words of that kind that the spec defines, which the error may suggest.
     """
     known = VOCABULARY[kind]
     if name.text in known:
@@ -50,7 +50,7 @@ def find(
 
 
 def not_yet(what: str, span: Span, note: str = "") -> Diagnostic:
-    """Refuse a part of the language that this version cannot lower."""
+    """Return the error about a feature that is not available yet."""
     return error("E020", f"{what} is not available yet", span, "", note)
 
 
@@ -117,7 +117,7 @@ def _value(
 
 
 def _as_word(entry: Entry, argument: Argument, word: tree.Word) -> str | None:
-    """Take a bare name for itself where the argument is one of several words, or a name."""
+    """Return a bare name as text if the argument is one of several words, or a name."""
     if word.name in choices(argument):
         return word.name
     is_name = entry.kind in ("setting", "schedule") and argument.type is str
@@ -173,7 +173,7 @@ def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
 
 
 def _tried(use: Use) -> ArgumentError | None:
-    """Make the thing that a use names, for the mistakes that only this shows."""
+    """Make what a use names, and return the error that only this shows, None if there is none."""
     try:
         if use.entry.defined:
             use(*(ops.scalar(f"operand{i}") for i in range(use.entry.operands)))

@@ -1,10 +1,11 @@
 """Constant expressions: syntax -> a number, string, list, boolean or None.
 
-Takes an expression and the names in scope. Invariant: evaluating ends at once whatever
-the expression is, raises nothing but Invalid, and gives finite numbers only.
+Takes an expression and the names in scope, returns its value. Invariant: evaluation is fast for any
+expression, raises only Invalid, and returns only finite numbers.
 
-A whole number stays an int; `/` and the functions give a float. UNKNOWN stands for a value whose
-definition is at fault, or known only later: whatever depends on it is UNKNOWN and no error.
+An integer stays an int; `/` and the functions return a float. UNKNOWN stands for a value whose
+definition has an error, or that is known only later: whatever depends on it is UNKNOWN, without an
+error.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 
 Value = Any
-"""int, float, bool, str, None, a tuple of these, UNKNOWN; an initializer, for a block."""
+"""int, float, bool, str, None, a tuple of these, UNKNOWN, or (for a block) an initializer."""
 
 LARGEST = 2**63 - 1
-"""The largest whole number."""
+"""The largest integer."""
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -51,7 +52,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
-    """Give the value of `expr`; Invalid where it has none."""
+    """Return the value of `expr`; raise Invalid if it has none."""
     match expr:
         case Number(text, span):
             return number(text, span)
@@ -82,7 +83,7 @@ def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
 def evaluated(
     expr: Expr, names: Mapping[str, Value], report: Callable[[Diagnostic], None]
 ) -> Value:
-    """Give the value of `expr`, or UNKNOWN with the reason told."""
+    """Return the value of `expr`, or UNKNOWN after reporting why it has none."""
     try:
         return evaluate(expr, names)
     except Invalid as invalid:
@@ -91,7 +92,7 @@ def evaluated(
 
 
 def kind_of(value: Value) -> str:
-    """Name the kind of a value in a message."""
+    """Return the kind of a value, for a message."""
     match value:
         case None:
             return "none"
@@ -220,7 +221,7 @@ def _no_result(why: str, span: Span) -> Invalid:
 
 
 def _power(base: float, exponent: float) -> Any:
-    """base^exponent, without ever computing a number that is too large to keep."""
+    """Return base^exponent; raise OverflowError before computing an integer that is too large."""
     both_whole = isinstance(base, int) and isinstance(exponent, int)
     if not both_whole or exponent < 0:
         return float(base) ** float(exponent)

@@ -1,8 +1,8 @@
 """`def` -> an entry of the vocabulary: the user's expression as a function of Values.
 
-Takes a definition whose names and calls were checked, gives an Entry like those of the library. The
-first parameters are operands (`x`; `prediction, target`; `lr, t, total`), the others arguments.
-Invariant: what an entry makes consists of operations of the table alone.
+Takes a definition whose names and calls were checked, returns an Entry like those of the library.
+The first parameters are operands (`x`; `prediction, target`; `lr, t, total`), the others arguments.
+Invariant: an entry makes Values of operations of the table only.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ OPERANDS = {
     "loss": ("prediction", "target"),
     "schedule": ("lr", "t", "total"),
 }
-"""What each kind is a function of, whatever the spec calls them."""
+"""The operands of each kind, whatever the spec calls them."""
 
 WITH_COMMON: dict[str, Callable[[Callable[..., Value]], Callable[..., Value]]] = {
     "activation": lambda make: make,
     "loss": averaged,
     "schedule": warming,
 }
-"""What gives a function of each kind the arguments that all of it have."""
+"""What adds the common arguments of a kind to a function."""
 
 _COMPARISONS = {
     "<": "less",
@@ -57,9 +57,9 @@ def entry_of(
     names: Mapping[str, Constant],
     defaults: Mapping[str, Constant],
 ) -> Entry:
-    """Make the entry; `names` are what the expression sees, `defaults` its arguments'.
+    """Return the entry; `names` are those in scope, `defaults` those of its arguments.
 
-    Raises Invalid where the parameters do not fit the kind, or the expression is no number.
+    Raises Invalid if the parameters do not suit the kind, or the expression is not a number.
     """
     count = len(OPERANDS[definition.kind])
     operands = [p.name.text for p in definition.parameters[:count]]
@@ -127,7 +127,7 @@ def _checked(
     operands: list[str],
     names: Mapping[str, Constant],
 ) -> Value:
-    """Give the formula; refuse what is no number, or does not change with its first operand."""
+    """Return the formula; raise Invalid if it is not a number, or constant in its first operand."""
     free = [*operands, *(a.name for a in entry.arguments if a.required)]
     leaves = {name: ops.scalar(name) for name in free}
     defaults = {a.name: a.default for a in entry.arguments if not a.required}
@@ -145,7 +145,7 @@ def _checked(
 def formula(
     expr: tree.Expr, leaves: Mapping[str, Value], names: Mapping[str, Constant]
 ) -> Value:
-    """Write an expression in Values: `leaves` are the operands, `names` numbers."""
+    """Return an expression as Values: `leaves` are the operands, `names` numbers."""
     made = _made(expr, leaves, names)
     return _as_number(made)
 
@@ -212,7 +212,7 @@ def _called(
 
 
 def _as_number(value: Value) -> Value:
-    """Give 1 for what holds, else 0."""
+    """Return 1 for a true condition and 0 for a false one; numbers are unchanged."""
     if value.dtype == "bool":
         return ops.where(value, 1, 0)
     if value.op == "const" and isinstance(value.attribute("value"), bool):
@@ -238,7 +238,7 @@ def _mentions(expr: tree.Expr, leaves: Mapping[str, Any]) -> bool:
 def known_defaults(
     parameters: tuple[tree.Parameter, ...], names: Mapping[str, Constant]
 ) -> dict[str, Constant] | None:
-    """Give the defaults of a definition's arguments; None where one is at fault."""
+    """Return the defaults of a definition's arguments; None if one has an error."""
     found: dict[str, Constant] = {}
     for parameter in parameters:
         if parameter.default is not None:

@@ -1,7 +1,7 @@
-"""Which argument is which: positional and named ones against the parameters of what is called.
+"""Matches positional and named arguments to the parameters of what is called.
 
-Takes an entry as written; gives an expression for each parameter that has one. Invariant: every
-argument is either in the result or told.
+Takes an entry as written; returns an expression for each parameter that has one. Invariant: every
+argument is in the result or reported as an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from specc.syntax import tree
 from specc.syntax.diagnostics import Diagnostic, either, error, quoted
 
 Report = Callable[[Diagnostic], None]
-"""Where findings go."""
+"""Called with each error or warning."""
 
 
 def match_arguments(
@@ -23,7 +23,7 @@ def match_arguments(
     written: tree.Entry,
     report: Report,
 ) -> dict[str, tree.Expr]:
-    """Give the expression for each parameter (name, required) that has one."""
+    """Return the expression for each parameter (name, required) that has one."""
     known = [name for name, _ in parameters]
     given: dict[str, tree.Expr] = {}
     faulty = named = False
@@ -65,7 +65,7 @@ def match_arguments(
 
 
 def misplaced(parameters: Iterable[tree.Parameter]) -> Diagnostic | None:
-    """Refuse a parameter without a default behind one that has a default."""
+    """Return the error about a parameter without a default after one with a default."""
     optional = None
     for parameter in parameters:
         if parameter.default is not None:

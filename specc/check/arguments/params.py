@@ -1,7 +1,7 @@
-"""The params of a spec: their values, the command's overrides, their domains.
+"""The params of a spec: their values, overrides and domains.
 
-Takes a `param` statement and what `-D` says of it, gives its value. Invariant: a value that comes
-out lies in the domain, whoever gave it.
+Takes a `param` statement and its override by `-D`, returns the value. Invariant: a returned value
+is in the domain, whether it comes from the spec or from `-D`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from specc.syntax.tree import Choices, Expr, Param, Range
 def value_of(
     param: Param, override: str | None, names: Mapping[str, Value], report: Report
 ) -> Value:
-    """Give a param's value, or UNKNOWN with the reason told."""
+    """Return a param's value, or UNKNOWN after reporting why it has none."""
     default = evaluated(param.value, names, report)
     allowed = _domain(param, names, report)
     value, span = default, param.value.span
@@ -48,7 +48,7 @@ def value_of(
 
 
 def _sort(value: Value) -> str:
-    """Tell kinds apart as far as one cannot stand for the other."""
+    """Return the kind of a value, with integers counted as numbers."""
     return "a number" if kind_of(value) == "an integer" else kind_of(value)
 
 
@@ -58,7 +58,7 @@ def _where(param: Param) -> str:
 
 
 def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
-    """Give the choices as a tuple, an interval as a Range's (scale, low, high); None for all."""
+    """Return the domain: choices as a tuple, a range as (scale, low, high), else None."""
     match param.domain:
         case None:
             return None
@@ -112,7 +112,7 @@ def _described(allowed: Value) -> str:
 def unknown_overrides(
     overrides: Mapping[str, str], params: Mapping[str, Span]
 ) -> list[Diagnostic]:
-    """Tell the `-D` that override nothing."""
+    """Return the errors about overrides of what is not a param."""
     from specc.syntax.spelling import did_you_mean
 
     found = []

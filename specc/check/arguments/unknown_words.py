@@ -54,7 +54,7 @@ def suggestion(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def called(kind: str, name: str, known: Iterable[str] | None = None) -> str:
-    """Return what specc calls `name`, "" where no table has it; `known` limits the answers."""
+    """Return what specc calls `name`, "" if no table has it; `known` limits the answers."""
     words = _called(kind).get(plain(name), ())
     for word in words:
         if known is None or word in known:

@@ -36,7 +36,7 @@ class Bundled(Source):
     inputs: ClassVar[tuple[Shape, ...]]
     """The shapes that a sample may have."""
     classes: ClassVar[int | None]
-    """How many classes there are; None where the target is a number."""
+    """How many classes there are; None if the target is a number."""
     names: ClassVar[tuple[str, ...] | None] = None
     """The names of the classes, where they are more than their indices."""
     targets: ClassVar[tuple[float, float] | None] = (0.0, 1.0)

@@ -12,7 +12,7 @@ from specc.library.vocabulary import ArgumentError
 
 
 def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
-    """Give the classes' names in order, or None where every cell is a number.
+    """Return the classes' names in order, or None where every cell is a number.
 
     Cells without faults are assumed.
     """
@@ -21,7 +21,7 @@ def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
-    """Give the class of each cell."""
+    """Return the class of each cell."""
     if names is None:
         return [int(float(cell)) for cell in cells]
     index = {name: place for place, name in enumerate(names)}

@@ -67,12 +67,12 @@ class Header:
 
     @property
     def holds_numbers(self) -> bool:
-        """Whether its elements are real numbers, whole numbers or booleans."""
+        """True if its elements are real numbers, whole numbers or booleans."""
         return self.kind in "fiub"
 
     @property
     def holds_whole_numbers(self) -> bool:
-        """Whether its elements may be class indices."""
+        """True if its elements may be class indices."""
         return self.kind in "iu"
 
 

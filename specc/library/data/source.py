@@ -39,7 +39,7 @@ class Needs:
 
     @property
     def one_class(self) -> bool:
-        """Whether the target is one class index a sample."""
+        """True if the target is one class index a sample."""
         return self.target_dtype == "int" and self.target_shape == ()
 
 
@@ -69,7 +69,7 @@ class Source:
         target_dtype: Kind,
         classes: int | None = None,
     ) -> Split:
-        """Give the samples; DataError says what is wrong with them."""
+        """Return the samples; DataError says what is wrong with them."""
         needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
         try:
             return self._samples(needs)
@@ -78,11 +78,11 @@ class Source:
             raise DataError(error.message + hint) from None
 
     def margin(self, points: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Tell how far inside class 1 points (n, 2) are; None where nobody knows."""
+        """Tell how far inside class 1 points (n, 2) are; None if nobody knows."""
         return None
 
     def span(self, folder: Path | None) -> tuple[float, float] | None:
-        """Give the smallest and the largest real target; None where no look tells it."""
+        """Return the smallest and the largest real target; None if no look tells it."""
         return None
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:

@@ -48,7 +48,7 @@ class Split:
         return {name: samples for name, samples in named if samples is not None}
 
     def describe(self) -> str:
-        """Say in one line how many samples each part has, and the classes by index."""
+        """Return in one line how many samples each part has, and the classes by index."""
         sizes = ", ".join(f"{len(y):,} {name}" for name, (_, y) in self.parts.items())
         if self.classes is None:
             return sizes

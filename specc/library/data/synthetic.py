@@ -38,7 +38,7 @@ class Synthetic(Source):
     seed: CountOrZero = 0
 
     def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
-        """Give points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
+        """Return points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
         raise NotImplementedError
 
     def span(self, folder: Path | None) -> tuple[float, float]:
@@ -92,7 +92,7 @@ class Disk(Synthetic):
     drawn = 2
 
     def margin(self, points: Reals) -> Reals:
-        """Give the radius less the distance to the centre."""
+        """Return the radius less the distance to the centre."""
         import numpy as np
 
         distance = np.hypot(points[:, 0] - 0.5, points[:, 1] - 0.5)
@@ -116,7 +116,7 @@ class Xor(Synthetic):
     classes = ("alike", "different")
 
     def margin(self, points: Reals) -> Reals:
-        """Give -(x1 - 0.5) (x2 - 0.5)."""
+        """Return -(x1 - 0.5) (x2 - 0.5)."""
         product: Reals = (points[:, 0] - 0.5) * (points[:, 1] - 0.5)
         return -product
 

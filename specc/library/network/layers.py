@@ -62,27 +62,27 @@ class Layer:
     """The axis of a sample along which its features lie, which formulas find as the last one."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
+        """Return the shape of a sample's output; raise ShapeError where `shape` does not fit."""
         return shape
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
-        """Give the parameters for an input of `shape`, in the order of torch's state_dict."""
+        """Return the parameters for an input of `shape`, in the order of torch's state_dict."""
         return {}
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        """Give the state for an input of `shape`, under the names of torch's state_dict."""
+        """Return the state for an input of `shape`, under the names of torch's state_dict."""
         return {}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        """Give the output for the input `x`, whose shape has the batch in front."""
+        """Return the output for the input `x`, whose shape has the batch in front."""
         raise NotImplementedError
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
-        """Give the output in training, where that is another."""
+        """Return the output in training, where that is another."""
         return self.lower(x, given)
 
     def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
-        """Give the buffers after a step of training on `rows` samples.
+        """Return the buffers after a step of training on `rows` samples.
 
         `given` has the parts that `train` named too.
         """
@@ -90,7 +90,7 @@ class Layer:
 
 
 def with_features(shape: Shape, what: str) -> Shape:
-    """Give a shape, which must have an axis for features."""
+    """Return a shape, which must have an axis for features."""
     if not shape:
         raise ShapeError(
             f"{what} needs at least one axis, found a single number per sample",
@@ -177,11 +177,11 @@ class Join(Layer):
     """A layer that takes several inputs: what bodies give."""
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """Give the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        """Return the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
         raise NotImplementedError
 
     def join(self, values: Sequence[Value]) -> Value:
-        """Give the output, as `lower` does."""
+        """Return the output, as `lower` does."""
         raise NotImplementedError
 
 

@@ -160,7 +160,7 @@ class Standardize(Layer):
         return (x - given["mean"]) / given["std"]
 
     def measured(self, x: Value, origin: Value) -> dict[str, Value]:
-        """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
+        """Return the buffers for samples x; `origin`, any one of them, keeps sums small."""
         shifted = named(x - origin, "shifted")
         shift = named(ops.mean_over(shifted, axis=0, keep=False), "shift")
         variance = ops.mean_over((shifted - shift) ** 2, axis=0, keep=False)

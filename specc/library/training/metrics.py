@@ -118,7 +118,7 @@ def f1(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
 
 
 def _positives(prediction: Value, target: Value, threshold: float) -> dict[str, Value]:
-    """Give the shares of samples that are predicted positive, are so, and both."""
+    """Return the shares of samples that are predicted positive, are so, and both."""
     if target.dtype == "int":
         axis = len(prediction.shape) - 1
         predicted = ops.equal(ops.argmax(prediction, axis=axis), 1)

@@ -45,7 +45,7 @@ def schedule(make: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def warming(make: Callable[..., Value]) -> Callable[..., Value]:
-    """Give a schedule the arguments that all have, and let it warm up first."""
+    """Return a schedule the arguments that all have, and let it warm up first."""
 
     @functools.wraps(make)
     def warmed(
@@ -181,7 +181,7 @@ REDUCTIONS = "reductions"
 
 
 def _above(lr: Value, end: float) -> Value:
-    """Give lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
+    """Return lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
     if is_constant(lr):
         return number(written(lr.attribute("value") - end))
     return lr - end

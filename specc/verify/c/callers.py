@@ -1,6 +1,6 @@
 """The check of what a module in C offers to a program in C, and its Python binding does not call.
 
-Takes a Subject, gives findings; none for another target.
+Takes a Subject, yields findings; none for another target.
 """
 
 from __future__ import annotations

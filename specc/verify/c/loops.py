@@ -1,6 +1,6 @@
 """The check of a C source's own loop of training: what a program in C is told, and may stop.
 
-Takes a Subject of the target C, gives findings. What the loop has to leave is what the fit of the
+Takes a Subject of the target C, yields findings. What the loop has to leave is what the fit of the
 Python binding leaves, which other checks compare with torch's.
 """
 
@@ -138,7 +138,7 @@ class _Fits:
         yield from self._alike(f"{what}, and a step,", net, expected)
 
     def seeded(self) -> Iterator[Finding]:
-        """Give the run another seed than the model's, which its shuffles and masks then have."""
+        """Return the run another seed than the model's, which its shuffles and masks then have."""
         net, loop = self._loop()
         expected = self.subject.net(net.state_dict(), seed=1)
         expected.fit(*self.training, *self.held_out, epochs=2)
@@ -267,7 +267,7 @@ class _Fits:
             yield near("c-api", name, left[name], value, bound, what)
 
     def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:
-        """Give what two epochs of torch leave, but for their last update."""
+        """Return what two epochs of torch leave, but for their last update."""
         run = Run(reference, 0, self.training)
         run.begin()
         return [run.epoch(number, 0, number) for number in range(2)][-1].state
@@ -284,7 +284,7 @@ def _ended(what: str, ended: int, wanted: int) -> Finding:
 
 
 def _whole(row: Any) -> tuple[int, int]:
-    """Give the two whole numbers that a row ends with."""
+    """Return the two whole numbers that a row ends with."""
     epoch, validated = row[-1:].view(np.int32).tolist()
     return epoch, validated
 

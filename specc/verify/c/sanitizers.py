@@ -1,6 +1,6 @@
 """What is read or written outside of an array, or means nothing in C, as sanitizers tell it.
 
-`found` takes a Subject, gives findings: a process of its own builds the source of its module once
+`found` takes a Subject, yields findings: a process of its own builds the source of its module once
 more, with the sanitizers of gcc, and calls all that there is. That process is this file, run as
 `python -m specc.proof.sanitized net.py samples.npz model epochs`.
 """
@@ -77,7 +77,7 @@ def found(subject: Subject) -> Iterator[Finding]:
 
 
 def _runtime(compiler: list[str]) -> str:
-    """Give the file that has to be loaded before all others; nothing where there is none."""
+    """Return the file that has to be loaded before all others; nothing where there is none."""
     if not shutil.which(compiler[0]):
         return ""
     asked = [*compiler, "-print-file-name=libasan.so"]

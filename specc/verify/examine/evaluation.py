@@ -1,6 +1,6 @@
 """The checks of `predict` and `evaluate`: many samples, and places where metrics jump.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _equal(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_of(bias: Tensor, prediction: Tensor) -> bool:
-    """Tell whether all rows are alike, and their numbers, but for NaN where a bias is NaN."""
+    """True if all rows are alike, and their numbers, but for NaN where a bias is NaN."""
     there = prediction.isnan()
     if bias.shape[-1] == prediction.shape[-1]:
         nan = bias.isnan().expand_as(prediction)
@@ -170,7 +170,7 @@ def _alike(subject: Subject) -> Iterator[Finding]:
 
 
 def _inverses(limit: float) -> Iterator[float]:
-    """Give what a last activation may make `limit` of, and the numbers beside it."""
+    """Return what a last activation may make `limit` of, and the numbers beside it."""
     starts = [limit]
     if 0 < limit < 1:
         starts += [math.atanh(limit), math.log(limit / (1 - limit))]

@@ -1,6 +1,6 @@
 """The check that moves numbers of a module: its gradient against differences of its own loss.
 
-Takes a Subject and gives findings, for parameters and the input. Everything is float64.
+Takes a Subject and yields findings, for parameters and the input. Everything is float64.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The checks of the other methods: files, refusals, `as_module`.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The check of what `fit` leaves where the loss stops being finite.
 
-Takes a Subject, gives findings. Everything is float64.
+Takes a Subject, yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Case:
 
     @property
     def kind(self) -> tuple[float, int, float]:
-        """Give what it has in common with those that are drawn otherwise."""
+        """Return what it has in common with those that are drawn otherwise."""
         return self.scale, self.position, self.steep
 
     def start(self, subject: Subject) -> dict[str, Tensor]:
-        """Give the parameters and buffers, those of seed 0 made steep."""
+        """Return the parameters and buffers, those of seed 0 made steep."""
         state = state_of(started(subject))
         weights = [n for n, p in subject.model.parameters.items() if len(p.shape) == 2]
         for name in weights[1:]:
@@ -103,7 +103,7 @@ def overflow(subject: Subject) -> Iterator[Finding]:
 
 
 def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
-    """Tell whether it explodes alike from a start that is a rounding off.
+    """True if it explodes alike from a start that is a rounding off.
 
     Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
     """
@@ -125,7 +125,7 @@ def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> 
 
 
 def _large(subject: Subject) -> Iterator[Case]:
-    """Give samples of which one is large: late in an epoch, or its first or second."""
+    """Return samples of which one is large: late in an epoch, or its first or second."""
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
@@ -204,7 +204,7 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
 
 
 def _restores(subject: Subject) -> bool:
-    """Tell whether the best parameters come back at the end."""
+    """True if the best parameters come back at the end."""
     stopping = subject.model.early_stopping
     return stopping is not None and stopping.restore_best
 
@@ -216,7 +216,7 @@ def _kept(subject: Subject, expected: Fit) -> str:
 
 
 def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
-    """Tell whether enlarged parameters give the first batch after these epochs no finite loss."""
+    """True if enlarged parameters give the first batch after these epochs no finite loss."""
     model = subject.model
     reference = started(subject)
     state = {
@@ -234,13 +234,13 @@ def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> boo
 
 
 def _norms(subject: Subject) -> bool:
-    """Tell whether there is a norm: of numbers whose squares are infinite torch's is NaN."""
+    """True if there is a norm: of numbers whose squares are infinite torch's is NaN."""
     names = {node.use.entry.name for node in subject.model.nodes}
     return any(name.endswith("_norm") for name in names)
 
 
 def _place(history: Any) -> tuple[int, int]:
-    """Give the epoch and the update at which a fit says that something is not finite."""
+    """Return the epoch and the update at which a fit says that something is not finite."""
     told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
     return (int(told[1]), int(told[2])) if told else (0, 0)
 
@@ -286,7 +286,7 @@ def _exploded(
 
 
 def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:
-    """Give what is little beside the largest step, of which a rounding is not 0.
+    """Return what is little beside the largest step, of which a rounding is not 0.
 
     Of a norm of one number the gradient is 0 by structure, but for torch the rest of a difference.
     """

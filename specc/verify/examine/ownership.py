@@ -1,6 +1,6 @@
 """The check of what is whose: what a caller is given, and what a model keeps of what was before.
 
-It takes a Subject and gives findings. Everything is float64.
+It takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def ownership(subject: Subject) -> Iterator[Finding]:
 
 
 def _views(subject: Subject, net: Any) -> dict[str, Tensor]:
-    """Give a model's own parameters and buffers."""
+    """Return a model's own parameters and buffers."""
     buffers = net.buffers if subject.model.buffers else {}
     return {**net.parameters, **buffers}
 

@@ -1,6 +1,6 @@
 """The checks of what figures decide: which epoch is the best, which the last, the rate of each.
 
-Each takes a Subject and gives findings. A module's decisions are compared with the documented rule
+Each takes a Subject and yields findings. A module's decisions are compared with the documented rule
 on the figures of its own history, so that no rounding comes between.
 """
 
@@ -74,7 +74,7 @@ def patience(subject: Subject) -> Iterator[Finding]:
 
 
 def _patiences(subject: Subject) -> list[int]:
-    """Give the epochs without a gain after which something is done, the fewest first."""
+    """Return the epochs without a gain after which something is done, the fewest first."""
     stopping, schedule = subject.model.early_stopping, subject.model.schedule
     found = {stopping.patience} if stopping else set()
     if waits(subject.model):
@@ -88,7 +88,7 @@ def _start(subject: Subject) -> int:
 
 
 def _learnt(subject: Subject) -> tuple[dict[str, Tensor], Samples]:
-    """Give numbers of the network with which it has nothing to learn of these samples.
+    """Return numbers of the network with which it has nothing to learn of these samples.
 
     The last layer's are so large that a loss of probabilities is 0, and other targets are what the
     network predicts.

@@ -1,6 +1,6 @@
 """The checks of starts, rates and single updates.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def optimizer(subject: Subject) -> Iterator[Finding]:
 
 
 def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
-    """Give nothing where the reference does not stay near itself at so much of the rate.
+    """Return nothing where the reference does not stay near itself at so much of the rate.
 
     The draw is that of `SHAKEN`: how the reference is run a second time.
     """
@@ -128,7 +128,7 @@ def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
 
 
 def _counts(subject: Subject) -> list[int]:
-    """Give how many samples each step takes: few, at last more than a workspace in C holds."""
+    """Return how many samples each step takes: few, at last more than a workspace in C holds."""
     least = 1 if subject.model.moves_on_one else 2
     sizes = min(subject.samples, 9, subject.most + 1 - least)
     counts = [least + (5 * t) % sizes for t in range(STEPS)]

@@ -60,7 +60,7 @@ OPERATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def definitions(model: Model) -> Mapping[tuple[str, str], syntax.Definition]:
-    """Give the definitions of a model's spec by kind and name."""
+    """Return the definitions of a model's spec by kind and name."""
     return _definitions(model.source)
 
 
@@ -77,7 +77,7 @@ def _definitions(source: Source) -> Mapping[tuple[str, str], syntax.Definition]:
 def function_of(
     model: Model, kind: str, name: str, arguments: Mapping[str, Any]
 ) -> Callable[..., Tensor]:
-    """Give a definition as a function of its operands, with its `arguments` bound.
+    """Return a definition as a function of its operands, with its `arguments` bound.
 
     Raises KeyError where the spec has no such definition.
     """
@@ -137,20 +137,20 @@ def _chosen(
 
 
 def _precision(arrays: list[Tensor]) -> torch.dtype:
-    """Give that of arrays; whole numbers and truth values have none."""
+    """Return that of arrays; whole numbers and truth values have none."""
     real = (array.dtype for array in arrays if array.is_floating_point())
     return next(real, torch.float64)
 
 
 def tensor_of(value: Number) -> Tensor:
-    """Give a tensor of real numbers: of float64, unless it has a precision already."""
+    """Return a tensor of real numbers: of float64, unless it has a precision already."""
     if isinstance(value, Tensor):
         return value.to(_precision([value]))
     return torch.tensor(value, dtype=torch.float64)
 
 
 def numbers_in(expr: syntax.Expr) -> set[float]:
-    """Give every number that an expression is written with: where it may have a kink."""
+    """Return every number that an expression is written with: where it may have a kink."""
     match expr:
         case syntax.Number(text):
             return {float(text.replace("_", ""))}

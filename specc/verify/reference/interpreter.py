@@ -22,7 +22,7 @@ Array = Any
 def evaluate(
     program: Program, arrays: Mapping[str, Array], batch: int = 1
 ) -> dict[str, Array]:
-    """Give the results of a Program by name; every Value has the shape that it declares."""
+    """Return the results of a Program by name; every Value has the shape that it declares."""
     found: dict[Value, Array] = {}
     for value in program.values:
         if value.op == "input":

@@ -19,7 +19,7 @@ ROUNDINGS = 1e-24
 
 
 def cancelled(y: Tensor) -> float:
-    """Give the relative error that a variance has which is a difference of means of squares."""
+    """Return the relative error that a variance has which is a difference of means of squares."""
     square = float(y.double().square().mean())
     spread = float(y.double().var(correction=0))
     return 1e-14 * square / spread if spread > 0 else math.inf
@@ -28,7 +28,7 @@ def cancelled(y: Tensor) -> float:
 def metric(
     model: Model, use: Use, prediction: Tensor, y: Tensor, rounded: bool = False
 ) -> float:
-    """Give one metric of predictions, (n, *output), and targets, (n, *target).
+    """Return one metric of predictions, (n, *output), and targets, (n, *target).
 
     Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
     are all alike, and met.

@@ -22,7 +22,7 @@ Numbers = NDArray[np.float64]
 
 
 def starts(model: Model, seed: int) -> dict[str, Numbers]:
-    """Give every parameter by its full name."""
+    """Return every parameter by its full name."""
     return {
         f"{node.name}.{short}": _drawn(
             parameter,

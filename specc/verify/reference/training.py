@@ -47,7 +47,7 @@ def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Op
 
 
 def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
-    """Give the schedule's rate after t epochs (or updates) of at most `total`."""
+    """Return the schedule's rate after t epochs (or updates) of at most `total`."""
     lr: float = model.optimizer.use["lr"]
     use = model.schedule.use
     warmup: int = use["warmup"]
@@ -85,7 +85,7 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
 
 
 def larger_is_better(monitor: str, mode: str) -> bool:
-    """Tell whether more of a monitored figure is better."""
+    """True if more of a monitored figure is better."""
     figure = monitor.removeprefix("val_").removeprefix("train_")
     return mode == "max" or (mode == "auto" and figure in LARGER_IS_BETTER)
 
@@ -117,7 +117,7 @@ def figures(
     y: Tensor,
     noise: float = 0.0,
 ) -> dict[str, float]:
-    """Give the loss and every metric of what `last_two` gave for whole samples.
+    """Return the loss and every metric of what `last_two` gave for whole samples.
 
     Noise moves what counts are made of, so that ties are decided otherwise.
     """
@@ -181,7 +181,7 @@ def _shake(gradients: list[Tensor], noise: float, draw: int) -> None:
 
 
 def trains(model: Model) -> bool:
-    """Tell whether torch trains the network in batches of the spec's size."""
+    """True if torch trains the network in batches of the spec's size."""
     return model.train.batch_size > 1 or model.moves_on_one
 
 
@@ -199,7 +199,7 @@ def measure(reference: Reference, x: Tensor) -> None:
 
 
 def waits(model: Model) -> bool:
-    """Tell whether the schedule looks at a figure: `plateau`, unless the spec has its own."""
+    """True if the schedule looks at a figure: `plateau`, unless the spec has its own."""
     entry = model.schedule.use.entry
     return entry.name == "plateau" and not entry.defined
 
@@ -213,7 +213,7 @@ def monitored(model: Model) -> list[str]:
 
 
 def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:
-    """Give which samples make the batches of an epoch, in order."""
+    """Return which samples make the batches of an epoch, in order."""
     train = model.train
 
     def batches(epoch: int) -> list[Tensor]:
