@@ -1,7 +1,7 @@
-"""What is legal in a spec and probably wrong: the warnings.
+"""The warnings: what is legal in a spec and probably wrong.
 
-Takes a checked model and where its arguments were written; gives warnings. Invariant: nothing here
-changes what is compiled, and nobody is warned of a default that he did not write.
+Takes a checked model and the places of its arguments; yields warnings. Invariant: a warning never
+changes what is compiled, and is only about what the spec writes, never about a default.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _BOUNDED = _SQUASHING | {"softmax"}
 
 @dataclass(frozen=True)
 class Written:
-    """Where the spec wrote what advice points at, by argument."""
+    """Where the spec writes the arguments that warnings point at, by argument."""
 
     early_stopping: dict[str, Span]
     data: Any
-    """The data source itself, None where the spec has none."""
+    """The data source, None if the spec has none."""
     folder: Path | None
-    """Where the spec lies."""
+    """The folder of the spec."""
 
 
 def advice(
     model: Model, layers: Sequence[Placed], written: Written
 ) -> Iterator[Diagnostic]:
-    """Give every warning about a model."""
+    """Yield every warning about a model."""
     yield from _about_output(model)
     yield from _about_targets(model, written)
     yield from _about_starts(model.nodes, layers)
@@ -47,7 +47,7 @@ def advice(
 
 
 def _about_output(model: Model) -> Iterator[Diagnostic]:
-    """Warn of a last activation that does not go with the loss."""
+    """Warn about a last activation that does not suit the loss."""
     loss = model.loss.use.entry.name
     tail: list[Node] = []
     for node in reversed(model.nodes):
@@ -62,20 +62,20 @@ def _about_output(model: Model) -> Iterator[Diagnostic]:
         yield from _softmax_before(tail)
         if words[0] in _SQUASHING:
             yield _unreachable(
-                last, "cross_entropy", "bounded logits keep the loss from 0"
+                last, "cross_entropy", "bounded logits keep the loss above 0"
             )
     elif loss == "binary_cross_entropy" and words[0] in _BOUNDED - {"sigmoid"}:
-        yield _unreachable(last, loss, "its logits are then bounded")
+        yield _unreachable(last, loss, "the logits are bounded")
     elif loss == "binary_cross_entropy" and words[0] == "relu":
         yield _unreachable(last, loss, "no probability below 0.5 can be predicted")
     elif words[0] == "softmax" and last.output_shape[last.layer.along :][:1] == (1,):
         message = "a softmax over one number is always 1"
-        label = "write `sigmoid`, or more outputs"
+        label = "write `sigmoid`, or use more outputs"
         yield warning("W002", message, last.span, label)
 
 
 def _about_targets(model: Model, written: Written) -> Iterator[Diagnostic]:
-    """Warn of targets that lie outside of what the last activation gives."""
+    """Warn about targets outside the range of the last activation."""
     last = model.nodes[-1]
     reach = last.use.entry.reach
     if reach is None or written.data is None or model.target.dtype != "real":
@@ -85,33 +85,39 @@ def _about_targets(model: Model, written: Written) -> Iterator[Diagnostic]:
     if span is None or (low <= span[0] and span[1] <= high):
         return
     if low == -math.inf:
-        gives = f"up to {high:g}"
+        gives = f"at most {high:g}"
+    elif high == math.inf:
+        gives = f"at least {low:g}"
     else:
-        gives = f"from {low:g} {'on' if high == math.inf else f'to {high:g}'}"
+        gives = f"between {low:g} and {high:g}"
     word = last.use.entry.name
-    message = f"`{word}` gives numbers {gives}, and targets lie from {span[0]:g} to"
-    label = "end with the linear layer before it, or scale the targets"
+    message = (
+        f"the output of `{word}` is {gives}, but targets range from {span[0]:g} to"
+    )
+    label = "remove it, or scale the targets"
     yield warning("W002", f"{message} {span[1]:g}", last.span, label)
 
 
 def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:
-    """Warn of each softmax that cross_entropy does not swallow: all but a last one."""
+    """Warn about every softmax before cross_entropy but the last, which is fused with the loss."""
     for node in tail[1:]:
         if node.use.entry.name == "softmax":
-            message = "a softmax before `cross_entropy`, which applies its own"
-            yield warning("W001", message, node.span, "leave this one out")
+            message = "a softmax before `cross_entropy`, which applies softmax itself"
+            yield warning("W001", message, node.span, "remove it")
 
 
 def _unreachable(node: Node, loss: str, why: str) -> Diagnostic:
     word = node.use.entry.name
-    message = f"`{loss}` takes the output of `{word}` for logits: {why}"
-    return warning("W002", message, node.span, "end with the linear layer before it")
+    message = f"`{loss}` uses the output of `{word}` as logits: {why}"
+    return warning(
+        "W002", message, node.span, "remove it: end with the layer before it"
+    )
 
 
 def _about_starts(
     nodes: Sequence[Node], layers: Sequence[Placed]
 ) -> Iterator[Diagnostic]:
-    """Warn of a fan-based initializer that was written for another activation."""
+    """Warn about a fan-based initializer that is meant for another activation."""
     for i in range(len(nodes) - 1):
         bound = layers[i].element.bound
         span = bound.spans.get("weight") if bound else None
@@ -129,20 +135,20 @@ def _about_starts(
         elif family == "xavier" and after in _RECTIFYING:
             better = f"he_{shape}"
         if better:
-            message = f"`{word}` before `{after}`, which it is not made for"
-            yield warning("W003", message, span, f"did you mean `{better}`?")
+            message = f"`{word}` does not suit the `{after}` that follows"
+            yield warning("W003", message, span, f"write `{better}`")
 
 
 def _about_norms(model: Model) -> Iterator[Diagnostic]:
-    """Warn of a norm that takes the mean of one number, and so leaves nothing of it."""
+    """Warn about a norm over a single number, which erases its input."""
     for node in model.nodes:
         norm = node.layer
         if not isinstance(norm, Norm):
             continue
         if norm.numbers(node.input_shape, model.train.batch_size) == 1:
             word = node.use.entry.name
-            message = f"`{word}` of one number at a time leaves {norm.leaves} of it"
-            label = "leave it out, or give it more features"
+            message = f"`{word}` turns a single number into {norm.of_one}"
+            label = "remove it, or use more features"
             if norm.tracks:
                 message = f"{message} in training"
                 label = "write a larger `batch_size`"
@@ -159,11 +165,11 @@ def _about_stopping(model: Model, written: Written) -> Iterator[Diagnostic]:
             f" {model.train.epochs} epochs"
         )
         span = written.early_stopping.get("patience", statement)
-        label = f"expected less than {model.train.epochs}"
+        label = f"write less than {model.train.epochs}"
         yield warning("W004", message, span, label)
     no_test = written.data is not None and getattr(written.data, "test", 1) == 0
     if no_test and stopping.monitor.startswith("val_"):
-        message = "early stopping monitors the samples that the figures are reported on"
+        message = "early stopping monitors the samples that the metrics are reported on"
         span = written.early_stopping.get("monitor", statement)
         label = "give `data` a `test` share"
         yield warning("W005", message, span, label)

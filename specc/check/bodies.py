@@ -1,8 +1,8 @@
-"""Bodies -> bound layers in groups: looks words up, calls blocks, counts repeats.
+"""Bodies -> bound layers in groups: looks up words, calls blocks, counts repeats.
 
-Takes a body and what it may use; gives a Group, in which every node is bound once and
-every repeat and call is counted, not yet written out. Invariant: the work is of the
-size of the spec, never of the network that it describes.
+Takes a body and the words in scope; returns a Group, in which every node is bound once and repeats
+and calls are counted, not written out. Invariant: the work is proportional to the size of the spec,
+not of the network.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from specc.check.arguments.bind import article, bind, find
+from specc.check.arguments.bind import bind, find
 from specc.check.arguments.constants import UNKNOWN, Value, evaluated
 from specc.check.arguments.convert import converted
 from specc.check.arguments.match import Report, match_arguments, misplaced
 from specc.check.arguments.reserved_names import forbidden_layer
+from specc.check.arguments.unknown_words import unknown_word
 from specc.check.groups import (
     Branches,
     Element,
@@ -25,10 +26,11 @@ from specc.check.groups import (
     grouped,
 )
 from specc.library import VOCABULARY
+from specc.library.kinds import article
 from specc.library.network.layers import JOINS, Activation, Layer
-from specc.library.vocabulary import Argument, Interval, kinds_of
+from specc.library.vocabulary import Argument, Interval
 from specc.syntax import tree
-from specc.syntax.diagnostics import Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Invalid, error, quoted
 from specc.syntax.source import Span
 from specc.syntax.statements import NESTING
 
@@ -39,7 +41,7 @@ def scope(
     what: str,
     report: Report,
 ) -> dict[str, Value]:
-    """Give the names inside a definition, its parameters among them as UNKNOWN."""
+    """Return the names inside a definition, with its parameters as UNKNOWN."""
     own: dict[str, Value] = {}
     for parameter in parameters:
         name = parameter.name
@@ -53,7 +55,7 @@ def scope(
 
 
 def _passed(expr: tree.Expr, names: Mapping[str, Value], report: Report) -> Value:
-    """Give an argument of a block: a value, or an initializer with its own arguments."""
+    """Return an argument of a block: a value, or an initializer with its own arguments."""
     if isinstance(expr, tree.Word) and expr.name not in names:
         name = tree.Name(expr.name, expr.span)
         entry = tree.Entry(name, (), expr.span)
@@ -74,7 +76,7 @@ def define(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Macro:
-    """Check a block's body for whatever holds with any arguments."""
+    """Check a block's body for errors that do not depend on its arguments."""
     inner = scope(block.parameters, names, "this block", report)
     fault = misplaced(block.parameters)
     if fault is not None:
@@ -84,8 +86,8 @@ def define(
     vocabulary.inside = None
     usable = group.depth <= NESTING
     if not usable:
-        message = f"blocks and bodies nest deeper than {NESTING}"
-        report(error("E006", message, block.name.span, "with this block"))
+        message = f"blocks and bodies nest more than {NESTING} deep"
+        report(error("E006", message, block.name.span, "this block is too deep"))
     return Macro(block, dict(names), dict(vocabulary.blocks), usable)
 
 
@@ -117,7 +119,7 @@ def _resolved(
         return _branches(node, names, vocabulary, report)
     for body in node.bodies:
         brace = Span(body.span.source, body.span.start, body.span.start + 1)
-        report(error("E034", f"{quoted(word)} takes no body", brace, "leave it out"))
+        report(error("E034", f"{quoted(word)} has no body", brace, "remove it"))
         resolve(body, names, vocabulary, report)
     if word in vocabulary.unusable:
         return poison
@@ -149,7 +151,7 @@ def _unknown(name: tree.Name, vocabulary: Vocabulary, report: Report) -> None:
     word = name.text
     if word == vocabulary.inside:
         message = f"block `{word}` uses itself"
-        report(error("E026", message, name.span, "blocks may use earlier ones only"))
+        report(error("E026", message, name.span, "a block can only use earlier blocks"))
         return
     if word in vocabulary.lines:
         message = f"`{word}` is used before its definition"
@@ -157,20 +159,12 @@ def _unknown(name: tree.Name, vocabulary: Vocabulary, report: Report) -> None:
         note = "move the definition up"
         if vocabulary.inside is not None:
             inside = vocabulary.inside
-            note = f"move it above `{inside}`; it may then not use `{inside}`"
+            note = f"move it above `{inside}`; it cannot use `{inside}` then"
         report(error("E026", message, name.span, label, note))
         return
     own = {*vocabulary.blocks, *vocabulary.definitions}
     known = {*VOCABULARY["layer"], *VOCABULARY["activation"], *own, "repeat"}
-    label = did_you_mean(word, known)
-    other = kinds_of(word)
-    message = f"unknown layer {quoted(word)}"
-    if other:
-        message = f"`{word}` is {article(other[0])}, not a layer"
-        label = ""
-    available = sorted({*VOCABULARY["layer"], *VOCABULARY["activation"], "repeat"})
-    note = "" if label else f"available: {', '.join([*available, *vocabulary.blocks])}"
-    report(error("E010", message, name.span, label, note))
+    report(unknown_word("layer", name, known))
 
 
 _TIMES = Argument("n", int, Interval(low=0), None, True, None)
@@ -184,10 +178,10 @@ def _repeat(
 ) -> Group:
     if node.name is not None:
         label = "name the layers inside"
-        report(error("E034", "`repeat` takes no name", node.name.span, label))
+        report(error("E034", "`repeat` cannot have a name", node.name.span, label))
     form = "repeat(n) { … }"
     if len(node.bodies) != 1:
-        message = f"`repeat` takes one body, found {len(node.bodies) or 'none'}"
+        message = f"`repeat` needs one body, found {len(node.bodies) or 'none'}"
         report(error("E034", message, node.entry.span, "", form))
     given = match_arguments("repeat", [("n", True)], form, node.entry, report)
     times: Value = UNKNOWN
@@ -211,7 +205,7 @@ def _branches(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Element | Branches:
-    """Resolve bodies that are given the same input."""
+    """Resolve bodies that have the same input."""
     word = node.entry.name.text
     entry = VOCABULARY["layer"][word]
     bound = bind(entry, node.entry, names, report)
@@ -220,13 +214,13 @@ def _branches(
     expected, form = JOINS[word]
     count = len(bodies)
     if count < 1 or (count == 1) != (expected == "one body"):
-        message = f"`{word}` takes {expected}, found {count or 'none'}"
+        message = f"`{word}` needs {expected}, found {count or 'none'}"
         report(error("E034", message, node.entry.span, "", form))
         return poison
     for body, group in zip(node.bodies, bodies, strict=True):
         if not group.size:
             message = f"a body of `{word}` is empty"
-            report(error("E035", message, body.span, "expected a layer"))
+            report(error("E035", message, body.span, "add a layer"))
             return poison
     layer = None if bound.use is None else bound.use()
     join = Element(word, node.name, layer, bound, node.entry.span)
@@ -239,7 +233,7 @@ def _call(
     vocabulary: Vocabulary,
     report: Report,
 ) -> Group:
-    """Resolve a block's body with the arguments of one call."""
+    """Resolve the body of a block with the arguments of one call."""
     macro = vocabulary.blocks[node.entry.name.text]
     called = macro.block.name.text
     parameters = macro.block.parameters

@@ -1,8 +1,8 @@
 """Syntax tree -> Model: every name resolved, every argument bound, every shape inferred.
 
-Takes the tree and the command's overrides; gives the Model, or None, with all that was found. The
-statements are read in order of the file; what needs several of them comes after. Invariant: the
-Model is None exactly when an error was found.
+Takes the tree and the overrides of the command; returns the Model, or None, with all errors and
+warnings. Statements are read in order; what depends on several of them comes after. Invariant: the
+Model is None exactly if there is an error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from specc.syntax.statements import STATEMENTS
 def check(
     tree: syntax.Tree, overrides: Mapping[str, str]
 ) -> tuple[Model | None, tuple[Diagnostic, ...]]:
-    """Check a file; `overrides` are the `-D name=value` of the command."""
+    """Check a spec; `overrides` are the `-D name=value` of the command."""
     found: list[Diagnostic] = []
     params = {s.name.text: s.name.span for s in _of(tree, syntax.Param)}
 
@@ -74,7 +74,7 @@ def _of(tree: syntax.Tree, kind: Any) -> list[Any]:
 
 
 def _read(statement: syntax.Statement, parts: Parts) -> None:
-    """Take in one statement."""
+    """Read one statement."""
     match statement:
         case syntax.ModelName(name, span):
             if _once("model", span, parts):
@@ -119,7 +119,7 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
 
 
 def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
-    """Keep a statement with a syntax error from causing others."""
+    """Keep a statement with a syntax error from causing other errors."""
     near = difflib.get_close_matches(word, STATEMENTS, n=1)
     word = word if word in STATEMENTS else "".join(near)
     parts.first.setdefault(word, span)
@@ -134,22 +134,22 @@ def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
 
 
 def _once(word: str, span: Span, parts: Parts) -> bool:
-    """Report a statement that is there already."""
+    """Return True, or report a statement that is given twice."""
     earlier = parts.first.setdefault(word, span)
     if earlier is span:
         return True
     head = Span(span.source, span.start, span.start + len(word))
     label = f"the first one is on line {earlier.line}"
-    parts.report(error("E022", f"a second `{word}`", head, label))
+    parts.report(error("E022", f"`{word}` is given twice", head, label))
     return False
 
 
 def _claim(name: syntax.Name, what: str, parts: Parts) -> bool:
-    """Report a name that may not be given, or is taken."""
+    """Return True, or report a name that is forbidden or already used."""
     owner = parts.defined.get(name.text)
     if owner is not None:
         message = f"`{name.text}` is defined twice"
-        parts.report(error("E023", message, name.span, f"it is {owner} already"))
+        parts.report(error("E023", message, name.span, f"it is already {owner}"))
         return False
     parts.defined[name.text] = f"the {what} of line {name.span.line}"
     rules = {"input": forbidden_value, "target": forbidden_target}
@@ -174,18 +174,18 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
             value = UNKNOWN
         shape.append(value)
     if feature.role == "input" and feature.dtype == "int":
-        note = "this version compiles real input only"
-        parts.report(not_yet("an input of integers", feature.span, note))
+        note = f"declare it as `input {feature.name.text}: real[...]`"
+        parts.report(not_yet("an integer input", feature.span, note))
         return None
     if UNKNOWN in shape:
         return None
     if len(shape) > 8:
-        message = f"a sample of {len(shape)} axes"
-        parts.report(error("E033", message, feature.span, "at most 8 can be compiled"))
+        message = f"`{feature.name.text}` has {len(shape)} axes"
+        parts.report(error("E033", message, feature.span, "at most 8 are supported"))
         return None
     if math.prod(shape) > LARGEST:
-        message = f"a sample of {math.prod(shape):,} numbers"
-        label = "at most 2^31 can be compiled"
+        message = f"`{feature.name.text}` has {math.prod(shape):,} numbers per sample"
+        label = "at most 2^31 are supported"
         parts.report(error("E033", message, feature.span, label))
         return None
     name, dtype = feature.name.text, feature.dtype
@@ -193,7 +193,7 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
 
 
 def _definition(definition: syntax.Definition, parts: Parts) -> None:
-    """Make a word of a `def`."""
+    """Add the word that a `def` defines."""
     name = definition.name.text
     fresh = _claim(definition.name, f"def {definition.kind}", parts)
     before = parts.faults
@@ -224,7 +224,9 @@ def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:
         if entry is not None and entry.kind == kind:
             parts.vocabulary.used.add(word)
         else:
-            entry = find(kind, written.name, parts.report)
+            definitions = parts.vocabulary.definitions
+            own = {word for word, e in definitions.items() if e.kind == kind}
+            entry = find(kind, written.name, parts.report, own)
         if entry is not None:
             bound = bind(entry, written, parts.names, parts.report)
             bounded = Bounded(bound, written.span)
@@ -236,18 +238,18 @@ def _clause(kind: str, written: syntax.Entry, parts: Parts) -> None:
 
 
 def _missing(parts: Parts) -> None:
-    """Report required statements that are not there, and a model that is not first."""
+    """Report missing statements, and a `model` that is not first."""
     source, statements = parts.tree.source, parts.tree.statements
     end = len(source.text.rstrip())
     start = statements[0].span.start if statements else 0
     begin = Span(source, start, statements[0].span.end if statements else 0)
     if not statements:
         message = "the spec is empty"
-        parts.report(error("E021", message, begin, "expected `model name`"))
+        parts.report(error("E021", message, begin, "begin with `model name`"))
         return
     if "model" not in parts.first:
         message = "the spec has no `model`"
-        parts.report(error("E021", message, begin, "expected `model name` first"))
+        parts.report(error("E021", message, begin, "begin with `model name`"))
     elif not isinstance(statements[0], syntax.ModelName) and (
         parts.first["model"] is not statements[0].span
     ):
@@ -264,5 +266,5 @@ def _missing(parts: Parts) -> None:
     for word, example in examples.items():
         if word not in parts.first:
             message = f"the spec has no `{word}`"
-            label = f"expected a statement such as `{example}`"
+            label = f"add a statement such as `{example}`"
             parts.report(error("E021", message, Span(source, end, end), label))

@@ -1,7 +1,7 @@
-"""What the statements of a file say one by one, before they are joined.
+"""The parts of a spec, before they are joined to a Model.
 
-`check` fills it in order of the file, `link` makes a Model of it. Invariant: what is
-missing here is missing in the spec or told as an error already.
+`check` fills them in order of the file, `link` makes a Model of them. Invariant: a missing part is
+missing in the spec or already reported as an error.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from specc.syntax.source import Span
 
 @dataclass(frozen=True)
 class Bounded:
-    """A statement of one entry, bound."""
+    """A statement with one entry, bound."""
 
     bound: Bound
     span: Span
-    """Of the entry."""
+    """The place of the entry."""
 
 
 @dataclass
 class Parts:
-    """What the statements of a file say one by one."""
+    """The parts of a spec, collected statement by statement."""
 
     tree: syntax.Tree
     overrides: Mapping[str, str]
@@ -37,15 +37,15 @@ class Parts:
     names: dict[str, Value] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     defined: dict[str, str] = field(default_factory=dict)
-    """What has each name: "the param `width`"."""
+    """The owner of each name: "the param `width`"."""
     first: dict[str, Span] = field(default_factory=dict)
-    """Where each statement that may stand once does, those with a syntax error too."""
+    """The place of each statement that can be given once, also of broken ones."""
     name: str = ""
-    """The model's."""
+    """The name of the model."""
     features: dict[str, Feature] = field(default_factory=dict)
     layers: Group | None = None
     clauses: dict[str, Bounded] = field(default_factory=dict)
     metrics: list[Bounded] = field(default_factory=list)
     metrics_known: bool = True
     faults: int = 0
-    """How many errors were found so far."""
+    """The number of errors so far."""

@@ -1,6 +1,6 @@
-"""What a body resolves to, and what it may use: groups of layers, blocks.
+"""Groups of layers and blocks: what a body resolves to, and the words it can use.
 
-Invariant: a Group is of the size of the spec; `size` says how many layers it expands to.
+Invariant: a Group is as large as the spec; `size` is the number of layers that it expands to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from specc.syntax.source import Span
 
 @dataclass(frozen=True)
 class Element:
-    """One layer as the spec writes it; `layer` is None where it is at fault."""
+    """One layer as the spec writes it; `layer` is None if it has an error."""
 
     word: str
     name: tree.Name | None
@@ -32,33 +32,33 @@ class Element:
 
 @dataclass(frozen=True)
 class Group:
-    """Several in a row, `times` over."""
+    """Layers in sequence, repeated `times`."""
 
     items: tuple[Element | Group | Branches, ...]
     size: int
-    """How many layers it expands to."""
+    """The number of layers that it expands to."""
     depth: int
     times: int = 1
     repeated: bool = False
-    """Whether names inside get a count."""
+    """Whether names inside get a number."""
     prefix: tree.Name | None = None
-    """The name of the block's call, which goes before those inside."""
+    """The name of the call of a block, which is put before the names inside."""
 
 
 @dataclass(frozen=True)
 class Branches:
-    """Bodies that are all given the same input, and what joins their results."""
+    """Bodies with the same input, and the layer that joins their results."""
 
     bodies: tuple[Group, ...]
     join: Element
     size: int
-    """How many layers they expand to, the one that joins them included."""
+    """The number of layers that they expand to, including the one that joins them."""
     depth: int
 
 
 @dataclass(frozen=True)
 class Macro:
-    """A block: its statement and the names that it can see; `usable` unless it is at fault."""
+    """A block: its statement and the names in scope; `usable` unless it has errors."""
 
     block: tree.Block
     names: Mapping[str, Value]
@@ -68,33 +68,33 @@ class Macro:
 
 @dataclass
 class Vocabulary:
-    """What a body may use, beside the library."""
+    """The words that a body can use, besides the library."""
 
     blocks: dict[str, Macro] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
-    """Where each block of the file is defined, later ones too."""
+    """The line of each block and definition of the file, also of later ones."""
     unusable: set[str] = field(default_factory=set)
-    """Definitions that are at fault or not available, already told."""
+    """Definitions with errors that are already reported."""
     inside: str | None = None
     """The block that is being defined."""
     definitions: dict[str, Entry] = field(default_factory=dict)
-    """What the spec defines, by name."""
+    """The words that the spec defines, by name."""
     used: set[str] = field(default_factory=set)
-    """Which of these it uses."""
+    """The defined words that are used."""
     called: dict[tuple[str, str], Group] = field(default_factory=dict)
-    """What each block gives for its arguments, so that blocks of blocks stay cheap."""
+    """The resolved body of each block by its arguments, so that nested blocks stay cheap."""
 
 
 def grouped(
     items: Sequence[Element | Group | Branches], times: int = 1, **marks: Any
 ) -> Group:
-    """Put several in a row."""
+    """Return layers in sequence as a Group."""
     size = times * sum(item.size for item in items)
     depth = 1 + max((item.depth for item in items), default=0)
     return Group(tuple(items), size, depth, times, **marks)
 
 
 def branched(bodies: Sequence[Group], join: Element) -> Branches:
-    """Join bodies that are given the same input."""
+    """Return bodies with the same input and the layer that joins them."""
     size = 1 + sum(body.size for body in bodies)
     return Branches(tuple(bodies), join, size, max(body.depth for body in bodies))

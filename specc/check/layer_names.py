@@ -1,8 +1,7 @@
 """Groups -> a flat sequence of named layers.
 
-Takes what a body resolves to, gives its layers in order, each with the name that
-`state_dict` has for it. Invariant: it is called with at most LIMIT layers, so writing
-them out is cheap.
+Takes a resolved body, returns its layers in order, each with its name in `state_dict`. Invariant:
+it is called with at most LIMIT layers, so writing them out is cheap.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from specc.check.groups import Branches, Element, Group
 
 LIMIT = 256
-"""How many layers a network may have; a module has 30 to 100 lines for each."""
+"""The largest number of layers; a module has 30 to 100 lines for each."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,12 @@ class Placed:
     name: str
     element: Element
     inputs: tuple[int, ...]
-    """The places of the layers that it takes, -1 for the input of the network."""
+    """The indices of the layers that it takes as input, -1 for the input of the network."""
 
 
 @dataclass
 class _Counts:
-    """The names given so far in one scope: the whole network, or one named call of a block."""
+    """The names so far in one scope: the network, or one named call of a block."""
 
     prefix: str = ""
     unnamed: Counter[str] = field(default_factory=Counter)
@@ -36,7 +35,7 @@ class _Counts:
 
 
 def placed(group: Group) -> list[Placed]:
-    """Write a group out; its size must be at most LIMIT."""
+    """Return the layers of a group, whose size must be at most LIMIT."""
     layers: list[Placed] = []
     _place(group, _Counts(), False, layers, -1)
     return layers
@@ -45,7 +44,7 @@ def placed(group: Group) -> list[Placed]:
 def _place(
     group: Group, counts: _Counts, repeated: bool, layers: list[Placed], given: int
 ) -> int:
-    """Write out a group that takes what layer `given` gives; say which one is its last."""
+    """Write out a group whose input is layer `given`; return the index of its last layer."""
     if not group.size:
         return given
     if group.prefix is not None:

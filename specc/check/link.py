@@ -1,7 +1,7 @@
-"""The statements of a file -> one Model: what holds only between them.
+"""The parts of a spec -> one Model: checks that need several statements.
 
-Takes what each statement says alone, gives the Model. Invariant: a statement at fault
-is left out of what is checked here, so that nothing is told twice.
+Takes the parts, returns the Model. Invariant: a part with an error is skipped here, so that nothing
+is reported twice.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from specc.model.rate import rate_after
 from specc.syntax import tree
 from specc.syntax.diagnostics import (
     Diagnostic,
-    did_you_mean,
-    either,
     error,
     quoted,
     warning,
 )
+from specc.syntax.spelling import did_you_mean
 
 SIZE_OF_LAYER = 8
-"""So many operations of a definition are as much to compile as a layer."""
+"""How many operations of a definition count as one layer."""
 
 
 def link(parts: Parts) -> Model | None:
-    """Join the parts; None where one is missing or at fault."""
+    """Join the parts; return None if one is missing or has an error."""
     layers = _layers(parts)
     source = parts.features.get("input")
     target = parts.features.get("target")
@@ -58,7 +57,7 @@ def link(parts: Parts) -> Model | None:
 
 
 def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
-    """Warn of what is probably wrong in a model without errors."""
+    """Yield the warnings about a model without errors."""
     assert parts.layers is not None  # else there were no model
     stopping = parts.clauses.get("early_stopping")
     spans = stopping.bound.spans if stopping else {}
@@ -69,11 +68,11 @@ def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
             name = statement.name.text
             if name not in parts.vocabulary.used:
                 message = f"`{name}` is defined and not used"
-                yield warning("W006", message, statement.name.span, "leave it out")
+                yield warning("W006", message, statement.name.span, "remove it")
 
 
 def _layers(parts: Parts) -> list[Placed] | None:
-    """Write the layers out, unless they are too many."""
+    """Return the layers written out; None, after an error, if they are too many."""
     if parts.layers is None:
         return None
     span = parts.first["layers"]
@@ -82,20 +81,20 @@ def _layers(parts: Parts) -> list[Placed] | None:
         if len(count) > 30:
             count = f"over 10^{len(str(parts.layers.size)) - 1}"
         message = f"the network would have {count} layers"
-        label = f"at most {LIMIT:,} can be compiled"
+        label = f"at most {LIMIT:,} are supported"
         parts.report(error("E032", message, span, label))
         return None
     if not parts.layers.size:
-        parts.report(error("E035", "`layers` is empty", span, "expected a layer"))
+        parts.report(error("E035", "`layers` is empty", span, "add a layer"))
         return None
     layers = placed(parts.layers)
     size = sum(map(_size, layers))
     if size > LIMIT:
-        message = f"the network would be as large as one of {size:,} layers"
-        label = f"at most {LIMIT:,} can be compiled"
+        message = f"the network counts as {size:,} layers"
+        label = f"at most {LIMIT:,} are supported"
         note = (
-            "a norm counts as two, an activation of a `def` as one more for every"
-            f" {SIZE_OF_LAYER} operations"
+            "a norm counts as two layers, and an activation of a `def` as one more for"
+            f" every {SIZE_OF_LAYER} operations"
         )
         parts.report(error("E032", message, span, label, note))
         return None
@@ -105,7 +104,7 @@ def _layers(parts: Parts) -> list[Placed] | None:
 
 
 def _size(layer: Placed) -> int:
-    """Tell as how many layers one counts, by the lines of a module that it takes."""
+    """Return how many layers one counts as, by the lines of a module that it takes."""
     bound = layer.element.bound
     if bound is None or bound.use is None:
         return 1
@@ -115,7 +114,7 @@ def _size(layer: Placed) -> int:
 
 
 def _check_layer(layer: Placed, parts: Parts) -> None:
-    """Report an initializer that needs fans, on what has none."""
+    """Report a fan-based initializer of a parameter that has no fans."""
     bound = layer.element.bound
     if bound is None or bound.use is None:
         return
@@ -129,21 +128,22 @@ def _check_layer(layer: Placed, parts: Parts) -> None:
             what = (
                 "a bias" if short == "bias" else f"the weight of `{layer.element.word}`"
             )
-            message = f"`{start.entry.name}` on {what}, which has no fans"
+            message = (
+                f"`{start.entry.name}` needs fan-in and fan-out, and {what} has neither"
+            )
             span = bound.spans.get(short, layer.element.span)
-            free = sorted(VOCABULARY["initializer"].keys() - needing)
-            label = f"expected {either([f'`{word}`' for word in free])}"
+            label = "use one that needs none, such as `zeros` or `normal`"
             parts.report(error("E019", message, span, label))
 
 
 PROBED_RATES = 200
-"""At how many of the epochs a schedule of the spec's own is tried."""
+"""The number of epochs at which a schedule of the spec is tried."""
 
 
 def _rate_in_range(model: Model, parts: Parts) -> None:
-    """Report a schedule whose rate grows beyond every number; it does so towards the end.
+    """Report a schedule whose rate overflows, which happens towards the end.
 
-    One that the spec defines may be no rate anywhere: negative, or no number.
+    A schedule that the spec defines may be negative or NaN at any epoch.
     """
     last = model.train.epochs - 1
     if model.schedule.use.entry.defined:
@@ -154,14 +154,12 @@ def _rate_in_range(model: Model, parts: Parts) -> None:
     except OverflowError:
         fits = False
     if not fits and model.schedule.span is not None:
-        message = f"the learning rate grows beyond float32 by epoch {last}"
-        parts.report(
-            error("E017", message, model.schedule.span, "expected 3.4e38 at most")
-        )
+        message = f"the learning rate overflows float32 by epoch {last}"
+        parts.report(error("E017", message, model.schedule.span, "at most 3.4e38"))
 
 
 def _defined_rate(model: Model, parts: Parts) -> None:
-    """Try a schedule of the spec's own at its first epochs, its last and some between."""
+    """Report a schedule of the spec whose rate is invalid at one of the epochs tried."""
     epochs, name = model.train.epochs, model.schedule.use.entry.name
     tried = {i * (epochs - 1) // (PROBED_RATES - 1) for i in range(PROBED_RATES)}
     for epoch in sorted(tried | set(range(min(epochs, 20)))):
@@ -173,7 +171,7 @@ def _defined_rate(model: Model, parts: Parts) -> None:
             found, fits = "has no finite value", False
         if not fits and model.schedule.span is not None:
             message = f"`{name}` {found} after {epoch} epochs"
-            label = "expected a rate from 0 to 3.4e38"
+            label = "a rate must be from 0 to 3.4e38"
             parts.report(error("E017", message, model.schedule.span, label))
             return
 
@@ -181,11 +179,11 @@ def _defined_rate(model: Model, parts: Parts) -> None:
 def _nothing_to_train(parts: Parts) -> None:
     message = "the network has no parameters, so there is nothing to train"
     span = parts.first["layers"]
-    parts.report(error("E035", message, span, "expected a layer such as `linear(1)`"))
+    parts.report(error("E035", message, span, "add a layer such as `linear(1)`"))
 
 
 def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
-    """Check loss and metrics against the output and the target."""
+    """Check the shapes of loss and metrics against the output and the target."""
     loss = parts.clauses.get("loss")
     if loss is not None:
         check_clause(loss.bound, loss.span, nodes, target, parts.report)
@@ -197,7 +195,9 @@ def _compare(parts: Parts, nodes: tuple[Node, ...], target: Feature) -> None:
         word = metric.bound.use.entry.name
         if word in seen:
             label = f"the first one is on line {seen[word]}"
-            parts.report(error("E022", f"a second metric `{word}`", metric.span, label))
+            parts.report(
+                error("E022", f"metric `{word}` is given twice", metric.span, label)
+            )
         seen.setdefault(word, metric.span.line)
 
 
@@ -207,7 +207,7 @@ def _data(
     target: Feature | None,
     nodes: tuple[Node, ...] | None,
 ) -> Any:
-    """Make the data source and let it look at its files; None where there is none."""
+    """Return the data source after checking its files; None if there is none."""
     clause = parts.clauses.get("data")
     if clause is None or clause.bound.use is None:
         return None
@@ -228,13 +228,13 @@ def _data(
 
 
 def _folder(parts: Parts) -> Path | None:
-    """Give the folder of the spec, to which paths are relative."""
+    """Return the folder of the spec, which paths are relative to."""
     name = parts.tree.source.name
     return None if name == "<stdin>" else Path(name).parent
 
 
 def _monitor(parts: Parts, data: Any) -> None:
-    """Check that what early stopping and a schedule monitor is measured."""
+    """Check that early stopping and the schedule monitor something that is measured."""
     if not parts.metrics_known or any(m.bound.use is None for m in parts.metrics):
         return
     measured = ["loss"]
@@ -249,16 +249,22 @@ def _monitor(parts: Parts, data: Any) -> None:
         if monitor is None:
             continue
         if monitor not in known:
-            message = f"nothing is measured as {quoted(monitor)}"
-            label = did_you_mean(monitor, known)
+            message = f"{quoted(monitor)} is not measured"
+            label = _missing_metric(monitor) or did_you_mean(monitor, known)
             note = f"measured: {', '.join(known)}"
             parts.report(error("E036", message, span, label, note))
         elif monitor.startswith("val_") and getattr(data, "validation", 1) == 0:
             message = (
-                f"`{monitor}` is monitored, and the data have no validation samples"
+                f"`{monitor}` is monitored, but the data has no validation samples"
             )
             label = "monitor `train_loss`, or give `data` a `validation` share"
             parts.report(error("E036", message, span, label))
+
+
+def _missing_metric(monitor: str) -> str:
+    """Return the statement that would measure what is monitored, "" if there is none."""
+    word = monitor.partition("_")[2]
+    return f"add `metric {word}`" if word in VOCABULARY["metric"] else ""
 
 
 def _model(

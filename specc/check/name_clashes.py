@@ -1,8 +1,8 @@
-"""Whether layers can have their names: in a spec, and in an emitted module.
+"""Name clashes of layers, in a spec and in an emitted module.
 
-Takes placed layers, gives findings. An emitted module knows `encoder.linear1` as
-`encoder_linear1`, and has more names beside: `emitted` lists them. Invariant: no two things of a
-network that passes share a name in the module.
+Takes placed layers, reports errors. An emitted module calls `encoder.linear1` `encoder_linear1`,
+and derives more names from it: `emitted` lists them. Invariant: in a network without errors, no two
+things have the same name in the module.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from specc.model.on_rows import kept_of
 from specc.syntax.diagnostics import error
 from specc.syntax.source import Span
 
-_NOTE = "emitted modules have `<layer>_weight`, `d_<layer>` and the like for each layer"
+_NOTE = "an emitted module has names such as `<layer>_weight` and `d_<layer>` for each layer"
 
 
 def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
-    """Give every name that an emitted module may have for a layer or a feature.
+    """Yield every name that an emitted module may derive from a layer or a feature.
 
-    `_1` carries a row of ones, `_t` is transposed, `d_` is the gradient.
+    `_1` has a row of ones, `_t` is transposed, `d_` is the gradient.
     """
     for prefix in ("", "d_"):
         yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_1", "_1t"))
@@ -38,7 +38,7 @@ def claim_names(
     features: Mapping[str, Feature],
     report: Report,
 ) -> None:
-    """Report layers that share a name, with each other or with the input or the target."""
+    """Report layers that have the same name as another layer, the input or the target."""
     owners = _of_features(features, report)
     places: dict[str, Span] = {}
     parameters = {node.name: (*node.parameters, *kept_of(node)) for node in nodes or ()}
@@ -57,7 +57,7 @@ def claim_names(
             report(error("E023", message, place, rename, _NOTE))
         elif "." in placed.name and used_by_module(plain):
             message = f"`{placed.name}` would be `{plain}` in the emitted module, which"
-            report(error("E025", f"{message} uses that name itself", place, rename))
+            report(error("E025", f"{message} uses that name", place, rename))
         places.setdefault(placed.name, place)
         owners |= dict.fromkeys(names, f"the layer `{placed.name}`")
 
@@ -81,6 +81,6 @@ def _of_features(features: Mapping[str, Feature], report: Report) -> dict[str, s
 def _told_twice(name: str, first: Span, place: Span, report: Report) -> None:
     label, note = f"the first one is on line {first.line}", ""
     if first == place:
-        label = "the block is used twice: name its calls"
-        note = "a named call, `a = mlp(3)`, gives `a.` to names inside"
-    report(error("E023", f"two layers are called `{name}`", place, label, note))
+        label = "the block is used twice: give each use a name"
+        note = "`a = mlp(3)` puts `a.` before the names inside"
+    report(error("E023", f"two layers are named `{name}`", place, label, note))

@@ -1,8 +1,7 @@
-"""Named layers -> Nodes with shapes, and whether loss and metrics can compare the result.
+"""Named layers -> Nodes with shapes; checks the shapes of loss and metrics.
 
-Takes placed layers and the shape of the input, gives Nodes. Invariant: where one shape
-does not fit, that alone is told, and nothing that follows from it; the Nodes are then
-None.
+Takes placed layers and the shape of the input, returns Nodes. Invariant: a shape error is reported
+alone, without those that follow from it; the Nodes are then None.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from specc.syntax.diagnostics import error
 from specc.syntax.source import Span
 
 LARGEST = 2**31
-"""How many numbers a sample or all parameters together may have."""
+"""The largest size of a sample, and of all parameters together."""
 
 
 def infer(
     layers: Sequence[Placed], feature: Feature, report: Report
 ) -> tuple[Node, ...] | None:
-    """Give each layer its shapes, in order."""
+    """Return the layers with their shapes, in order; None after an error."""
     nodes: list[Node] = []
     total, begin = 0, 0
     for placed in layers:
@@ -46,7 +45,7 @@ def infer(
                 output = layer.output_shape(shapes[0])
         except ShapeError as problem:
             notes = [
-                f"{_giver(nodes, i, feature)}, gives {list(shape)}"
+                f"{_giver(nodes, i, feature)} has shape {list(shape)}"
                 for i, shape in zip(placed.inputs, shapes, strict=True)
             ]
             report(error("E031", problem.message, span, problem.hint, *notes))
@@ -61,10 +60,11 @@ def infer(
         node = Node(placed.name, layer, use, shapes[0], output, span, placed.inputs)
         total += sum(math.prod(p.shape) for p in node.parameters.values())
         if max(total, math.prod(output)) > LARGEST:
-            what = "parameters so far" if total > LARGEST else "numbers a sample"
-            count = total if total > LARGEST else math.prod(output)
-            message = f"`{placed.name}` brings the network to {count:,} {what}"
-            report(error("E033", message, span, "at most 2^31 can be compiled"))
+            message = f"the network has {total:,} parameters up to `{placed.name}`"
+            if total <= LARGEST:
+                count = math.prod(output)
+                message = f"`{placed.name}` has {count:,} numbers per sample"
+            report(error("E033", message, span, "at most 2^31 are supported"))
             return None
         nodes.append(node)
     return tuple(nodes)
@@ -73,9 +73,9 @@ def infer(
 def _misplaced(
     placed: Placed, nodes: Sequence[Node], begin: int
 ) -> tuple[str, str] | None:
-    """Say why the samples could not be standardized before all else, and what to do.
+    """Return why a layer conflicts with `standardize`, and what to do; None if it does not.
 
-    `begin` is the place of the layer that does so, if there is one already.
+    `begin` is the index of the layer that standardizes, if there is one already.
     """
     if isinstance(placed.element.layer, Standardize):
         before = enumerate(nodes)
@@ -84,30 +84,30 @@ def _misplaced(
         )
         if not views or placed.inputs != (len(nodes) - 1,):
             return (
-                "`standardize` measures samples, not what other layers give",
-                "it comes first, or behind `flatten` and `reshape` of the input",
+                "`standardize` must come before every layer that computes",
+                "put it first, or after `flatten` and `reshape` of the input",
             )
         return None
     first = nodes[begin] if nodes else None
     measured = first is not None and isinstance(first.layer, Standardize)
     if first is not None and measured and min(placed.inputs) < begin:
         return (
-            f"`{placed.name}` takes the input from before `{first.name}`",
-            f"put `{first.name}` before all that takes the input",
+            f"`{placed.name}` uses the input before `{first.name}`",
+            f"put `{first.name}` before every layer that uses the input",
         )
     return None
 
 
 def _giver(nodes: Sequence[Node], index: int, feature: Feature) -> str:
     if index < 0:
-        return f"the input `{feature.name}`, line {feature.span.line}"
-    return f"`{nodes[index].name}`, line {nodes[index].span.line}"
+        return f"the input `{feature.name}` on line {feature.span.line}"
+    return f"the output of `{nodes[index].name}` on line {nodes[index].span.line}"
 
 
 def check_clause(
     bound: Bound, span: Span, nodes: Sequence[Node], target: Feature, report: Report
 ) -> None:
-    """Report where a loss or a metric cannot compare what the network gives with the target."""
+    """Report a loss or a metric that cannot compare the output with the target."""
     if bound.use is None:
         return
     entry, output = bound.use.entry, nodes[-1].output_shape
@@ -128,7 +128,7 @@ def _report_mismatch(
             problem.message,
             span,
             problem.hint,
-            f"the last layer, `{last.name}` on line {last.line}, gives"
+            f"the last layer, `{last.name}` on line {last.line}, has output shape"
             f" {list(last.output_shape)}",
             f"the target, `{target.name}` on line {target.span.line}, is {declared}",
         )

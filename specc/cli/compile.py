@@ -1,6 +1,6 @@
 """The command `specc compile`: from specs to modules, printed, compared or written.
 
-Takes what the command line says, gives the exit code. Invariant: nothing is written
+Takes what the command line says, returns the exit code. Invariant: nothing is written
 unless every spec compiles and every module has a place of its own.
 """
 
@@ -69,7 +69,7 @@ def compiled(
     stage: str,
     output: str | None = None,
 ) -> dict[str, tuple[str, dict[str, str]]] | None:
-    """Give the name of each file's model, and ending -> text; None if a file has errors."""
+    """Return the name of each file's model, and ending -> text; None if a file has errors."""
     from specc.cli.destinations import recorded_command, stem_of
     from specc.compiler import Request, compile_source
 
@@ -97,7 +97,7 @@ def compiled(
 def placed(
     modules: Mapping[str, tuple[str, Mapping[str, str]]], output: str | None
 ) -> dict[Path, str]:
-    """Give each file of a module its place, or say why it has none."""
+    """Return each file of a module its place, or say why it has none."""
     from specc.cli.destinations import destinations
 
     try:
@@ -116,9 +116,9 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
     from specc.emit.seal import difference, state
 
     says = {
-        "missing": "is missing: compile the spec",
-        "stale": "is not what specc would write: compile it again",
-        "edited": "was edited by hand: `--force` overwrites the edits",
+        "missing": "is missing: run `specc compile`",
+        "stale": "is out of date: run `specc compile`",
+        "edited": "was edited by hand: `--force` overwrites it",
         "foreign": "was not written by specc: `--force` overwrites it",
     }
     code = FINE

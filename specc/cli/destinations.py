@@ -15,7 +15,7 @@ from specc.check.arguments.reserved_names import hides_module
 
 
 def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path]:
-    """Give each spec its module's path; `models` maps a spec to the name of its model.
+    """Return each spec its module's path; `models` maps a spec to the name of its model.
 
     `given` is a Python file or a folder, and None means beside the spec. Raises
     `ValueError` where that leaves no place, or one place for two files.
@@ -28,13 +28,13 @@ def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path
         path = _destination(spec, model, given)
         owner = taken.setdefault(os.path.realpath(path), f"the module of {spec}")
         if owner != f"the module of {spec}":
-            raise ValueError(f"{path} is to be both {owner} and the module of {spec}")
+            raise ValueError(f"{path} would be both {owner} and the module of {spec}")
         places[spec] = path
     return places
 
 
 def stem_of(spec: str, given: str | None) -> str | None:
-    """Give what a module's files are called, or None where only the model can tell."""
+    """Return what a module's files are called, or None where only the model can tell."""
     if given is not None and not is_folder(given):
         return Path(given).stem
     stem = "" if spec == "-" else Path(spec).stem
@@ -50,17 +50,19 @@ def _destination(spec: str, model: str, given: str | None) -> Path:
     if is_folder(given):
         return Path(given) / name
     if not given.endswith(".py"):
-        raise ValueError(f"`{given}` is no Python file; for a folder write `{given}/`")
+        raise ValueError(
+            f"`{given}` is not a Python file; for a folder write `{given}/`"
+        )
     return Path(given)
 
 
 def is_folder(given: str) -> bool:
-    """Whether a path is a folder, or is meant to become one."""
+    """True if a path is a folder, or is meant to become one."""
     return given.endswith(("/", os.sep)) or Path(given).is_dir()
 
 
 def recorded_command(spec: str, overrides: Mapping[str, str], target: str) -> str:
-    """Give the command that a module names as its origin.
+    """Return the command that a module names as its origin.
 
     It is the same wherever the spec lies and the module goes: the file's name without
     its folder, overrides in order of name. Any character but letters, digits and

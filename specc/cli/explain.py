@@ -1,6 +1,6 @@
 """The command `specc explain`: the derivation of a network, the rules behind it, a code at length.
 
-Takes what the command line says, gives the exit code; the explanation goes to standard output.
+Takes what the command line says, returns the exit code; the explanation goes to standard output.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from specc.cli.destinations import recorded_command, stem_of
 from specc.cli.terminal import message, show
 from specc.compiler import analyse, stages
 from specc.explain.explanation import Explanation, explanation
-from specc.syntax.diagnostics import arranged, did_you_mean
+from specc.syntax.diagnostics import arranged
 from specc.syntax.source import Source, read
+from specc.syntax.spelling import did_you_mean
 from specc.targets.coverage import uncovered
 from specc.targets.registry import target_called
 
@@ -74,7 +75,7 @@ def _explained(
 
 
 def _chosen(found: Explanation, layers: Sequence[str]) -> Sequence[int] | None:
-    """Give the places of the sections that are asked for; None where one is not there."""
+    """Return the places of the sections that are asked for; None if one is not there."""
     names = {
         name: place
         for place, section in enumerate(found.sections)

@@ -1,8 +1,7 @@
-"""Every code of a finding at length: why it is said, a piece of a spec that has it, and one that
-has not. `specc explain E012` prints them.
+"""The explanation of every error and warning, which `specc explain E012` prints.
 
-Takes a code, gives text. Invariant: each wrong piece, put into `BASE`, is found under its code, and
-each right one compiles, which a test holds them to.
+Takes a code, returns text: the cause, a piece of a spec that has the error, and a corrected one.
+Invariant: each wrong piece, put into `BASE`, raises its code, and each corrected one compiles.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 import click
 
 from specc.cli.terminal import message
-from specc.syntax.diagnostics import CODES, did_you_mean
+from specc.syntax.diagnostics import CODES
+from specc.syntax.statements import STATEMENTS
 
 FINE, FINDINGS = 0, 1
 WIDTH = 88
@@ -30,188 +30,184 @@ BASE: Mapping[str, str] = {
     "after": "",
     "train": "train(epochs=10)",
 }
-"""A spec in pieces, of which an example takes the place of one, or of some that follow."""
+"""A spec in pieces; an example replaces one of them, or several."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What there is to say of a code."""
+    """The explanation of one code."""
 
     says: str
     piece: str = ""
-    """Which piece of `BASE` the examples are of; empty where there is none to show."""
+    """Which pieces of `BASE` the examples replace; empty where there is no example."""
     wrong: str = ""
     right: str = ""
 
 
 LESSONS: Mapping[str, Lesson] = {
     "E001": Lesson(
-        "The language is written with ASCII letters, digits and a few signs. A letter that only "
-        "looks like one of these, a typographic quote or a semicolon is none of them. Statements "
-        "end by themselves. Any character may stand in a comment or a string.",
+        "A spec is written with ASCII letters, digits and a few signs. Letters that only look "
+        "like ASCII, typographic quotes and semicolons are errors. Statements need no "
+        "separator. Comments and strings can contain any character.",
         "optimizer", "optimizer sgd(lr=0.1);", "optimizer sgd(lr=0.1)",
     ),
     "E002": Lesson(
-        'A string stands between two " on one line. Inside it \\" is a quote and \\\\ a '
-        "backslash; there is no other escape. Write a path with /, on every system.",
+        'A string is written between two " on one line. Inside it, \\" is a quote and \\\\ a '
+        "backslash; there is no other escape. Write paths with /, on every system.",
         "after", 'data csv("points\\new.csv", target="y")', "",
     ),
     "E003": Lesson(
-        "A number is written 12, 0.5, 1e-3 or 1_000, and 64 bits have to hold it. A name cannot "
-        "begin with a digit.",
+        "Write a number as 12, 0.5, 1e-3 or 1_000. It must fit in 64 bits. A name cannot begin "
+        "with a digit.",
         "train", "train(epochs=10x)", "train(epochs=10)",
     ),
     "E004": Lesson(
-        "The parser met something that cannot follow what stands before it. The message lists "
+        "The parser found something that cannot follow what comes before it. The message lists "
         "what can. Often a comma or a bracket is missing on the line before.",
         "optimizer", "optimizer sgd(lr 0.1)", "optimizer sgd(lr=0.1)",
     ),
     "E005": Lesson(
-        "Every (, [ and { is closed by its own counterpart. The caret is at the one that has "
-        "none.",
+        "Every (, [ and { needs a matching bracket. The caret points at the one that has none.",
         "optimizer", "optimizer sgd(lr=0.1", "optimizer sgd(lr=0.1)",
     ),
     "E006": Lesson(
-        "Brackets, bodies and blocks inside blocks may nest 64 deep. Nobody reads more, and "
-        "tools that do not set a limit crash. Name an inner part with `param` or `block`.",
+        "Brackets, bodies and blocks can nest at most 64 deep. Define an inner part as a "
+        "`param` or a `block`.",
         "train", f"train(epochs={'(' * 70}10{')' * 70})", "train(epochs=10)",
     ),
     "E007": Lesson(
-        "A statement begins with one of the words of the language: model, param, block, def, "
-        "input, target, layers, loss, optimizer, schedule, early_stopping, train, metric, data.",
+        f"A statement begins with one of these words: {', '.join(STATEMENTS)}.",
         "loss", "los mse", "loss mse",
     ),
     "E008": Lesson(
-        "The words that begin statements cannot be names: a reader, and the parser, would take "
-        "one for the other.",
+        "The words that begin statements are reserved and cannot be names.",
         "before", "param train = 8", "param trained = 8",
     ),
     "E009": Lesson(
-        "Characters that are not seen, or that turn the direction of text, can make a spec read "
-        "differently than it compiles. They are refused in names, strings and comments alike. "
-        "They come from web pages and from editors; retype the line.",
+        "Invisible characters, and characters that reverse the direction of text, can make a "
+        "spec read differently than it compiles. They are errors in names, strings and "
+        "comments. They usually come from a web page or an editor: retype the line.",
         "loss", "loss mse  # \u202eesm", "loss mse  # mse",
     ),
     "E010": Lesson(
-        "No layer, loss, optimizer or other word of this kind has that name. `specc list` shows "
-        "all of them, `specc list layers` one kind.",
+        "The vocabulary has no such layer, loss, optimizer or other word. `specc list` lists "
+        "all words, `specc list layers` those of one kind.",
         "layers", "layers { dense(8) relu linear(1) }", "layers { linear(8) relu linear(1) }",
     ),
     "E011": Lesson(
-        "An expression may name a `param`, an argument of its block or definition, pi, and the "
-        "functions that `specc list functions` shows.",
+        "An expression can use a `param`, an argument of its block or definition, pi, and the "
+        "functions that `specc list functions` lists.",
         "optimizer", "optimizer sgd(lr=rate)", "optimizer sgd(lr=0.1)",
     ),
     "E012": Lesson(
         "The word or the block has no argument of that name. `specc list` followed by the word "
-        "shows its arguments.",
+        "lists its arguments.",
         "optimizer", "optimizer sgd(learning_rate=0.1)", "optimizer sgd(lr=0.1)",
     ),
     "E013": Lesson(
-        "The word needs an argument that has no default, because frameworks disagree on one or "
-        "because there is no good one.",
+        "The argument has no default and must be given, because frameworks disagree on a "
+        "default or because no good one exists.",
         "layers", "layers { linear relu linear(1) }", "layers { linear(8) relu linear(1) }",
     ),
     "E014": Lesson(
-        "An argument has two values. Positional ones fill the arguments in their order, so the "
-        "same may be given once by its place and once by its name.",
+        "The argument has two values. Positional values fill the arguments in order, so an "
+        "argument can be given once by its position and again by its name.",
         "layers", "layers { linear(8, units=8) relu linear(1) }",
         "layers { linear(units=8) relu linear(1) }",
     ),
     "E015": Lesson(
-        "There are more positional values than arguments, or one stands after a named one, where "
-        "its place cannot be counted. For the same reason a parameter without a default may not "
-        "follow one that has a default.",
+        "There are more positional values than arguments, or a positional value follows a named "
+        "one. Likewise, a parameter without a default cannot follow one with a default.",
         "layers", "layers { linear(units=8, he_normal) relu linear(1) }",
         "layers { linear(8, he_normal) relu linear(1) }",
     ),
     "E016": Lesson(
-        "An argument takes a count, a number, true or false, a string or one of a few words, and "
-        "nothing is converted: 2.5 layers or a string of digits is a mistake more often than a "
-        "wish.",
+        "An argument is an integer, a number, true or false, a string, or one of a few words. "
+        'Values are not converted: 2.5 is not a count, and "4" is not a number.',
         "optimizer", "optimizer sgd(lr=0.1, nesterov=1)",
         "optimizer sgd(lr=0.1, momentum=0.9, nesterov=true)",
     ),
     "E017": Lesson(
-        "The value lies outside what the argument means anything for, a layer of no units or a "
-        "probability above 1, or is larger than what every target computes with.",
+        "The value is outside the range that makes sense for the argument, such as a layer of 0 "
+        "units or a probability above 1, or it is too large for every target.",
         "layers", "layers { linear(0) relu linear(1) }", "layers { linear(8) relu linear(1) }",
     ),
     "E018": Lesson(
-        "Each value is fine, and together they are not: a momentum that nesterov needs is 0, the "
-        "lower bound of a draw is above the upper one, no sample is left to train on.",
+        "Each value is valid alone, but they contradict each other: nesterov with a momentum of "
+        "0, a lower bound above the upper one, or shares that leave no training samples.",
         "layers", "layers { linear(8, weight=uniform(low=1, high=0)) relu linear(1) }",
         "layers { linear(8, weight=uniform(low=0, high=1)) relu linear(1) }",
     ),
     "E019": Lesson(
         "xavier and he initializers scale with the number of inputs and outputs of a weight. A "
-        "bias has neither.",
+        "bias has neither. Use zeros, normal, uniform or constant for a bias.",
         "layers", "layers { linear(8, bias=he_normal) relu linear(1) }",
         "layers { linear(8, bias=normal(std=0.1)) relu linear(1) }",
     ),
     "E020": Lesson(
-        "The language has it, this version of the compiler does not. It is said rather than left "
-        "out of the module.",
+        "The language has this feature, but this version of the compiler does not support it "
+        "yet.",
         "input", "input x: int[2]", "input x: real[2]",
     ),
     "E021": Lesson(
-        "A spec begins with `model` and has an input, a target, layers, a loss and an optimizer; "
-        "input and target come before the layers.",
+        "A spec begins with `model` and needs an input, a target, layers, a loss and an "
+        "optimizer. Input and target come before the layers.",
         "loss", "", "loss mse",
     ),
     "E022": Lesson(
-        "The statement can be given once: two losses or two optimizers leave open which is "
-        "meant.",
+        "The statement can be given only once. With two losses or two optimizers it would be "
+        "unclear which one is meant.",
         "loss", "loss mse loss mae", "loss mse",
     ),
     "E023": Lesson(
-        "Two things have one name: params, blocks, definitions, layers or parameters. In the "
-        "emitted module they would be the same.",
+        "Two params, blocks, definitions, layers or parameters have the same name. In the "
+        "emitted module they would be the same variable.",
         "before", "param width = 8 param width = 16", "param width = 8 param depth = 16",
     ),
     "E024": Lesson(
-        "A block or a definition would hide a word of the vocabulary. A reader of the spec would "
-        "take it for the built-in one.",
+        "A block or a definition cannot have the name of a built-in word, because readers would "
+        "take it for the built-in one. Choose another name.",
         "before", "block relu { tanh }", "block my_relu { tanh }",
     ),
     "E025": Lesson(
-        "The name becomes one of the emitted module, where Python, torch or the module itself "
-        "has it already: a keyword, a builtin, `update`.",
+        "The name would appear in the emitted module, where Python, torch or the module already "
+        "uses it: a keyword, a builtin, `update`. Choose another name.",
         "input", "input lambda: real[2]", "input features: real[2]",
     ),
     "E026": Lesson(
-        "Names are defined above their use, and a block cannot stand inside itself: the network "
-        "would have no end.",
+        "Define a name above its use. A block cannot use itself, because the network would "
+        "never end.",
         "before", "block a { b } block b { relu }", "block b { relu } block a { b }",
     ),
     "E027": Lesson(
-        "The expression has no finite value: a division by 0, the root of a negative number, or "
-        "more than 64 bits hold.",
+        "The expression has no finite value: it divides by 0, takes the root of a negative "
+        "number, or overflows 64 bits.",
         "optimizer", "optimizer sgd(lr=1/0)", "optimizer sgd(lr=1/10)",
     ),
     "E028": Lesson(
-        "The domain of a param says which values -D may give it: a list as in [8, 16], or "
-        "range(low, high), of which the lower end comes first.",
+        "The domain of a param lists the values that -D can set: choices as in [8, 16], or a "
+        "range as in range(low, high) with the lower bound first.",
         "before", "param rate = 2 in range(3, 1)", "param rate = 2 in range(1, 3)",
     ),
     "E029": Lesson(
-        "The value of a param, in the spec or by -D, is not one that its own domain allows.",
+        "The value of a param, in the spec or from -D, is not in the domain that the param "
+        "declares.",
         "before", "param width = 5 in [4, 8]", "param width = 4 in [4, 8]",
     ),
     "E030": Lesson(
-        "-D name=value changes a `param` of the spec, and nothing else: `-D width=8` needs a "
-        "line such as `param width = 16`.",
+        "-D name=value overrides a `param` of the spec. `-D width=8` needs a line such as "
+        "`param width = 16`.",
     ),
     "E031": Lesson(
-        "A layer cannot take what it is given, or the network does not give what the loss "
-        "compares with the target. Nothing broadcasts: (n,) against (n, 1) would quietly give "
-        "n x n differences.",
+        "The input shape does not suit the layer, or the output shape does not match the "
+        "target. Shapes never broadcast: (n,) against (n, 1) would silently compute n x n "
+        "differences.",
         "layers", "layers { linear(8) relu linear(2) }", "layers { linear(8) relu linear(1) }",
     ),
     "E032": Lesson(
-        "Blocks and repeat are written out layer by layer, so that each can be read. That ends at "
-        "256 layers, of which a norm counts as two, and an activation of a `def` as one more for "
-        "every eight operations.",
+        "Blocks and repeat are written out layer by layer, so that each can be read. The limit "
+        "is 256 layers. A norm counts as two layers, and an activation of a `def` as one more "
+        "for every eight operations.",
         "layers", "layers { repeat(20000) { relu } linear(1) }",
         "layers { repeat(2) { linear(8) relu } linear(1) }",
     ),
@@ -220,79 +216,81 @@ LESSONS: Mapping[str, Lesson] = {
         "input", "input x: real[100000, 100000]", "input x: real[2]",
     ),
     "E034": Lesson(
-        "repeat, residual and concat have bodies in braces; other layers have none. A name can be "
-        "given to a layer or a block, not to a repeat.",
+        "repeat, residual and concat have bodies in braces; other layers have none. A layer or "
+        "a block can have a name, a repeat cannot.",
         "layers", "layers { linear(8) relu { tanh } linear(1) }",
         "layers { linear(8) relu linear(1) }",
     ),
     "E035": Lesson(
-        "The network has no parameter: there is nothing that training could change.",
+        "The network has no parameters, so training would change nothing. Add a layer with "
+        "parameters, such as linear(1).",
         "layers", "layers { identity }", "layers { linear(1) }",
     ),
     "E036": Lesson(
-        "early_stopping and plateau watch val_loss, train_loss, or a `metric` of the spec with "
-        "val_ or train_ before its name.",
+        "early_stopping and plateau can monitor val_loss, train_loss, or val_ and train_ "
+        "followed by the name of a `metric` of the spec.",
         "after", "early_stopping(monitor=val_mae, patience=3)",
         "metric mae early_stopping(monitor=val_mae, patience=3)",
     ),
     "E037": Lesson(
-        "The data does not have the shape or the kind that input and target declare, a file is "
-        "missing, or a column is. Data is read when it is needed, and nothing is filled in.",
+        "The data does not have the shape or the type that input and target declare, or a file "
+        "or a column is missing. Missing values are never filled in.",
         "after", "data iris", "data disk(train=100)",
     ),
     "E038": Lesson(
-        "The target chosen by --target has no line for an operation that the spec comes down to. "
-        "The message names the targets that have it.",
+        "The target chosen by --target does not support an operation that the spec needs. The "
+        "message names the targets that do.",
     ),
     "E039": Lesson(
-        "A definition is flat, like floor: its derivative is 0 wherever it has one, so that "
-        "nothing before it can be trained. A metric may be flat.",
+        "The definition is flat, like floor: its derivative is 0 wherever it exists, so the "
+        "layers before it cannot be trained. A metric can be flat.",
         "before", "def activation steps(z) = floor(z)", "def activation steps(z) = floor(z) + z",
     ),
     "E040": Lesson(
-        "`standardize` measures the training samples, before anything is trained. So it stands "
+        "`standardize` measures the training samples before training begins. It must come "
         "before all layers that compute.",
         "layers", "layers { linear(8) standardize relu linear(1) }",
         "layers { standardize linear(8) relu linear(1) }",
     ),
     "W001": Lesson(
-        "cross_entropy applies its own softmax to what it is given. Directly before the loss a "
-        "softmax is fused with it; before something else it stays, and probabilities are taken "
-        "for logits. The network trains, slowly.",
+        "cross_entropy applies softmax to its input. A softmax directly before the loss is "
+        "fused with it. One further back stays, so probabilities are used as logits, and the "
+        "network trains slowly.",
         "target layers loss", "target y: int[] layers { linear(3) softmax relu } "
         "loss cross_entropy", "target y: int[] layers { linear(3) softmax } loss cross_entropy",
     ),
     "W002": Lesson(
-        "The last activation cannot reach every target: relu gives no negative number, and as a "
-        "logit no probability below one half.",
+        "The last activation cannot produce every target: relu has no negative output, and used "
+        "as a logit no probability below one half.",
         "layers loss", "layers { linear(1, weight=he_normal) relu } loss binary_cross_entropy",
         "layers { linear(1, weight=he_normal) } loss binary_cross_entropy",
     ),
     "W003": Lesson(
-        "Initializers keep the size of what flows through, for an activation: he for relu and its "
-        "kin, which drop half of it, xavier for tanh and sigmoid.",
+        "Initializers keep the scale of values for one family of activations: he for relu and "
+        "similar ones, which zero half of their input, and xavier for tanh and sigmoid.",
         "layers", "layers { linear(8, weight=xavier_normal) relu linear(1) }",
         "layers { linear(8, weight=he_normal) relu linear(1) }",
     ),
     "W004": Lesson(
-        "Training ends before early stopping could: so many epochs without a gain do not fit.",
+        "Training ends before early stopping can trigger. Use a patience below the number of "
+        "epochs.",
         "after", "early_stopping(patience=50)", "early_stopping(patience=5)",
     ),
     "W005": Lesson(
-        "The epoch is chosen by the samples that the figures are then told of, which makes them "
-        "better than they will be on new ones. Give `data` a `test` share.",
+        "Early stopping chooses the epoch by the samples that the metrics are then computed on, "
+        "so the metrics are better than on new samples. Give `data` a `test` share.",
         "after", "early_stopping(patience=5) data disk(train=100)",
         "early_stopping(patience=5) data disk(train=100, test=50)",
     ),
     "W006": Lesson(
-        "A definition that nothing uses is often a misspelt use. `# specc: allow W006` on its "
-        "line keeps it without a word.",
+        "An unused definition is often a misspelt use. To keep it, write `# specc: allow W006` "
+        "on its line.",
         "before", "def activation swish(z) = z * sigmoid(z)", "",
     ),
     "W007": Lesson(
-        "A number less its own mean is 0, and over its own size it is 1 or -1. So a norm of one "
-        "feature, or `batch_norm` of a batch of one sample, lets nothing through, and what stands "
-        "before it is not trained.",
+        "A number minus its own mean is 0, and divided by its own size it is 1 or -1. So a norm "
+        "over a single feature, or `batch_norm` of a batch of one sample, erases its input, and "
+        "the layers before it are not trained.",
         "layers", "layers { linear(1) layer_norm linear(1) }",
         "layers { linear(8) layer_norm linear(1) }",
     ),
@@ -300,21 +298,18 @@ LESSONS: Mapping[str, Lesson] = {
 
 
 def at_length(codes: Sequence[str]) -> int:
-    """Print what these codes mean; give the exit code."""
+    """Print the explanations of codes; return the exit code."""
     for place, given in enumerate(codes):
         code = given.upper()
         if code not in CODES:
-            hint = did_you_mean(code, CODES)
-            message(
-                f"no finding has the code {given}{'; ' + hint if hint else ''}", "error"
-            )
+            message(f"{given} is not a code; codes are {_codes()}", "error")
             return FINDINGS
         click.echo(("\n" if place else "") + lesson(code), nl=False)
     return FINE
 
 
 def lesson(code: str) -> str:
-    """Write what a code means."""
+    """Return the explanation of a code."""
     of = LESSONS[code]
     lines = [f"{code}: {CODES[code]}", "", *textwrap.wrap(of.says, WIDTH)]
     if of.piece:
@@ -323,6 +318,13 @@ def lesson(code: str) -> str:
             shown = example.encode("ascii", "backslashreplace").decode()
             lines.append(f"    {word}  {_clipped(shown) or '(nothing)'}")
     return "\n".join(lines) + "\n"
+
+
+def _codes() -> str:
+    """Return the range of the codes of errors and of warnings."""
+    errors = [code for code in CODES if code.startswith("E")]
+    warnings = [code for code in CODES if code.startswith("W")]
+    return f"{errors[0]} to {errors[-1]} and {warnings[0]} to {warnings[-1]}"
 
 
 def _clipped(text: str) -> str:

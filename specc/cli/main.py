@@ -1,29 +1,28 @@
-"""The command `specc`: what each command takes, and which function does it.
+"""The command `specc`: the arguments of each command, and the function that runs it.
 
-Data goes to standard output, messages to standard error. Exit codes: 0 fine, 1
-findings, 2 wrong usage or I/O, 70 a bug in specc, 130 interrupted; no error
-leaves this file.
+Takes the command line, returns the exit code: 0 success, 1 findings, 2 wrong usage or a failed read
+or write, 70 a bug in specc, 130 interrupted. Data goes to standard output, messages to standard
+error. Invariant: no exception leaves `main`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from specc import __version__
-from specc.cli.terminal import FORMATS, LISTINGS, PAGES, message, report_bug, show
+from specc.cli.options import override_option, several_specs, target_option
+from specc.cli.terminal import LISTINGS, PAGES, message, report_bug, show
 from specc.compiler import STAGES
 from specc.syntax.source import Unreadable
-from specc.targets.registry import TARGETS
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code, whatever happens."""
+    """Run one command and return its exit code; errors become messages."""
     try:
         code = commands.main(arguments, prog_name="specc", standalone_mode=False)
         return code if isinstance(code, int) else FINE
@@ -42,85 +41,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return USAGE
 
 
-def assignments(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, str]:
-    """Split each `name=value` of `-D`."""
-    overrides: dict[str, str] = {}
-    for text in values:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name.isidentifier() and equals and value):
-            raise click.BadParameter(f"`{text}` is not `name=value`")
-        if name in overrides:
-            raise click.BadParameter(f"`{name}` is given twice")
-        overrides[name] = value
-    return overrides
-
-
-class TargetName(click.Choice[str]):
-    """The name of a target; a misspelt one is told which was meant."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Give the name back, or fail."""
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter as problem:
-            from specc.syntax.diagnostics import did_you_mean
-
-            hint = did_you_mean(str(value), TARGETS)
-            said = f" {hint[0].upper()}{hint[1:]}" if hint else ""
-            self.fail(problem.message + said, param, ctx)
-
-
-Command = Callable[..., Any]
-
-
-def several_specs(command: Command) -> Command:
-    """Add what `check` and `compile` share."""
-    for decorate in (
-        click.option(
-            "--output-format",
-            type=click.Choice(FORMATS),
-            default="full",
-            help="How findings are printed.",
-        ),
-        override_option,
-        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-    ):
-        command = decorate(command)
-    return command
-
-
-override_option = click.option(
-    "-D",
-    "overrides",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=assignments,
-    help="Give a `param` of the spec another value.",
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: specc compile net.spec",
 )
-
-target_option = click.option(
-    "--target",
-    type=TargetName(TARGETS),
-    default=TARGETS[0],
-    show_default=True,
-    help="What the module computes with.",
-)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="specc %(version)s")
 def commands() -> None:
-    """Compile declarative networks into standalone training modules."""
+    """Compile network specs into standalone training modules.
+
+    A spec describes a network, its loss, its optimizer and its data. specc writes a readable
+    module for PyTorch, NumPy or C, with the gradients written out.
+    """
 
 
-@commands.command()
+@commands.command(epilog="Example: specc check net.spec")
 @several_specs
 def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -> int:
-    """Find what is wrong with specs; `-` reads standard input."""
+    """Check specs and print their errors and warnings.
+
+    FILE is a spec, or `-` for standard input. Nothing is written.
+    """
     from specc.cli.compile import read_all
     from specc.compiler import analyse
 
@@ -131,24 +71,38 @@ def check(files: Sequence[str], overrides: dict[str, str], output_format: str) -
         if model is None:
             code = FINDINGS
         elif not diagnostics:
-            message(f"{source.name}: nothing to complain about")
+            message(f"{source.name}: no errors, no warnings")
     return code
 
 
-@commands.command("compile")
+@commands.command("compile", epilog="Example: specc compile net.spec --target c")
 @several_specs
-@click.option("-o", "output", metavar="PATH", help="A Python file, or a folder.")
+@click.option(
+    "-o",
+    "output",
+    metavar="PATH",
+    help="Write to this Python file or folder. Default: beside the spec.",
+)
 @target_option
 @click.option(
     "--emit",
     "stage",
     type=click.Choice(STAGES),
-    help="Print what this stage of the compiler gives, and stop there.",
+    help="Print the result of this compiler stage and write no file.",
 )
-@click.option("--check", "only_check", is_flag=True, help="Exit 1 if a file is stale.")
-@click.option("--diff", is_flag=True, help="Show what would change, exit 1 if it does.")
+@click.option(
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="Write nothing. Exit 1 if a module is out of date.",
+)
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Write nothing. Print the changes, and exit 1 if there are any.",
+)
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the module.")
-@click.option("--force", is_flag=True, help="Overwrite a file edited by hand.")
+@click.option("--force", is_flag=True, help="Overwrite edited files.")
 def compile_(
     files: Sequence[str],
     overrides: dict[str, str],
@@ -161,14 +115,22 @@ def compile_(
     to_stdout: bool,
     force: bool,
 ) -> int:
-    """Write the training module of each spec, `net.spec` to `net.py`."""
+    """Compile each spec to a training module: net.spec to net.py.
+
+    FILE is a spec, or `-` for standard input. A module that was edited by hand is not
+    overwritten unless --force is given.
+    """
     printing = to_stdout or stage is not None
     if printing and (output or only_check or diff or force):
-        raise click.UsageError("what is printed is not written: give one or the other")
+        raise click.UsageError(
+            "--stdout and --emit write no file: leave out -o, --check, --diff and --force"
+        )
     if to_stdout and len(files) > 1:
-        raise click.UsageError("--stdout prints one module: give one file")
+        raise click.UsageError("--stdout prints one module: pass one FILE")
     if "-" in files and not printing and output is None:
-        raise click.UsageError("standard input has no name: give -o PATH or --stdout")
+        raise click.UsageError(
+            "standard input has no file name: pass -o PATH or --stdout"
+        )
     from specc.cli.compile import compile_command
 
     return compile_command(
@@ -185,20 +147,34 @@ def compile_(
     )
 
 
-@commands.command()
+@commands.command(epilog="Example: specc train net.spec --epochs 20 --seed 1")
 @click.argument("file")
 @override_option
-@click.option("--out", metavar="FOLDER", help="Where the run is kept.")
-@click.option("--seed", type=int, help="In place of the spec's.")
-@click.option("--epochs", type=click.IntRange(min=1), help="In place of the spec's.")
-@click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    help="Folder of the run. Default: runs/ and the model's name.",
+)
+@click.option("--seed", type=int, help="Override the spec's seed.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Override the spec's number of epochs.",
+)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Device of torch to train on, such as cpu or cuda.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(("float32", "float64")),
     default="float32",
     show_default=True,
+    help="Precision of the parameters and samples.",
 )
-@click.option("--quiet", is_flag=True, help="No progress, only the figures.")
+@click.option("--quiet", is_flag=True, help="Print only the final metrics.")
 def train(
     file: str,
     overrides: dict[str, str],
@@ -209,30 +185,40 @@ def train(
     dtype: str,
     quiet: bool,
 ) -> int:
-    """Compile a spec and train it on its own data."""
+    """Compile a spec and train the network on the spec's data.
+
+    FILE is a spec with a `data` statement, or `-` for standard input. The module, the
+    parameters, the history and plots are written to the folder of the run.
+    """
     from specc.run.train import train_command
 
     return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
 
 
-@commands.command()
+@commands.command(epilog="Example: specc verify net.spec --target numpy")
 @click.argument("file")
 @override_option
 @target_option
 @click.option(
     "--module",
     metavar="PATH",
-    help="Examine this module, not what the spec compiles to.",
+    help="Verify this module instead of the one that the spec compiles to.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(min=2, max=100_000),
     default=32,
     show_default=True,
-    help="Samples of a batch.",
+    help="Number of samples in a batch.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the random parameters and samples.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(
     file: str,
     overrides: dict[str, str],
@@ -242,24 +228,31 @@ def verify(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Compare a spec's module with autograd, differences and torch.optim."""
+    """Compare a spec's module with independent references.
+
+    FILE is a spec, or `-` for standard input. Gradients are compared with torch's autograd,
+    finite differences and a second derivation; updates with torch.optim; training with a
+    reference loop. Exit 1 if anything differs by more than its bound.
+    """
     from specc.cli.verify import verify_command
 
     return verify_command(file, overrides, target, module, samples, seed, as_json)
 
 
-@commands.command()
+@commands.command(epilog="Example: specc explain net.spec linear2 loss")
 @click.argument("file", required=False, metavar="[FILE|CODE]")
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
 @override_option
 @target_option
-@click.option("--rules", "rules_alone", is_flag=True, help="The table of all rules.")
+@click.option(
+    "--rules", "rules_alone", is_flag=True, help="Print all derivative rules."
+)
 @click.option(
     "--output-format",
     type=click.Choice(PAGES),
     default=PAGES[0],
     show_default=True,
-    help="How the derivation is printed.",
+    help="Format of the derivation.",
 )
 def explain(
     file: str | None,
@@ -269,16 +262,17 @@ def explain(
     rules_alone: bool,
     output_format: str,
 ) -> int:
-    """Derive a spec's module, layer by layer.
+    """Print the derivation of a spec's gradients, layer by layer.
 
-    Every equation has its shape, the rule that it follows from and the lines of the module
-    that compute it. LAYER is the name of one, or `loss` or `update`. With the code of a
-    finding in place of a file, such as E012, tell what it means.
+    Each equation is printed with its shape, the derivative rule it follows from, and the lines
+    of the module that compute it. LAYER limits the output to the layers named; `loss` and
+    `update` are names too. With the code of an error or a warning instead of a spec, such as
+    E012, its meaning is explained.
     """
     if rules_alone:
         if file is not None:
             raise click.UsageError(
-                "--rules prints the table of all rules: give no file"
+                "--rules prints all derivative rules: leave FILE out"
             )
         from specc.explain.page import rules_page
         from specc.explain.rules import rules
@@ -294,19 +288,21 @@ def explain(
     return explain_command(file, layers, overrides, target, output_format)
 
 
-@commands.command("list")
+@commands.command("list", epilog="Example: specc list losses adam")
 @click.argument("names", nargs=-1, metavar="[KIND|WORD]...")
 @click.option(
     "--output-format",
     type=click.Choice(LISTINGS),
     default=LISTINGS[0],
-    help="How words are printed.",
+    show_default=True,
+    help="Format of the list.",
 )
 def list_(names: Sequence[str], output_format: str) -> int:
-    """Tell the words of the language, with their arguments and sources.
+    """List the vocabulary: layers, losses, optimizers and so on.
 
-    Kinds are layers, activations, initializers, losses, optimizers, schedules, metrics,
-    data, settings and functions.
+    Each entry has its signature, formula, arguments and source. KIND is one of layers,
+    activations, initializers, losses, optimizers, schedules, metrics, data, settings and
+    functions. Without an argument everything is listed.
     """
     from specc.cli.words import UnknownWord, chosen, listing, reference
 

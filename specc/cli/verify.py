@@ -21,6 +21,7 @@ from specc.cli.terminal import message, show
 from specc.emit import seal
 from specc.model.model import Model
 from specc.syntax.source import read
+from specc.verify.reference.missing import MissingReference
 
 if TYPE_CHECKING:
     from specc.verify.compare.finding import Finding
@@ -40,18 +41,18 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing disagrees."""
+        """True if nothing disagrees."""
         return all(finding.ok for finding in self.findings)
 
     @property
     def fails(self) -> bool:
-        """Whether a check did not run to its end."""
+        """True if a check did not run to its end."""
         from specc.verify.checks import FAILS
 
         return any(finding.what == FAILS for finding in self.findings)
 
     def worst(self, check: str, what: str | None = None) -> Finding | None:
-        """Give the finding of a check, perhaps of one thing, that is farthest beyond its bound."""
+        """Return the worst finding of a check, or of one thing of it."""
         of = [
             f
             for f in self.findings
@@ -75,7 +76,7 @@ def verify_command(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Verify the spec at `path` and give the exit code."""
+    """Verify the spec at `path` and return the exit code."""
     from specc.cli.destinations import recorded_command, stem_of
     from specc.compiler import Request, compile_source
 
@@ -100,7 +101,11 @@ def verify_command(
         module = _imported(place)
         if module is None:
             return FINDINGS
-        report = verify(result.model, module, target, samples, seed)
+        try:
+            report = verify(result.model, module, target, samples, seed)
+        except MissingReference as missing:
+            message(f"cannot verify {source.name}: {missing}", "error")
+            return FINDINGS
     _tell(report, module_path or source.name, as_json)
     if module_path is not None and report.fails:
         message(f"is {module_path} of this spec, and of the target {target}?")
@@ -157,7 +162,7 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
 
 
 def _gradients(report: Report) -> Any:
-    """Lay out the relative error of each gradient, three ways."""
+    """Return a table of the relative error of each gradient, three ways."""
     from specc.verify.checks import THREE_WAYS
 
     table = _table("the gradient of the loss by", *THREE_WAYS)
@@ -170,16 +175,17 @@ def _gradients(report: Report) -> Any:
 
 
 def _checks(report: Report) -> str:
-    """Lay out the largest error of each check, and what it was compared with."""
+    """Return a table of the largest error of each check, and what it was compared with."""
     from specc.verify.checks import CHECKS
 
-    lines = [f"{'check':<13} {'worst':>9} {'bound':>7}   compared with"]
+    width = max(len(check.name) for check in CHECKS)
+    lines = [f"{'check':<{width}} {'worst':>9} {'bound':>7}   compared with"]
     for check in CHECKS:
         worst = report.worst(check.name)
         if worst is not None:
             bound = f"{worst.bound:.0e}" if worst.bound else "0"
-            row = f"{check.name:<13} {_error(worst):>9} {bound:>7}"
-            lines.append(f"{row}   {check.says}{_notes(report, check.name)}")
+            row = f"{check.name:<{width}} {_error(worst):>9} {bound:>7}"
+            lines.append(f"{row}   {check.reference}{_notes(report, check.name)}")
     return "\n".join(lines)
 
 
@@ -188,7 +194,7 @@ def _notes(report: Report, check: str) -> str:
     said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
     notes = [note for note in said if "left out" in note or "rate" in note]
     notes += [note for note in said if "roundings" in note]
-    if not notes and check in ("fit", "rates", "updates", "decisions"):
+    if not notes and check in ("fit", "schedule", "optimizer", "patience"):
         notes = list(said)[-1:]
     return f": {'; '.join(notes[:2])}" if notes else ""
 
@@ -226,7 +232,7 @@ def _verdict(report: Report) -> str:
 
 
 def record(report: Report) -> dict[str, Any]:
-    """Give a report as what `--json` prints: the worst of each check and thing."""
+    """Return a report as what `--json` prints: the worst of each check and thing."""
     pairs = dict.fromkeys((f.check, f.what) for f in report.findings)
     found = [report.worst(*pair) for pair in pairs]
     return {

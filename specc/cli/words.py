@@ -13,26 +13,15 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from specc.check.arguments.bind import article
 from specc.check.arguments.convert import described
+from specc.check.arguments.unknown_words import called, is_missing
 from specc.ir.functions import CONSTANTS, FORMULAS
 from specc.library import VOCABULARY
+from specc.library.kinds import HEADINGS, article
+from specc.library.other_names import CALLED
 from specc.library.vocabulary import Argument, Entry, spelled
-from specc.syntax.diagnostics import did_you_mean, either
-
-HEADINGS = {
-    "layer": "layers",
-    "activation": "activations",
-    "initializer": "initializers",
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "schedule": "schedules",
-    "metric": "metrics",
-    "data": "data",
-    "setting": "settings",
-    "function": "functions",
-}
-"""Each kind, in the order of the listing, and what many of it are called."""
+from specc.syntax.diagnostics import either
+from specc.syntax.spelling import did_you_mean
 
 BODIES = {"repeat": ("repeat(n) { ... }", "Writes its body n times.")}
 """What stands among layers and belongs to the grammar: signature, meaning."""
@@ -72,7 +61,7 @@ class UnknownWord(Exception):
 
 
 def items() -> tuple[Item, ...]:
-    """Give every word of the language: by kind, and within one in the library's order."""
+    """Return every word of the language: by kind, and within one in the library's order."""
     found = []
     for kind in HEADINGS:
         found += [_of_entry(entry) for entry in VOCABULARY.get(kind, {}).values()]
@@ -85,7 +74,7 @@ def items() -> tuple[Item, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Item, ...]:
-    """Give the words that are named, alone or by their kind; all, where none is.
+    """Return the words that are named, alone or by their kind; all, where none is.
 
     Raises UnknownWord.
     """
@@ -115,7 +104,7 @@ def listing(found: Iterable[Item], output_format: str, width: int = 0) -> str:
 
 
 def reference() -> str:
-    """Give the page `docs/reference.md`."""
+    """Return the page `docs/reference.md`."""
     title = "# Reference\n\nEvery word of the language, as `specc list` gives it"
     title += " (`specc list --output-format markdown`). How a spec is written is in"
     title += " [language.md](language.md).\n\n"
@@ -164,8 +153,13 @@ def _of_text(kind: str, signature: str, formula: str) -> Item:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    hint = did_you_mean(name, known) or f"kinds are {', '.join(HEADINGS.values())}"
-    return f"no kind or word is called `{name}`: {hint}"
+    """Return the message about a name that `specc list` does not know."""
+    called_here = (called(kind, name) for kind in CALLED if kind != "argument")
+    hint = next(filter(None, called_here), "")
+    if not hint and is_missing(name):
+        return f"`{name}` is not available yet"
+    kinds = f"the kinds are {', '.join(HEADINGS.values())}"
+    return f"nothing is called `{name}`: {hint or did_you_mean(name, known) or kinds}"
 
 
 def _by_kind(

@@ -1,7 +1,7 @@
-"""Which lines of an emitted module a comment stands beside: Python's or C's.
+"""The lines of code below each comment of an emitted module, in Python or in C.
 
-Takes the text of a module, gives line numbers from 1. Invariant: what it says is read off the text,
-so it cannot be of another module.
+Takes the text of a module, returns line numbers from 1. Invariant: line numbers are read off the
+text, so they are those of this module.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 DERIVATION = re.compile(r"; (?=(?:dL/d\[W b\]|\S+) = )")
-"""What stands between two derivations of one comment."""
+"""What separates two derivations in one comment."""
 Lines = tuple[int, int]
-"""The first and the last."""
+"""The first and the last line."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Place:
 
     @cached_property
     def derivations(self) -> dict[str, Lines]:
-        """The lines beside each derivation; a comment may have several, after a layer's name."""
+        """The lines of each derivation; a comment can have several, after the name of a layer."""
         return {
             line: block.lines
             for block in reversed(self.blocks)
@@ -44,7 +44,7 @@ class Place:
 
     @cached_property
     def headed(self) -> dict[str, list[Block]]:
-        """What stands below the headings of each layer."""
+        """The blocks below the headings of each layer."""
         found: dict[str, list[Block]] = {}
         for block in self.blocks:
             found.setdefault(block.said.partition(":")[0], []).append(block)
@@ -52,12 +52,12 @@ class Place:
 
     @cached_property
     def headings(self) -> frozenset[str]:
-        """What comments say, word for word."""
+        """The texts of all comments."""
         return frozenset(block.said for block in self.blocks)
 
 
 def functions(text: str) -> Mapping[str, Place]:
-    """Give the functions of a module by their names, with the comments inside them."""
+    """Return the functions of a module by name, with the comments inside them."""
     found: dict[str, Place] = {}
     lines = text.splitlines()
     at = 0
@@ -78,7 +78,7 @@ def functions(text: str) -> Mapping[str, Place]:
 
 
 def _name(line: str) -> str | None:
-    """Name the function whose first line this is: at the margin, after a word such as `def`."""
+    """Return the name of the function that begins on this line, None if none does."""
     if not re.match(r"[A-Za-z_]\w* ", line):
         return None
     called = re.search(r"(\w+)\(", line)
@@ -86,7 +86,7 @@ def _name(line: str) -> str | None:
 
 
 def _begins(line: str) -> bool:
-    """Tell whether something else than what a function goes on with begins here."""
+    """True if a line at the margin ends the function before it."""
     return bool(line) and line[0] not in " )}#" and not line.startswith("*/")
 
 
@@ -109,7 +109,7 @@ def _blocks(lines: Sequence[str], start: int, stop: int) -> list[Block]:
 
 
 def _comment(lines: Sequence[str], at: int, stop: int) -> tuple[str, int]:
-    """Give the comment that begins on a line, and the line behind it."""
+    """Return the comment that begins on a line, and the line after it."""
     line = lines[at].strip()
     if line.startswith("# "):
         end = at + 1
@@ -132,7 +132,7 @@ def _goes_on(line: str) -> bool:
 
 
 def beside(places: Mapping[str, Place], function: str, line: str) -> Lines | None:
-    """Find the code beside a derivation, in a function."""
+    """Return the lines of a derivation in a function, None if it is not there."""
     place = places.get(function)
     return None if place is None else place.derivations.get(" ".join(line.split()))
 
@@ -140,10 +140,10 @@ def beside(places: Mapping[str, Place], function: str, line: str) -> Lines | Non
 def below(
     places: Mapping[str, Place], function: str, layers: Sequence[str], name: str
 ) -> Lines | None:
-    """Find the code below the headings of layers, in a function, that first has a name.
+    """Return the lines below the headings of `layers`, in a function, that first mention `name`.
 
-    Where none has, it is the last of that code, which writes over it. Where they have no heading,
-    another layer's code has them with it.
+    If none does, return the last of them, which overwrites it. If the layers have no heading,
+    search the code of all layers.
     """
     place = places.get(function)
     found = {} if place is None else place.headed
@@ -156,6 +156,6 @@ def below(
 
 
 def headed(places: Mapping[str, Place], function: str, heading: str) -> bool:
-    """Tell whether a heading stands in a function."""
+    """True if a function has a heading."""
     place = places.get(function)
     return place is not None and " ".join(heading.split()) in place.headings

@@ -1,7 +1,8 @@
-"""What a network costs, before anything runs: numbers, operations, bytes.
+"""The cost of a network, known before anything runs: numbers, operations, bytes.
 
-Takes the Programs of a module, gives sizes that are a fixed part and one for each sample. A product
-of (m, k) and (k, n) is 2 m k n operations, an elementwise operation or a sum one for each element.
+Takes the Programs of a module, returns costs with a fixed part and a part for each sample. A matrix
+product of (m, k) and (k, n) counts as 2 m k n operations, an elementwise operation or a sum as one
+for each element. Invariant: products are counted as torch's FlopCounterMode counts them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from specc.passes.expand import expand
 
 @dataclass(frozen=True)
 class Cost:
-    """So much, and so much for each sample of a batch."""
+    """A fixed cost plus a cost for each sample of a batch."""
 
     fixed: float = 0
     each: float = 0
@@ -31,7 +32,7 @@ class Cost:
         return Cost(self.fixed * factor, self.each * factor)
 
     def of(self, samples: int) -> int:
-        """Give what a batch of so many samples takes."""
+        """Return the cost of a batch of `samples`."""
         return round(self.fixed + self.each * samples)
 
 
@@ -45,28 +46,28 @@ class Work:
 
 @dataclass(frozen=True)
 class Budget:
-    """All of it; `Cost` is in operations or in numbers of the module's width."""
+    """All costs of a step, in operations or in numbers of the module's precision."""
 
     parameters: int
     buffers: int
-    """Numbers that layers keep beside them."""
+    """Numbers that layers keep besides parameters."""
     vectors: int
-    """How many vectors as long as the parameters the optimizer keeps."""
+    """How many vectors of the size of the parameters the optimizer keeps."""
     forward: Work
     backward: Work
-    """The loss's derivative included."""
+    """Including the gradient of the loss."""
     update: Work
     kept: Cost
-    """Numbers that the forward pass keeps for the backward pass."""
+    """Numbers that the forward pass saves for the backward pass."""
 
     @property
     def state(self) -> int:
-        """Numbers of parameters, gradients, the optimizer and buffers."""
+        """Numbers in parameters, gradients, optimizer vectors and buffers."""
         return (2 + self.vectors) * self.parameters + self.buffers
 
 
 def budget(model: Model, plain: Derived) -> Budget:
-    """Count what a step costs; `plain` are the Programs before any pass."""
+    """Return the cost of a step; `plain` are the Programs before any pass."""
     rows = model.positions
     backward = _work((plain.loss_gradient, plain.backward), rows)
     kept = dict(plain.forward.outputs)
@@ -87,7 +88,7 @@ def budget(model: Model, plain: Derived) -> Budget:
 
 
 def _work(programs: Iterable[Program], rows: int) -> Work:
-    """Count the operations of Programs, composites as what they are made of."""
+    """Return the operations of Programs, with composites expanded to elementary ones."""
     products, others = Cost(), Cost()
     elementary = frozenset({"input", "const"}) | frozenset(
         name for name, op in OPS.items() if op.expansion is None
@@ -110,7 +111,7 @@ def _work(programs: Iterable[Program], rows: int) -> Work:
 
 
 def _product(value: Value, rows: int) -> tuple[Cost, Cost]:
-    """Count a product of matrices, and the sums that a row of ones makes of a part of it."""
+    """Return the cost of a matrix product, and of the sums that a row of ones makes of it."""
     a, b = value.args
     inner, outer = a.shape[1], elements(value.shape, rows)
     if not _has_ones(b):
@@ -129,13 +130,13 @@ def _has_ones(value: Value) -> bool:
 
 
 def _times(a: Cost, b: Cost) -> Cost:
-    """Multiply sizes, of which one alone may depend on the batch."""
+    """Return the product of two sizes, of which at most one depends on the batch."""
     assert not (a.each and b.each)
     return Cost(a.fixed * b.fixed, a.each * b.fixed + a.fixed * b.each)
 
 
 def elements(shape: Shape, rows: int) -> Cost:
-    """Count the numbers of an array; a sample is so many `rows` of the batch."""
+    """Return the number of elements of an array; a sample is `rows` rows of the batch."""
     fixed = math.prod(dim for dim in shape if isinstance(dim, int))
     if batched(shape):
         return Cost(0, fixed * rows_of(shape) * rows)

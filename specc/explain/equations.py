@@ -1,7 +1,7 @@
-"""One equation of an explanation: a Value as a line of mathematics, and where that comes from.
+"""The equations of an explanation: a Value as a line of mathematics, with its rule and lines.
 
-Takes Values, gives equations. Invariant: what is written is what the Value is made of, down to what
-has a name.
+Takes Values, returns equations. Invariant: an equation spells its Value out, down to the values
+that have names.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from specc.passes.expand import expand
 from specc.passes.simplify import simplify
 
 ARITHMETIC = frozenset(("add", "sub", "mul", "div", "neg", "input", "const", "count"))
-"""The operations that need no rule to be understood, where something else stands beside them."""
+"""The operations that are not listed as rules where an equation has others."""
 KNOWN = frozenset({"softmax", "log_softmax"})
-"""The composites that are written by their names."""
+"""The composites that are written by name."""
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One line: what it says, and where that comes from."""
+    """One equation, with its shape, rules and lines."""
 
     name: str
-    """What the code calls its result; empty where that is not kept."""
+    """The name of the result in the code; "" if it has none."""
     left: str
     right: Value
     text: str
     shape: str
     rules: tuple[str, ...]
     lines: Lines | None
-    """Of the module's file with the arithmetic, which are None where no statement is needed."""
+    """The lines of the module that compute it; None if no statement is needed."""
     note: str = ""
 
     @property
@@ -46,9 +46,9 @@ class Equation:
 
 
 def spelled(value: Value, named: bool = True) -> Value:
-    """Write a Value in what has names, composites as what they are made of.
+    """Return a Value in terms of named values, with composites expanded.
 
-    Unless `named`, what a composite calls its parts is spelled out too.
+    Unless `named`, named parts of composites are expanded too.
     """
     made = _cut(replace(value, name=""))
     primitive = frozenset(
@@ -61,7 +61,7 @@ def spelled(value: Value, named: bool = True) -> Value:
 
 
 def _cut(value: Value) -> Value:
-    """Take what has a name for given."""
+    """Return a Value whose named parts are arguments."""
     if value.op in ("input", "const"):
         return value
     if value.name:
@@ -77,18 +77,18 @@ def equation_of(
     rules: Iterable[str],
     lines: Lines | None,
 ) -> Equation:
-    """Make the equation of a Value, which gives its name and its shape."""
+    """Return the equation of a Value; its name and shape are those of `of`."""
     shape = dims(of.shape) if of.shape else ""
     return Equation(of.name, left, right, text, shape, tuple(rules), lines)
 
 
 def is_forward(equation: Equation) -> bool:
-    """Tell whether it is of the network itself, else it is of the chain rule."""
+    """True if an equation is one of the forward pass."""
     return not equation.left.startswith("dL/d")
 
 
 def operations(value: Value) -> tuple[str, ...]:
-    """Name the rows of `ops.py` that an expression is made of, but for plain arithmetic."""
+    """Return the rows of `ops.py` that an expression uses, except plain arithmetic."""
     found: dict[str, None] = {}
     waiting = [replace(value, name="")]
     while waiting:
@@ -102,7 +102,7 @@ def operations(value: Value) -> tuple[str, ...]:
 
 
 def mentioned(right: Value) -> set[str]:
-    """Name what an expression is made of, not what that is made of."""
+    """Return the names of the values that an expression reads directly."""
     found: set[str] = set()
     waiting = list(right.args)
     while waiting:

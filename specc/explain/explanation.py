@@ -1,8 +1,8 @@
 """The derivation of a network, layer by layer: what `specc explain` prints.
 
-Takes a checked Model and a target, gives equations with their shapes, the rules of `ops.py` that
-they follow from, and the lines of the module that compute them. Invariant: an equation is written
-from the Values that the compiler makes code of.
+Takes a checked Model and a target; returns equations with their shapes, the rules of `ops.py` they
+follow from, and the lines of the module that compute them. Invariant: an equation is written from
+the Values that the compiler generates code from.
 """
 
 from __future__ import annotations
@@ -39,41 +39,41 @@ from specc.targets.c.memory.sizes import Memory
 from specc.targets.registry import code_of, memory_of
 
 PREDICTION = "in prediction"
-"""What is said of an equation that training has otherwise."""
+"""The note of an equation that holds only in prediction."""
 
 ByLayer = Mapping[str, Sequence[tuple[int, Equation]]]
-"""The equations of each layer, and their places among all."""
+"""The equations of each layer, with their positions among all."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A layer, perhaps with those that are computed together with it, or a clause."""
+    """One or several layers that are computed together, or the loss, or the update."""
 
     names: tuple[str, ...]
     heading: str
     equations: tuple[Equation, ...]
     notes: tuple[str, ...]
-    """What `Notes` tells: a word, a colon, names."""
+    """Notes, each a word, a colon and names."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that there is to say of a module's mathematics."""
+    """The derivation of a module."""
 
     model: Model
     derived: Derived
-    """What the module is made of."""
+    """The Programs of the module."""
     sections: tuple[Section, ...]
     target: Language
     budget: Budget
     memory: Memory | None
-    """Of the target c, where all of it is known ahead."""
+    """The memory of a C module, which is known ahead; None for other targets."""
 
 
 def explanation(
     model: Model, target: Language, command: str, stem: str
 ) -> tuple[Explanation, Mapping[str, str]]:
-    """Explain what `target` computes; also give the module's files: ending -> text."""
+    """Return the explanation of what `target` computes, and the module's files: ending -> text."""
     derived = stages(model, target).optimized
     files = code_of(model, derived, target, command, stem)
     plain = stages(model, replace(target, descends="never")).derived
@@ -90,11 +90,11 @@ class _Explainer:
     model: Model
     derived: Derived
     plain: Derived
-    """The same before all passes, and not as a descent: what a person derives."""
+    """The Programs before all passes, with the update apart: as a person derives them."""
     places: Mapping[str, Place]
 
     def sections(self) -> Iterator[Section]:
-        """Give the layers in order, then the loss, the state that training keeps, the update."""
+        """Yield the layers in order, then the loss and the update."""
         prediction: list[tuple[str, Equation]] = []
         if self.plain.evaluation is not None:
             prediction = self._network("evaluation_", self.plain.evaluation)
@@ -110,7 +110,7 @@ class _Explainer:
         return Notes(self.model, self.derived, self.plain, training)
 
     def _groups(self) -> Iterator[list[Node]]:
-        """Give each layer, with those behind it that the module computes along with it."""
+        """Yield each layer, together with the following layers that the module computes with it."""
         nodes = list(self.model.nodes)
         while nodes:
             count = 1
@@ -123,7 +123,7 @@ class _Explainer:
             del nodes[:count]
 
     def _heading(self, group: Sequence[Node]) -> str:
-        """Write the heading of layers, of which some may compute nothing."""
+        """Return the heading of layers, of which some may compute nothing."""
         computing = [n for n in group if identifier(n.name) in self._notes.named]
         origins = [origin_of(node) for node in computing or group]
         return forward_heading(self.model)(SimpleNamespace(origins=origins))
@@ -144,7 +144,7 @@ class _Explainer:
         return Section(names, heading, tuple(own), tuple(self._notes.of(group)))
 
     def _placed(self, equation: Equation, layers: Sequence[str]) -> Equation:
-        """Find the lines of an equation of the network, in training or in prediction."""
+        """Return an equation of the network with its lines, in training or in prediction."""
         program, function = self.derived.forward, "forward"
         if equation.note == PREDICTION and self.derived.evaluation is not None:
             program, function = self.derived.evaluation.forward, "evaluation_forward"
@@ -155,7 +155,7 @@ class _Explainer:
     def _network(
         self, prefix: str, network: Pass | Derived
     ) -> list[tuple[str, Equation]]:
-        """Give every equation of a network and of its derivatives, each with its layer."""
+        """Return every equation of a network and of its derivatives, each with its layer."""
         (name, result), *_ = network.forward.outputs
         program = replace(network.forward, outputs=((name, result),))
         found = [
@@ -178,7 +178,7 @@ class _Explainer:
         return found
 
     def _value(self, value: Value, function: str) -> Equation:
-        """Explain a Value that has a name, or a derivative that a function computes."""
+        """Return the equation of a named Value, or of a derivative that a function computes."""
         right = replace(value, name="")
         if value.derivation and function:
             left = value.derivation.partition(" = ")[0]
@@ -187,7 +187,7 @@ class _Explainer:
             if lines is None and function.endswith("backward"):
                 own = function.replace("backward", "input_backward")
                 lines = beside(self.places, own, text) or self._whole(own)
-                note = "where it is asked for"
+                note = "on request"
             rules = value.rules or operations(value)
             made = equation_of(left, right, text, value, rules, lines)
             return replace(made, note=note)
@@ -198,7 +198,7 @@ class _Explainer:
     def _same(
         self, value: Value, passed: Value | None, program: Program
     ) -> Iterator[tuple[str, Equation]]:
-        """Say of what passes a derivative on unchanged that it does, with no array of its own."""
+        """Yield the equation of a derivative that is passed on unchanged, in the same array."""
         if passed is None or passed.name in ("", f"d_{value.name}"):
             return
         users = [user for user in program.values if value in user.args]
@@ -210,10 +210,10 @@ class _Explainer:
         text = f"{left} = {mathematics(passed)}"
         layer = (user.origins or value.origins)[0].layer
         made = equation_of(left, passed, text, passed, (rule,), None)
-        yield layer, replace(made, name=f"d_{value.name}", note="one array")
+        yield layer, replace(made, name=f"d_{value.name}", note="same array")
 
     def _outside(self, group: Sequence[Node]) -> Iterator[Equation]:
-        """Explain what layers have beside the network: `standardize`, running statistics."""
+        """Yield the equations of layers outside the network: `standardize`, running statistics."""
         plain = self.plain
         first, last = group[0], self.model.nodes[-1]
         if first is self.model.standardize:
@@ -230,7 +230,7 @@ class _Explainer:
                     yield replace(made, note="after each batch")
 
     def _only(self, program: Program) -> Equation:
-        """Explain a Program of one result."""
+        """Return the equation of a Program with one result."""
         ((name, value),) = program.outputs
         lines = self._whole(program.name)
         left = f"dL/d{name[2:]}" if name.startswith("d_") else name
@@ -266,8 +266,8 @@ class _Explainer:
         if plain.output is not None:
             ((name, _),) = plain.output.outputs
             notes.append(
-                f"one derivative: of {name} and {plain.loss.name} together, by what "
-                f"{model.nodes[-1].use.entry.name} takes"
+                f"fused: {name} and {plain.loss.name} are differentiated together, with "
+                f"respect to the input of {model.nodes[-1].use.entry.name}"
             )
         if plain.step_loss is not None:
             ((_, left),) = plain.step_loss.outputs
@@ -300,11 +300,11 @@ class _Explainer:
                 found.append(replace(made, lines=self._whole("update")))
         counted = "updates" if per_step(model) else "epochs"
         says = said(model, model.schedule)
-        notes = [f"t in lr: the {counted} before, {says}"]
+        notes = [f"t in lr: the number of {counted} so far; {says}"]
         if self.derived.optimizer_counts:
-            notes.append("t elsewhere: the updates before")
+            notes.append("t elsewhere: the number of updates so far")
         if self.derived.descends:
-            notes.append("one call: backward, given theta as g, is the update")
+            notes.append("fused: backward, with theta passed as g, does the update")
         return Section(
             ("update",),
             f"update: {said(model, model.optimizer)}",
@@ -321,12 +321,12 @@ def _by_layer(equations: Iterable[tuple[str, Equation]]) -> ByLayer:
 
 
 def _of(layers: Iterable[str], equations: ByLayer) -> list[Equation]:
-    """Give the equations of some layers, in the order in which they are derived."""
+    """Return the equations of some layers, in the order of the derivation."""
     found = [pair for layer in layers for pair in equations.get(layer, ())]
     return [equation for _, equation in sorted(found, key=lambda pair: pair[0])]
 
 
 @functools.lru_cache(maxsize=2)
 def _slots(program: Program) -> dict[str, str]:
-    """Tell in which array each name of a Program is."""
+    """Return the array of each name of a Program."""
     return {value.name: value.slot for value in program.values if value.slot}

@@ -1,7 +1,8 @@
-"""What is told of layers beside their equations: what is kept and why, what is computed together.
+"""Notes printed beside the equations: which values are saved and why, what is computed together.
 
 Takes the programs of a network before and after the passes, and the equations of its training;
-gives lines of a word, a colon and names.
+returns lines of a word, a colon and names. Invariant: a note is read off the programs, so it holds
+for the module as it is emitted.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from specc.ir.value import OPS, Value, role
 from specc.model.model import Model, Node
 
 LOOKS = frozenset({"reshape", "swap"})
-"""The operations that give the numbers of what they take."""
+"""The operations that return the numbers of their operand unchanged."""
 
 
 @dataclass(frozen=True)
 class Notes:
-    """All that there is to tell of a network's layers."""
+    """The notes about all layers of a network."""
 
     model: Model
     derived: Derived
     plain: Derived
     """The same before all passes."""
     training: Sequence[tuple[str, Equation]]
-    """The equations of training, each with its layer."""
+    """The equations of training, each with the name of its layer."""
 
     def of(self, group: Sequence[Node]) -> Iterator[str]:
-        """Tell of layers that are computed together, or of one."""
+        """Return the notes about one layer, or about several that are computed together."""
         names = [identifier(node.name) for node in group]
         for node in group:
             if node.layer.dropped:
@@ -44,24 +45,26 @@ class Notes:
                     f"probability {rate:g}, else 1 / (1 - {rate:g})"
                 )
         yield from self._kept(group, names)
-        over = [f"{a} over {b}" for name in names for a, b in self._over.get(name, ())]
+        over = [
+            f"{a} overwrites {b}" for name in names for a, b in self._over.get(name, ())
+        ]
         if over:
             yield f"in place: {listed(over)}"
         for layers in self._merged:
             if layers[0] in names:
-                yield f"one operation: {listed(layers)}"
+                yield f"computed together: {listed(layers)}"
         for layer, lefts in self._calls:
             if layer in names:
-                yield f"one call: {listed(lefts)}"
+                yield f"computed by one call: {listed(lefts)}"
 
     def _kept(self, group: Sequence[Node], names: Iterable[str]) -> Iterator[str]:
-        """Tell which derivatives want what the layers give, and what none wants."""
+        """Return which values of the layers are saved, for which derivatives, and which are not."""
         x = self.plain.forward.inputs[0]
         own = [value for name in names for value in self.named.get(name, ())]
         if group[0] is self.model.nodes[0] and x not in own:
             own.insert(0, x)
-        told = [
-            f"{value.name} for {listed(self._readers[value.name])}"
+        notes = [
+            f"{value.name} (for {listed(self._readers[value.name])})"
             for value in own
             if value.name in self._readers
         ]
@@ -71,15 +74,14 @@ class Notes:
             for value in own
             if value.name not in {*self._readers, last} and value.op not in LOOKS
         ]
-        kept = "kept: " if told else ""
-        if idle:
-            told.append(f"not kept: {', '.join(idle)}")
-        if told:
-            yield kept + "; ".join(told)
+        saved = f"saved: {', '.join(notes)}" if notes else ""
+        unsaved = f"not saved: {', '.join(idle)}" if idle else ""
+        if saved or unsaved:
+            yield "; ".join(filter(None, (saved, unsaved)))
 
     @functools.cached_property
     def named(self) -> dict[str, list[Value]]:
-        """What has a name in the network, by the layer that it belongs to."""
+        """The named values of the network, by layer."""
         found: dict[str, list[Value]] = {}
         for value in self.plain.forward.values:
             if value.name and value.origins and role(value) != "parameter":
@@ -88,7 +90,7 @@ class Notes:
 
     @functools.cached_property
     def _readers(self) -> dict[str, list[str]]:
-        """The derivatives that are computed from what each name stands for."""
+        """The derivatives that read each named value."""
         found: dict[str, dict[str, None]] = {}
         for layer, equation in self.training:
             if not is_forward(equation):
@@ -100,7 +102,7 @@ class Notes:
 
     @functools.cached_property
     def _calls(self) -> list[tuple[str, list[str]]]:
-        """The derivatives that one call computes, with the layer of the first of them."""
+        """The derivatives that one call computes together, with the layer of the first of them."""
         calls: dict[Lines, list[tuple[str, str]]] = {}
         for layer, equation in self.training:
             if equation.lines and not is_forward(equation):
@@ -110,7 +112,7 @@ class Notes:
 
     @functools.cached_property
     def _over(self) -> dict[str, list[tuple[str, str]]]:
-        """What takes the place of something else that has a name, by its layer."""
+        """The pairs of a value and the named value that it overwrites, by layer."""
         found: dict[str, list[tuple[str, str]]] = {}
         for program in (self.derived.forward, self.derived.backward):
             for value, before in _replacing(program):
@@ -120,7 +122,7 @@ class Notes:
 
     @functools.cached_property
     def _merged(self) -> list[list[str]]:
-        """The layers that one operation computes."""
+        """The layers that one operation computes together."""
         found = [
             [origin.layer for origin in value.origins]
             for value in self.derived.forward.values
@@ -130,7 +132,7 @@ class Notes:
 
 
 def _replacing(program: Program) -> Iterator[tuple[Value, Value]]:
-    """Give what is written over something else that has a name, and that."""
+    """Return each value that overwrites another named value, with that value."""
     for value in program.values:
         if value.name and value.slot and value.args and value.origins:
             before = value.args[0]
@@ -141,7 +143,7 @@ def _replacing(program: Program) -> Iterator[tuple[Value, Value]]:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does."""
+    """Join words as in a sentence: `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"

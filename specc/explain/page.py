@@ -1,6 +1,7 @@
-"""An explanation on a page: for a terminal, in Markdown, in LaTeX.
+"""The layout of an explanation: for a terminal, in Markdown, in LaTeX.
 
-Takes an `Explanation`, gives text. The budget stands below, where all of it is asked for.
+Takes an `Explanation`, returns text. Invariant: every format has the same equations, notes and
+costs; legend and costs are left out where single layers are asked for.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from specc.explain.code_lines import Lines
 from specc.explain.cost import Budget, Cost, Work
 from specc.explain.equations import Equation
 from specc.explain.explanation import Explanation, Section
+from specc.explain.notes import listed
 from specc.explain.peak_memory import step_bytes
 from specc.explain.rules import Rule
 
 WIDTH = 96
-"""How wide a page is."""
+"""The width of a page in characters."""
 BATCHES = (1, 32, 1000)
-"""The batches whose memory is told."""
+"""The batch sizes whose peak memory is printed."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is to be printed."""
+    """What to print."""
 
     explained: Explanation
     file: str
@@ -35,48 +37,48 @@ class Page:
     text: str
     """The text of the module's Python file."""
     sections: Sequence[int]
-    """The places of those that are asked for."""
+    """The indices of the sections to print."""
     whole: bool
-    """Whether legend and budget are asked for too."""
+    """Whether to print the legend and the costs."""
 
     @property
     def chosen(self) -> list[Section]:
-        """The sections to be printed."""
+        """The sections to print."""
         return [self.explained.sections[place] for place in self.sections]
 
     @property
     def title(self) -> str:
-        """What the network is, in a line."""
+        """One line about the network."""
         return title(self.explained.model)
 
 
 def legend(page: Page) -> str:
-    """Say what the notation means, of what the page has of it."""
+    """Return the meaning of the notation, as far as the page uses it."""
     found = " ".join(e.text for section in page.chosen for e in section.equations)
     says = [
         "Samples are columns" if page.explained.derived.columns else "Samples are rows"
     ]
     if re.search(r"\bW\b", found):
-        says.append("W and b are the layer's own weight and bias")
+        says.append("W and b are the layer's weight and bias")
     if "[W b]" in found:
         says.append("[W b] is both as one matrix")
-        says.append("[x; 1] is x above a row of ones")
-    says.append("* goes element by element")
+        says.append("[x; 1] is x with a row of ones below")
+    says.append("* is elementwise")
     if "^T" in found:
-        says.append("^T is a transpose")
+        says.append("^T is the transpose")
     if re.search(r"\[[^\]]+ (?:>|<|>=|<=|=|!=) ", found):
         says.append("[x > 0] is 1 where x > 0, else 0")
     if " n)" in found or "/ n" in found:
-        says.append("n counts what a mean is over")
+        says.append("n is the number of elements in the mean")
     return (
-        f"{'; '.join(says)}. Names are those of {page.file}, as `{page.command}` writes"
-        " it; lines are of that file. Rules are rows of specc/ir/ops.py, which"
-        " `specc explain --rules` prints."
+        f"{'; '.join(says)}. Names and line numbers are those of {page.file}, as written by"
+        f" `{page.command}`. Rules are rows of specc/ir/ops.py; `specc explain --rules`"
+        " prints them."
     )
 
 
 def terminal(page: Page) -> str:
-    """Lay a page out in columns."""
+    """Return a page as text in columns."""
     sections = page.chosen
     equations = [each for section in sections for each in section.equations]
     head = Row("", "shape", "rule", "line")
@@ -114,7 +116,7 @@ class Row:
     lines: str
 
     def laid_out(self, widths: Sequence[int]) -> Iterator[str]:
-        """Give the lines that it takes."""
+        """Return the row as lines, wrapped to its columns."""
         left = WIDTH - sum(widths) - 2 * len(widths)
         text = textwrap.wrap(
             self.text, left, initial_indent="  ", subsequent_indent="      "
@@ -131,14 +133,14 @@ class Row:
 
 
 def row_of(equation: Equation) -> Row:
-    """Give the columns of an equation."""
+    """Return an equation as a row."""
     note = f"  ({equation.note})" if equation.note else ""
     rules = ", ".join(equation.rules)
     return Row(equation.text + note, equation.shape, rules, written(equation.lines))
 
 
 def written(lines: Lines | None) -> str:
-    """Write where something stands."""
+    """Return a range of lines as text."""
     if lines is None:
         return ""
     first, last = lines
@@ -146,29 +148,31 @@ def written(lines: Lines | None) -> str:
 
 
 def budget_lines(page: Page) -> Iterator[str]:
-    """Say what the network costs."""
+    """Return the costs as lines of text."""
     for name, says in budget_facts(page):
         yield from textwrap.wrap(
-            says, WIDTH, initial_indent=f"{name:<10}", subsequent_indent=" " * 10
+            says, WIDTH, initial_indent=f"{name:<12}", subsequent_indent=" " * 12
         )
 
 
 def budget_facts(page: Page) -> Iterator[tuple[str, str]]:
-    """Give each fact of the budget, under a word."""
+    """Return each cost with its name."""
     explained = page.explained
     budget: Budget = explained.budget
-    state = f"{budget.state:,} with gradients"
+    parts = ["gradients"]
     if budget.vectors:
-        state += f" and {budget.vectors} of the optimizer's vectors"
+        plural = "s" if budget.vectors > 1 else ""
+        parts.append(f"{budget.vectors} optimizer vector{plural}")
     if budget.buffers:
-        state += f", {budget.buffers} of layers"
-    yield "numbers", f"{budget.parameters:,} parameters; {state}: {_bytes(4 * budget.state)}"
-    yield "forward", f"{_work(budget.forward)}, for n samples"
-    yield "backward", f"{_work(budget.backward)}, with the loss's derivative"
+        parts.append(f"{budget.buffers} buffers of layers")
+    state = f"with {listed(parts)} {budget.state:,} numbers, {_bytes(4 * budget.state)}"
+    yield "parameters", f"{budget.parameters:,}; {state}"
+    yield "forward", f"{_work(budget.forward)}, for a batch of n samples"
+    yield "backward", f"{_work(budget.backward)}, including the gradient of the loss"
     yield "update", f"{budget.update.others.of(0):,} operations"
     kept = budget.kept
-    yield "kept", f"{_cost(kept)} numbers from forward to backward: {_cost(kept * 4)} bytes"
-    yield "at once", f"{_peaks(page)}; all in float32"
+    yield "saved", f"{_cost(kept)} numbers for the backward pass, {_cost(kept * 4)} bytes"
+    yield "memory", f"{_peaks(page)} All sizes are for float32."
 
 
 def _peaks(page: Page) -> str:
@@ -176,20 +180,22 @@ def _peaks(page: Page) -> str:
     if explained.memory is not None:
         whole, run = (explained.memory.model_bytes(4), explained.memory.run_bytes(4))
         return (
-            f"{_bytes(whole)} of a model with its workspace, {_bytes(run)} more of a fit,"
-            " for batches of any size"
+            f"A model with its workspace takes {_bytes(whole)}, a fit {_bytes(run)} more,"
+            " for any batch size."
         )
     model, derived, target = explained.model, explained.derived, explained.target
-    sizes = [
-        f"{_bytes(step_bytes(model, derived, target, page.text, n, 4))} for {n:,}"
-        for n in BATCHES
-    ]
-    return f"a step holds {', '.join(sizes)} samples more than these"
+    sizes: list[str] = []
+    for n in BATCHES:
+        size = _bytes(step_bytes(model, derived, target, page.text, n, 4))
+        sizes.append(f"{size} ({'batch ' * (not sizes)}{n:,})")
+    return f"Peak memory of a step besides parameters: {', '.join(sizes)}."
 
 
 def _work(work: Work) -> str:
     whole = work.products + work.others
-    return f"{_cost(whole)} operations, {_cost(work.products)} of them in products"
+    return (
+        f"{_cost(whole)} operations, {_cost(work.products)} of them in matrix products"
+    )
 
 
 def _cost(cost: Cost) -> str:
@@ -199,15 +205,15 @@ def _cost(cost: Cost) -> str:
 
 
 def _bytes(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
+    for unit in ("B", "kB", "MB"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} GB"
 
 
 def markdown(page: Page) -> str:
-    """Lay a page out as Markdown."""
+    """Return a page as Markdown."""
     lines = [f"# {page.title}", ""]
     if page.whole:
         lines += [legend(page), ""]
@@ -222,7 +228,7 @@ def markdown(page: Page) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", *(f"- {note}" for note in section.notes), ""]
     if page.whole:
-        lines += ["## budget", ""]
+        lines += ["## cost", ""]
         lines += [f"- {name}: {says}" for name, says in budget_facts(page)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -232,7 +238,7 @@ def _code(text: str) -> str:
 
 
 def latex_page(page: Page) -> str:
-    """Lay a page out as a LaTeX document of equations."""
+    """Return a page as a LaTeX document."""
     lines = [
         r"\documentclass{article}",
         r"\usepackage{amsmath}",
@@ -252,7 +258,7 @@ def latex_page(page: Page) -> str:
             lines.append(" \\\\\n".join(_escaped(note) for note in section.notes))
     if page.whole:
         facts = [f"{name}: {says}" for name, says in budget_facts(page)]
-        lines += ["", r"\subsection*{budget}", r"\begin{itemize}"]
+        lines += ["", r"\subsection*{cost}", r"\begin{itemize}"]
         lines += [rf"\item {_escaped(fact)}" for fact in facts]
         lines.append(r"\end{itemize}")
     return "\n".join([*lines, r"\end{document}", ""])
@@ -260,10 +266,10 @@ def latex_page(page: Page) -> str:
 
 def _aligned(equation: Equation) -> str:
     left, _, right = equation.latex.partition(" = ")
-    told = [equation.shape, ", ".join(equation.rules), written(equation.lines)]
+    parts = [equation.shape, ", ".join(equation.rules), written(equation.lines)]
     if equation.note:
-        told.insert(0, equation.note)
-    says = ", ".join(_escaped(part) for part in told if part)
+        parts.insert(0, equation.note)
+    says = ", ".join(_escaped(part) for part in parts if part)
     return rf"{left} &= {right} && \text{{\footnotesize {says}}}"
 
 
@@ -285,15 +291,15 @@ RENDERED: Mapping[str, Callable[[Page], str]] = {
 
 
 def rules_page(rules: Sequence[Rule], output_format: str) -> str:
-    """Lay out the table of rules."""
-    heads = ("rule", "y", "from dy = dL/dy comes")
+    """Return the table of derivative rules as text."""
+    heads = ("rule", "y", "added to dL/dx, with dy = dL/dy")
     table = [heads, *((rule.name, rule.forward, rule.derivative) for rule in rules)]
     if output_format == "full":
         width, middle = max(len(rule.name) for rule in rules), 28
         lines = []
         for name, forward, derivative in table:
             start = f"{name:<{width}}  {forward:<{middle}}"
-            if len(forward) > middle:  # which leaves no room beside it
+            if len(forward) > middle:  # too long for one line
                 lines.append(start)
                 start = " " * (width + 2 + middle)
             lines.append(f"{start}  {derivative}")

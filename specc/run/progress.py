@@ -22,7 +22,7 @@ SHARES = ("accuracy", "precision", "recall", "f1")
 
 
 def console(stream: IO[str]) -> Console:
-    """Give rich's view of a stream: plain where `NO_COLOR` is set or no person reads."""
+    """Return rich's view of a stream: plain where `NO_COLOR` is set or no person reads."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         file=stream, no_color=plain, highlight=False, markup=False, soft_wrap=True
@@ -104,7 +104,7 @@ class EpochProgress:
 
 
 def final_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
-    """Lay out the figures of each part of the samples, one part a column."""
+    """Return a table of the figures of each part of the samples, one part a column."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("")
     for part in figures:

@@ -58,7 +58,7 @@ def train_command(
     dtype: str,
     quiet: bool,
 ) -> int:
-    """Train the spec at `path` and give the exit code.
+    """Train the spec at `path` and return the exit code.
 
     `seed` and `epochs` are the spec's where they are None; `dtype` is float32 or
     float64.
@@ -117,7 +117,7 @@ def prepare(
     run = Run(model, model.data, split, samples, folder)
     stem = model.name if path == "-" else Path(path).stem
     if seal.state(run.module_path, text) in ("edited", "foreign"):
-        raise Refused(f"{run.module_path} was edited by hand: choose another --out")
+        raise Refused(f"{run.module_path} was edited by hand: pass another --out")
     run_folder.begin(folder)
     seal.write(run.module_path, text, force=False)
     seal.replace_whole(folder / f"{stem}.spec", source.text.encode())
@@ -149,11 +149,11 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
     place = place_of(model, data)
     stopping = model.early_stopping
     if stopping and stopping.monitor.startswith("val_") and split.validation is None:
-        text = f"early stopping monitors `{stopping.monitor}`, and the data have no"
+        text = f"early stopping monitors `{stopping.monitor}`, but the data has no"
         raise Refused(f"{place}{text} validation samples", FINDINGS)
     count, batch = len(split.train[1]), model.train.batch_size
     if model.train.drop_last and count < batch:
-        text = f"`drop_last` leaves none of {count:,} training samples"
+        text = f"`drop_last` drops all {count:,} training samples"
         hint = f"they are fewer than batch_size={batch}"
         raise Refused(f"{place}{text}: {hint}", FINDINGS)
     if dtype != "float32":
@@ -162,8 +162,8 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
         for feature, numbers in zip((model.input, model.target), samples, strict=True):
             number = beyond_float32(numbers)
             if number is not None:
-                text = f"`{feature.name}` has {number!r}, which float32 cannot hold"
-                hint = "`--dtype float64` holds it"
+                text = f"`{feature.name}` has {number!r}, too large for float32"
+                hint = "pass `--dtype float64`"
                 raise Refused(f"{place}{text}: {hint}", FINDINGS)
 
 
@@ -209,7 +209,7 @@ def execute(
     try:
         tell(run, network, history, most)
     except KeyboardInterrupt:
-        kept = "the parameters and the history are kept in"
+        kept = "the parameters and the history are saved in"
         message(f"interrupted: {kept} {run.folder}")
         return INTERRUPTED
     codes = {"interrupted": INTERRUPTED, "non_finite": FINDINGS}

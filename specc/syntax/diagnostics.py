@@ -1,12 +1,11 @@
-"""What the compiler says about a spec, and every code that it may say it under.
+"""Errors and warnings: the record, the table of codes, and the rendering.
 
-Takes findings with their spans, gives them in order, as text or JSON; nothing else in specc formats
-one. Invariant: each code has one meaning for ever, and `CODES` holds them all.
+Takes diagnostics with their spans, returns them sorted, as text or JSON; no other module formats
+one. Invariant: a code never changes its meaning, and every code is in `CODES`.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,62 +15,62 @@ from specc.syntax.excerpt import excerpt, printable
 from specc.syntax.source import Source, Span
 
 CODES: dict[str, str] = {
-    "E001": "a character that the language does not have",
+    "E001": "a character that is not part of the language",
     "E002": "a string that is not closed, or has an unknown escape",
-    "E003": "a number that is malformed or out of reach",
-    "E004": "a syntax error: something else was expected",
-    "E005": "a bracket without its counterpart",
+    "E003": "a malformed number, or one out of range",
+    "E004": "a syntax error: something else is expected here",
+    "E005": "a bracket without a match",
     "E006": "nesting that is too deep",
     "E007": "an unknown statement",
     "E008": "a reserved word where a name is expected",
-    "E009": "an invisible character that can make a spec read differently than it is",
+    "E009": "an invisible character, which can make a spec read differently than it compiles",
     "E010": "an unknown word of the vocabulary",
     "E011": "an unknown name in an expression",
     "E012": "an unknown argument",
     "E013": "a missing argument",
     "E014": "an argument given twice",
-    "E015": "positional arguments that are too many, or after named ones",
+    "E015": "too many positional arguments, or one after a named argument",
     "E016": "a value of the wrong type",
-    "E017": "a value outside the interval that an argument allows",
-    "E018": "a value that makes no sense together with the others",
+    "E017": "a value outside the range of its argument",
+    "E018": "a value that contradicts the others",
     "E019": "a fan-based initializer on a bias",
-    "E020": "a part of the language that this version cannot lower yet",
-    "E021": "a missing statement, or one out of its place",
+    "E020": "a feature that is not available yet",
+    "E021": "a missing statement, or one out of place",
     "E022": "a statement given twice",
     "E023": "a name defined twice",
-    "E024": "a definition that takes a built-in's name",
+    "E024": "a definition with the name of a built-in word",
     "E025": "a name that Python or the emitted module needs",
     "E026": "a name used before its definition, or a block inside itself",
     "E027": "a computation without a finite result",
-    "E028": "a domain that makes no sense",
+    "E028": "an invalid domain",
     "E029": "a value outside its domain",
-    "E030": "an override of something that is no param",
-    "E031": "shapes that do not fit",
-    "E032": "more layers than the compiler expands",
-    "E033": "more numbers than the compiler addresses",
-    "E034": "a body or a layer's name where none belongs, or a body missing",
+    "E030": "an override of something that is not a param",
+    "E031": "shapes that do not match",
+    "E032": "too many layers",
+    "E033": "too many numbers",
+    "E034": "an unexpected body or name, or a missing body",
     "E035": "a network with nothing to train",
-    "E036": "a monitored value that the training does not have",
+    "E036": "a monitored value that is not measured",
     "E037": "data that cannot be used",
-    "E038": "an operation that the target does not have",
-    "E039": "a definition whose derivative is 0 everywhere",
-    "E040": "a layer that stands where it cannot",
-    "W001": "a softmax before cross_entropy, which applies its own",
+    "E038": "an operation that the target does not support",
+    "E039": "a definition with a derivative of 0 everywhere",
+    "E040": "a layer in the wrong place",
+    "W001": "a softmax before cross_entropy, which applies softmax itself",
     "W002": "targets that the last activation cannot reach",
-    "W003": "an initializer made for another activation than the one that follows",
-    "W004": "patience that the epochs can never exhaust",
-    "W005": "early stopping that monitors the samples of the final figures",
-    "W006": "a definition that nothing uses",
-    "W007": "a norm of one number, of which it leaves nothing",
+    "W003": "an initializer that does not suit the next activation",
+    "W004": "a patience that is longer than the training",
+    "W005": "early stopping on the samples of the reported metrics",
+    "W006": "an unused definition",
+    "W007": "a norm over a single number",
 }
 
 LIMIT = 20
-"""How many errors of a file are told."""
+"""How many errors of a file are reported."""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding."""
+    """One error or warning."""
 
     code: str
     """Stable: `E012`, `W003`."""
@@ -80,13 +79,13 @@ class Diagnostic:
     """One sentence without a full stop, names in backquotes."""
     span: Span
     label: str = ""
-    """What stands right of the carets, such as "did you mean `weight`?"."""
+    """The text right of the carets, such as "did you mean `weight`?"."""
     notes: tuple[str, ...] = ()
     """Lines below the excerpt, shown after `= `: a signature, what would compile."""
 
 
 class Invalid(Exception):
-    """Ends the work on one part of a spec with the finding that makes the rest moot."""
+    """Raised with the error that ends the check of one part of a spec."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
@@ -96,7 +95,7 @@ class Invalid(Exception):
 def error(
     code: str, message: str, span: Span, label: str = "", *notes: str
 ) -> Diagnostic:
-    """Make an error; empty notes are dropped."""
+    """Return an error; empty notes are dropped."""
     kept = tuple(note for note in notes if note)
     return Diagnostic(code, "error", message, span, label, kept)
 
@@ -104,37 +103,12 @@ def error(
 def warning(
     code: str, message: str, span: Span, label: str = "", *notes: str
 ) -> Diagnostic:
-    """Make a warning."""
+    """Return a warning."""
     return Diagnostic(code, "warning", message, span, label, notes)
 
 
-ELSEWHERE = {
-    "bce": "binary_cross_entropy",
-    "crossentropy": "cross_entropy",
-    "dense": "linear",
-    "fc": "linear",
-    "glorot_normal": "xavier_normal",
-    "glorot_uniform": "xavier_uniform",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-    "learning_rate": "lr",
-    "logistic": "sigmoid",
-    "mean_squared_error": "mse",
-}
-"""What other frameworks call the same thing."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that means `name` elsewhere or is nearest to it, or say nothing."""
-    names = sorted(set(known))
-    word = ELSEWHERE.get(name.lower(), name.lower())
-    same = [other for other in names if other.lower() == word]
-    near = same or difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else ""
-
-
 def either(words: Iterable[str], last: str = "or") -> str:
-    """Join words as a sentence does: `a`, `b` or `c`; beyond ten the rest is left out."""
+    """Join words as in a sentence, `a`, `b` or `c`; words after the tenth are dropped."""
     listed = list(words)
     if len(listed) > 10:
         listed = [*listed[:10], "…"]
@@ -144,15 +118,16 @@ def either(words: Iterable[str], last: str = "or") -> str:
 
 
 def quoted(text: str) -> str:
-    """Quote a piece of a spec in a message, clipped where it is long."""
+    """Return a piece of a spec in backquotes, shortened to 40 characters."""
     line = " ".join(text.split())
     return f"`{line[:37]}…`" if len(line) > 40 else f"`{line}`"
 
 
 def arranged(found: Iterable[Diagnostic], main: Source) -> tuple[Diagnostic, ...]:
-    """Sort findings by place, drop repetitions, allowed warnings and errors past LIMIT.
+    """Return diagnostics sorted by place, without duplicates and allowed warnings.
 
-    Those about another source than `main` (the command's `-D`) come last.
+    At most LIMIT errors are kept. Those about another source than `main`, such as an override by
+    `-D`, come last.
     """
     unique = dict.fromkeys(found)
     ordered = sorted(
@@ -164,7 +139,7 @@ def arranged(found: Iterable[Diagnostic], main: Source) -> tuple[Diagnostic, ...
 
 
 def _allowed(finding: Diagnostic) -> bool:
-    """Tell whether the finding's line says `# specc: allow W003`."""
+    """True if the diagnostic's line has a comment such as `# specc: allow W003`."""
     source = finding.span.source
     start = source.line_starts[finding.span.line - 1]
     line = source.text[start:].split("\n", 1)[0]
@@ -175,7 +150,7 @@ def _allowed(finding: Diagnostic) -> bool:
 def render(
     diagnostics: Iterable[Diagnostic], output_format: str = "full", color: bool = False
 ) -> str:
-    """Write findings for a person (`full`, `concise`) or a program (`json`, `github`)."""
+    """Return diagnostics as text: `full` or `concise` for a person, `json` or `github` else."""
     match output_format:
         case "full":
             return "\n".join(_full(finding, color) for finding in diagnostics)
@@ -256,7 +231,7 @@ def _github(finding: Diagnostic) -> str:
 
 
 def _escaped(text: str, also: str = "") -> str:
-    """Escape a text of a GitHub workflow command."""
+    """Return text escaped for a GitHub workflow command."""
     lines = [printable(line) for line in text.split("\n")]
     text = "\n".join(lines)
     for char in "%\n" + also:

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def suspicious(char: str) -> bool:
-    """Tell whether a character is invisible or changes how the others read."""
+    """True if a character is invisible or changes how the others read."""
     return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}
 
 

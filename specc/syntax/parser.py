@@ -19,9 +19,10 @@ import lark
 import lark.lexer
 from lark.lexer import BasicLexer, LexerThread
 
-from specc.syntax.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc.syntax.diagnostics import Diagnostic, either, error, quoted
 from specc.syntax.resources import folder, keep, kept
 from specc.syntax.source import Source, Span
+from specc.syntax.spelling import did_you_mean
 from specc.syntax.statements import (
     RESERVED,
     STATEMENTS,
@@ -101,7 +102,7 @@ _OPTIONS: dict[str, Any] = {
 
 @cache
 def _grammar() -> lark.Lark:
-    """Give lark's tables: those of the last run, where they are of this grammar and this lark."""
+    """Return lark's tables: those of the last run, where they are of this grammar and this lark."""
     text = grammar_text()
     source = f"{lark.__version__} {_OPTIONS} {text}"
     tables = kept("grammar", source)
@@ -202,11 +203,13 @@ def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnos
             message = f"expected a statement, found {quoted(token.text)}"
             return error("E004", message, token.span)
         message = f"unknown statement {quoted(token.text)}"
-        note = f"statements begin with {', '.join(STATEMENTS)}"
-        return error("E007", message, token.span, label, "" if label else note)
+        note = "" if label else "`specc explain E007` lists the statements"
+        return error("E007", message, token.span, label, note)
     if token.text in RESERVED and "NAME" in accepted:
         message = f"`{token.text}` is a reserved word of the language"
-        label = "choose another name" if "NUMBER" not in accepted else "not a value"
+        label = (
+            "choose another name" if "NUMBER" not in accepted else "this is not a value"
+        )
         return error("E008", message, token.span, label)
     expected = _friendly(accepted)
     message = f"expected {expected}, found {quoted(token.text)}"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 
 def folder(name: str) -> Traversable:
-    """Give the data folder `name`; raises `FileNotFoundError` where there is none."""
+    """Return the data folder `name`; raises `FileNotFoundError` where there is none."""
     inside = files("specc") / name
     if inside.is_dir():
         return inside
@@ -33,7 +33,7 @@ def folder(name: str) -> Traversable:
 
 
 def kept(name: str, source: str) -> bytes | None:
-    """Give what was made of `source`, if `keep` has written it and it is whole."""
+    """Return what was made of `source`, if `keep` has written it and it is whole."""
     try:
         data = _place(name).read_bytes()
     except OSError:
@@ -62,7 +62,7 @@ def _digest(source: str, content: bytes) -> bytes:
 
 
 def _place(name: str) -> Path:
-    """Give the path of what is kept, which another version of Python does not share."""
+    """Return the path of what is kept, which another version of Python does not share."""
     return Path(cache_from_source(__file__)).with_name(
         f"{name}.{sys.implementation.cache_tag}"
     )

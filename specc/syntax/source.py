@@ -28,7 +28,7 @@ class Source:
         return (0, *ends)
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Give the line and the column of an offset, both from 1, columns in characters."""
+        """Return the line and the column of an offset, both from 1, columns in characters."""
         line = bisect_right(self.line_starts, offset)
         return line, offset - self.line_starts[line - 1] + 1
 

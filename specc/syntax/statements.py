@@ -90,7 +90,7 @@ def _starts_line(tokens: list[Token], i: int) -> bool:
 
 
 def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
-    """Tell whether a statement begins at token `i`."""
+    """True if a statement begins at token `i`."""
     token, before = tokens[i], tokens[i - 1]
     after = [t.text for t in tokens[i + 1 : i + 3]] + ["", ""]
     in_definition = tokens[begin].text == "def"
@@ -110,7 +110,7 @@ def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
 
 
 def _goes_on(word: str, after: list[str]) -> bool:
-    """Tell whether what follows a statement word makes it a statement, not an argument."""
+    """True if what follows a statement word makes it a statement, not an argument."""
     match word:
         case "layers":
             return after[0] == "{"
@@ -129,12 +129,12 @@ def bracket_fault(fragment: Fragment) -> Diagnostic | None:
         if token.text in _CLOSES.values():
             waiting.append((token, operators))
             if len(waiting) > NESTING:
-                message = f"brackets nest deeper than {NESTING}"
-                return error("E006", message, token.span, "one too many")
+                message = f"brackets nest more than {NESTING} deep"
+                return error("E006", message, token.span, "this one is too deep")
         elif token.text in _CLOSES:
             openers = [opener.text for opener, _ in waiting]
             if _CLOSES[token.text] not in openers and openers[-1:] in ([], ["{"]):
-                message = f"`{token.text}` closes nothing"
+                message = f"`{token.text}` has no opening bracket"
                 return error("E005", message, token.span, "remove it")
             opener, operators = waiting.pop()
             if opener.text != _CLOSES[token.text]:
@@ -144,8 +144,8 @@ def bracket_fault(fragment: Fragment) -> Diagnostic | None:
         elif token.text in _OPERATORS:
             operators += 1
             if operators > NESTING:
-                message = f"an expression of more than {NESTING} operators"
-                label = "name a part of it with `param`"
+                message = f"an expression has more than {NESTING} operators"
+                label = "define a part of it as a `param`"
                 return error("E006", message, token.span, label)
     return _never_closed(waiting[-1][0], None) if waiting else None
 
@@ -154,4 +154,4 @@ def _never_closed(opener: Token, found: Token | None) -> Diagnostic:
     closer = {opened: closed for closed, opened in _CLOSES.items()}[opener.text]
     note = "" if found is None else f"found `{found.text}` on line {found.span.line}"
     message = f"`{opener.text}` is never closed"
-    return error("E005", message, opener.span, f"expected a `{closer}` for it", note)
+    return error("E005", message, opener.span, f"add the matching `{closer}`", note)

@@ -16,11 +16,11 @@ from specc.syntax.source import Source, Span
 
 _WHITE = frozenset("\n\t\r\f")
 _SUGGESTED = {
-    ";": "statements end by themselves: leave `;` out",
-    "'": 'strings stand between `"`',
-    "&": "conditions are `where(condition, a, b)`",
+    ";": "remove it: statements need no `;`",
+    "'": 'write strings in `"`',
+    "&": "write conditions as `where(condition, a, b)`",
     "%": "there is no remainder: write `a - b*floor(a/b)`",
-    ".": "a number has digits on both sides of the point: `0.5`, `2.0`",
+    ".": "write digits on both sides of the point: `0.5`, `2.0`",
 }
 _LOOKALIKES = {
     "“": '"',
@@ -42,7 +42,7 @@ def invisible(source: Source) -> Iterator[Diagnostic]:
             f"invisible character {_named(char)}",
             Span(source, at, at + 1),
             "remove it",
-            "it can make a spec read differently than it is compiled",
+            "invisible characters can make a spec read differently than it compiles",
         )
         for at, char in enumerate(source.text)
         if char not in _WHITE and suspicious(char)
@@ -59,13 +59,13 @@ def unexpected(source: Source, at: int) -> Diagnostic:
         run = re.compile(r"\w+").match(source.text, at)
         span = Span(source, at, run.end() if run else at + 1)
         message = f"{_named(char)} cannot be in a name"
-        return error("E001", message, span, "names are of `A-Z a-z 0-9 _`")
+        return error("E001", message, span, "names consist of `A-Z a-z 0-9 _`")
     if unicodedata.category(char) == "Zs":
         label = "write a plain space"
     elif char in _LOOKALIKES:
         label = f"write `{_LOOKALIKES[char]}`"
     else:
-        label = _SUGGESTED.get(char, "no part of the language")
+        label = _SUGGESTED.get(char, "not part of the language")
     return error("E001", f"unexpected character {_named(char)}", span, label)
 
 

@@ -11,17 +11,18 @@ from specc.verify.c import callers
 from specc.verify.compare.finding import Finding
 from specc.verify.compare.subject import Subject
 from specc.verify.examine import (
-    decisions,
     evaluation,
+    finite_differences,
     fits,
     float32,
     gradients,
     methods,
     overflow,
     ownership,
-    slopes,
+    patience,
     steps,
 )
+from specc.verify.reference.missing import MissingReference
 
 
 @dataclass(frozen=True)
@@ -30,44 +31,52 @@ class Check:
 
     name: str
     run: Callable[[Subject], Iterator[Finding]]
-    says: str
-    """What is compared with what."""
+    reference: str
+    """What the module is compared with."""
 
 
 CHECKS = (
-    Check("autograd", gradients.autograd, "autograd on the same network of torch.nn"),
-    Check("differences", slopes.differences, "differences of the emitted loss"),
-    Check("expansions", gradients.expansions, "the derivative of what it is made of"),
-    Check("kinks", gradients.kinks, "autograd, where derivatives jump"),
-    Check("extremes", gradients.extremes, "autograd, where numbers are large"),
-    Check("start", steps.start, "the initializers' definitions"),
-    Check("rates", steps.rates, "the schedule's closed form"),
-    Check("updates", steps.updates, "steps of torch.optim"),
-    Check("float32", float32.single, "what it makes of the same in float64"),
-    Check("fit", fits.fits, "torch's loop with the spec's early stopping"),
-    Check("ties", decisions.ties, "the rules of patience, where nothing changes"),
-    Check("decisions", decisions.decisions, "the rules of patience, of posed figures"),
+    Check("autograd", gradients.autograd, "autograd on the same network in torch.nn"),
     Check(
-        "not finite", overflow.explosions, "the last good parameters of torch's loop"
+        "finite-differences",
+        finite_differences.finite_differences,
+        "finite differences of the emitted loss",
     ),
-    Check("callback", fits.callbacks, "what a callback is told, and does"),
-    Check("resume", fits.resumed, "one run and the same in two parts"),
-    Check("batches", evaluation.batches, "torch.nn and the metrics' definitions"),
+    Check(
+        "rederivation",
+        gradients.rederivation,
+        "a second derivation, from elementary operations",
+    ),
+    Check("kinks", gradients.kinks, "autograd where derivatives jump"),
+    Check("extremes", gradients.extremes, "autograd on large values"),
+    Check("initialization", steps.initialization, "the initializers' definitions"),
+    Check("schedule", steps.schedule, "the schedule in closed form"),
+    Check("optimizer", steps.optimizer, "steps of torch.optim"),
+    Check("float32", float32.single, "the same module in float64"),
+    Check("fit", fits.fits, "a training loop in torch"),
+    Check(
+        "tie-breaking", patience.tie_breaking, "the early-stopping rule on equal losses"
+    ),
+    Check("patience", patience.patience, "the early-stopping rule on posed losses"),
+    Check("overflow", overflow.overflow, "the last finite parameters of torch's loop"),
+    Check("callback", fits.callbacks, "arguments and effect of a callback"),
+    Check("resume", fits.resumed, "an uninterrupted run"),
+    Check("evaluation", evaluation.evaluation, "torch.nn and the metrics' definitions"),
     Check(
         "thresholds",
         evaluation.thresholds,
-        "metrics at the threshold, of ties, of targets all alike",
+        "metrics at the threshold, with ties, on constant targets",
     ),
-    Check("copies", ownership.copies, "what is given belongs to the caller"),
-    Check("files", methods.files, "save, load and what a state lacks"),
-    Check("inputs", methods.inputs, "what is no sample is refused"),
-    Check("c", callers.from_c, "its binding, its memory, and what sanitizers tell"),
-    Check("module form", methods.module_form, "as_module() and autograd"),
+    Check("ownership", ownership.ownership, "results that later calls must not change"),
+    Check("serialization", methods.serialization, "saved, loaded and invalid states"),
+    Check("input-validation", methods.input_validation, "errors on invalid samples"),
+    Check("c-api", callers.from_c, "the Python binding; sanitizers of gcc"),
+    Check("as_module", methods.as_module, "autograd through as_module()"),
 )
-FAILS = "it fails"
-"""What a check finds that does not run to its end."""
-THREE_WAYS = ("autograd", "differences", "expansions")
-"""Those that tell of every parameter's gradient."""
+FAILS = "crash"
+"""What a check compares when it raises an exception."""
+THREE_WAYS = ("autograd", "finite-differences", "rederivation")
+"""The checks that compare the gradient of every parameter."""
 
 
 def examined(subject: Subject) -> list[Finding]:
@@ -97,6 +106,8 @@ def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding
                 made.append(finding)
                 if not (whole or finding.ok):
                     break
+    except MissingReference:
+        raise
     except Exception as error:
         where = f"{type(error).__name__}: {error}".splitlines()[0]
         made.append(Finding(check.name, FAILS, math.inf, 0.0, where))

@@ -41,13 +41,13 @@ CALLS = {
     ],
 }
 WRONG = {
-    "dense(he_normal)": "`units` takes a whole number, found `units`, which is he_normal",
-    "dense(8, 3)": "`weight` of linear takes an initializer, found `start`",
-    "dense(8, none)": "`weight` of linear takes an initializer, found `start`",
+    "dense(he_normal)": "`units` must be an integer, found `units`, which is he_normal",
+    "dense(8, 3)": "`weight` of linear must be an initializer, found `start`",
+    "dense(8, none)": "`weight` of linear must be an initializer, found `start`",
     "dense(8, mse)": "unknown name `mse`",
     "dense(8, he_normal(mod=fan_in))": "he_normal has no argument `mod`",
     "dense(2 * he_normal)": "unknown name `he_normal`",
-    "dense(8, shift=he_normal)": "`he_normal` on a bias, which has no fans",
+    "dense(8, shift=he_normal)": "`he_normal` needs fan-in and fan-out, and a bias has neither",
 }
 
 

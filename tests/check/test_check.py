@@ -610,12 +610,12 @@ def test_suggestions(wrong, label):
     [
         (
             {"optimizer": "optimizer sgd(lr=None)"},
-            "`lr` takes a number, found `None`",
+            "`lr` must be a number, found `None`",
             "",
         ),
         (
             {"optimizer": "optimizer sgd(lr=0.1, nesterov=None)"},
-            "`nesterov` takes `true` or `false`, found `None`",
+            "`nesterov` must be `true` or `false`, found `None`",
             "",
         ),
         (
@@ -635,7 +635,7 @@ def test_suggestions(wrong, label):
         ),
         (
             {"data": 'data npz("a.npz", stratify=False)'},
-            "`stratify` is `auto`, `false` or `true`, found `False`",
+            "`stratify` must be `auto`, `false` or `true`, found `False`",
             "did you mean `false`?",
         ),
     ],
@@ -730,7 +730,7 @@ def test_targets_that_the_last_activation_cannot_reach(data, last, tmp_path):
     warned = [d for d in found if d.code == "W002"]
     assert bool(warned) == (data not in REACHED[last])
     for finding in warned:
-        assert "targets lie from" in finding.message
+        assert "targets range from" in finding.message
         assert finding.span.text == last
 
 

@@ -13,13 +13,13 @@ from specc.compiler import analyse
 from specc.syntax.diagnostics import (
     CODES,
     arranged,
-    did_you_mean,
     error,
     render,
     warning,
 )
 from specc.syntax.excerpt import WIDTH, excerpt
 from specc.syntax.source import Source, Span, Unreadable, read
+from specc.syntax.spelling import did_you_mean
 
 FOLDER = Path(__file__).parent / "diagnostics"
 SPECS = sorted(FOLDER.glob("*.spec"))

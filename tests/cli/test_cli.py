@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from specc.cli import compile as compile_module
@@ -79,6 +80,14 @@ def test_version(folder):
 def test_help(folder, arguments):
     result = specc(*arguments, cwd=folder)
     assert result.returncode == 0 and "Usage: specc" in result.stdout
+
+
+@pytest.mark.parametrize("name", main.commands.commands)
+def test_every_command_has_an_example_and_says_what_each_option_does(name):
+    command = main.commands.commands[name]
+    assert command.epilog.startswith(f"Example: specc {name} ")
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    assert all(option.help.endswith(".") for option in options)
 
 
 # check
@@ -218,15 +227,15 @@ def test_check_says_what_to_do_about_each_file(folder):
         return result.stderr
 
     module = folder / "net.py"
-    assert said() == "net.py is missing: compile the spec\n"
+    assert said() == "net.py is missing: run `specc compile`\n"
     specc("compile", "net.spec", cwd=folder)
     module.write_text(module.read_text() + "# mine\n")
-    assert said() == "net.py was edited by hand: `--force` overwrites the edits\n"
+    assert said() == "net.py was edited by hand: `--force` overwrites it\n"
     module.write_text("# mine\n")
     assert said() == "net.py was not written by specc: `--force` overwrites it\n"
     assert specc("compile", "net.spec", "--force", cwd=folder).returncode == 0
     (folder / "net.spec").write_text(GOOD.replace("lr=0.1", "lr=0.25"))
-    assert said() == "net.py is not what specc would write: compile it again\n"
+    assert said() == "net.py is out of date: run `specc compile`\n"
 
 
 BEGINS = {
@@ -280,13 +289,13 @@ def imports(text):
         (["compile", "net.spec", "-D", "width=1", "-D", "width=2"], "given twice"),
         (["compile", "net.spec", "net.spec"], "given twice"),
         (["compile", "-"], "-o PATH or --stdout"),
-        (["compile", "net.spec", "-o", "net.spec"], "no Python file"),
-        (["compile", "net.spec", "-o", "a.py", "--stdout"], "one or the other"),
+        (["compile", "net.spec", "-o", "net.spec"], "not a Python file"),
+        (["compile", "net.spec", "-o", "a.py", "--stdout"], "write no file"),
         (
             ["compile", "net.spec", "two.spec", "-o", "a.py"],
             "both the module of net.spec",
         ),
-        (["compile", "net.spec", "two.spec", "--stdout"], "one file"),
+        (["compile", "net.spec", "two.spec", "--stdout"], "one FILE"),
         (["compile", "as_code.py"], "the spec as_code.py"),
         (["compile", "missing.spec"], "missing.spec"),
         (["check", "missing.spec"], "missing.spec"),

@@ -107,7 +107,7 @@ def test_every_argument_is_listed(entry: Entry) -> None:
 @pytest.mark.parametrize(
     ("word", "argument", "takes", "default"),
     [
-        ("linear", "units", "a whole number, at least 1", None),
+        ("linear", "units", "an integer, at least 1", None),
         ("linear", "bias", "an initializer or `none`", "zeros"),
         ("he_normal", "mode", "`fan_in` or `fan_out`", "fan_in"),
         ("sgd", "momentum", "a number, at least 0 and below 1", "0"),

@@ -181,12 +181,12 @@ def test_more_of_a_share_is_better(metric: str, target: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "changes", "says"),
     [
-        ("r2", {"target": "real[2]", "last": "linear(2)"}, "r2 takes one output"),
-        ("f1", {"target": "real[2]", "last": "linear(2)"}, "takes 1 output, found [2]"),
+        ("r2", {"target": "real[2]", "last": "linear(2)"}, "r2 needs one output"),
+        ("f1", {"target": "real[2]", "last": "linear(2)"}, "needs 1 output, found [2]"),
         (
             "recall",
             {"target": "int[]", "last": "linear(3)", "loss": "cross_entropy"},
-            "takes 2 outputs, found [3]",
+            "needs 2 outputs, found [3]",
         ),
         (
             "r2",

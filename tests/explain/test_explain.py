@@ -113,7 +113,7 @@ def test_lines_are_those_of_the_code(name: str, target: str) -> None:
     for section in made.sections:
         for each in section.equations:
             if each.lines is None:
-                assert each.note == "one array", each
+                assert each.note == "same array", each
                 continue
             first, last = each.lines
             assert 0 < first <= last <= len(lines)
@@ -125,7 +125,10 @@ def test_lines_are_those_of_the_code(name: str, target: str) -> None:
                 doc = each.text in " ".join(code.split())
                 assert words in near or doc, each.text
             elif section.names[0] not in ("loss", "update") and each.name:
-                names = [each.name, *(n.rpartition(" over ")[0] for n in section.notes)]
+                names = [
+                    each.name,
+                    *(n.rpartition(" overwrites ")[0] for n in section.notes),
+                ]
                 layers = "|".join([*names[:1], *section.names, "output"])
                 assert re.search(rf"\b(?:{layers})\w*\b", code), each.text
 
@@ -374,7 +377,7 @@ def test_what_does_not_compile(
     ("arguments", "says"),
     [
         ((), "Missing argument"),
-        ((DISK, "--rules"), "give no file"),
+        ((DISK, "--rules"), "leave FILE out"),
         (("E999",), "E999"),
     ],
 )

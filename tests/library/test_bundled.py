@@ -146,14 +146,54 @@ def test_breast_cancer_may_be_a_label() -> None:
 
 REFUSED: list[tuple[str, Any, Any, Any, int | None, str, str]] = [
     # set, input, target, its type, classes of the network, in the message, in the hint
-    ("wine", (12,), (), "int", 3, "gives real[13], the input is real[12]", "real[13]`"),
+    (
+        "wine",
+        (12,),
+        (),
+        "int",
+        3,
+        "has inputs real[13], but the spec declares real[12]",
+        "real[13]`",
+    ),
     ("digits", (28,), (), "int", 10, "real[64]", "`real[8, 8]` or `real[1, 8, 8]`"),
-    ("digits", (64,), (), "int", 3, "10 classes, the network tells 3", "10 units"),
-    ("wine", (13,), (), "int", 4, "3 classes, the network tells 4 apart", "3 units"),
-    ("iris", (4,), (1,), "real", None, "a class, the target is real[1]", "`int[]`"),
-    ("iris", (4,), (1,), "int", 3, "a class, the target is int[1]", "`int[]`"),
-    ("diabetes", (10,), (), "int", 9, "a number, the target is int[]", "`real[1]`"),
-    ("diabetes", (10,), (2,), "real", None, "the target is real[2]", "`real[1]`"),
+    (
+        "digits",
+        (64,),
+        (),
+        "int",
+        3,
+        "10 classes, but the network has outputs for 3",
+        "linear(10)",
+    ),
+    (
+        "wine",
+        (13,),
+        (),
+        "int",
+        4,
+        "3 classes, but the network has outputs for 4",
+        "linear(3)",
+    ),
+    (
+        "iris",
+        (4,),
+        (1,),
+        "real",
+        None,
+        "a class, but the spec declares real[1]",
+        "`int[]`",
+    ),
+    ("iris", (4,), (1,), "int", 3, "a class, but the spec declares int[1]", "`int[]`"),
+    (
+        "diabetes",
+        (10,),
+        (),
+        "int",
+        9,
+        "a number, but the spec declares int[]",
+        "`real[1]`",
+    ),
+    ("diabetes", (10,), (2,), "real", None, "the spec declares real[2]", "`real[1]`"),
     ("breast_cancer", (30,), (), "real", None, "real[]", "`int[]` or `real[1]`"),
 ]
 
@@ -179,7 +219,7 @@ def test_parts_beyond_the_set_are_refused(word: str) -> None:
     assert source(validation=most).problems(None, *fitting(source)) == []
     [fault] = source(validation=most, test=1).problems(None, *fitting(source))
     assert fault.argument == "validation"
-    assert f"the data have {source.samples:,} samples" in fault.message
+    assert f"the data has {source.samples:,} samples" in fault.message
     with pytest.raises(ArgumentError, match="neither a fraction"):
         source(test=1.5)
 

@@ -77,7 +77,13 @@ CSV_FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str, str, str]] = {
         "",
     ),
     "no feature": ("kind\nx\n", {}, "file", "no column is left", ""),
-    "semicolons": ("a;b;kind\n1;2;x\n", {}, "target", "no column", "commas, found ';'"),
+    "semicolons": (
+        "a;b;kind\n1;2;x\n",
+        {},
+        "target",
+        "no column",
+        "by commas, not by ';'",
+    ),
     "text": (
         HEADER + "1,2,x\n1,two,y\n",
         {},
@@ -113,7 +119,7 @@ CSV_FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str, str, str]] = {
         HEADER + "1,2,x,4\n",
         {},
         "file",
-        "line 2 of 't.csv' has 4 cells, the header 3",
+        "line 2 of 't.csv' has 4 cells, but the header has 3",
         "",
     ),
     "open quote": (HEADER + '1,"2,x\n', {}, "file", "is not CSV", ""),
@@ -121,7 +127,7 @@ CSV_FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str, str, str]] = {
         "a,kind\n1,x\n2,y\n",
         {},
         "file",
-        "1 feature, the input",
+        "1 feature, but the input",
         "real[1]",
     ),
     "too many features": ("a,b,c,kind\n1,2,3,x\n", {}, "file", "3 features", "real[3]"),
@@ -144,43 +150,43 @@ CSV_FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str, str, str]] = {
         HEADER + "1,2,0\n1,2,N/A\n",
         {},
         "target",
-        "line 3 of 't.csv', column 'kind': 'N/A' stands for a missing value",
-        "another name",
+        "line 3 of 't.csv', column 'kind': 'N/A' marks a missing value",
+        "rename it",
     ),
     "a word among numbers": (
         HEADER + "1,2,0\n1,2,1\n1,2,1O\n1,2,2\n",
         {},
         "target",
-        "line 4, column 'kind': '1O' is no number, unlike the others",
-        "all of them words",
+        "line 4, column 'kind': '1O' is not a number, unlike the others",
+        "all as names",
     ),
     "a number among words": (
         HEADER + "1,2,x\n1,2,y\n1,2,3\n1,2,x\n",
         {},
         "target",
         "line 4, column 'kind': '3' is a number, unlike the others",
-        "all of them words",
+        "all as names",
     ),
     "as many words as numbers": (
         HEADER + "1,2,0\n1,2,l\n",
         {},
         "target",
-        "line 3, column 'kind': 'l' is no number",
+        "line 3, column 'kind': 'l' is not a number",
         "",
     ),
     "infinite class": (
         HEADER + "1,2,0\n1,2,1\n1,2,inf\n",
         {},
         "target",
-        "'inf' is no number",
+        "'inf' is not a number",
         "",
     ),
     "fractional class": (
         HEADER + "1,2,0.5\n",
         {},
         "target",
-        "'0.5' is no class",
-        "whole",
+        "'0.5' is not a class",
+        "integers",
     ),
     "too large a count": (
         HEADER + ROWS,
@@ -242,7 +248,7 @@ def test_a_missing_class_is_no_class(cell: str, others: str, tmp_path: Path) -> 
     write(tmp_path, HEADER + f"1,2,{others}\n" * 5 + f"1,2, {cell} \n")
     [(argument, message, _)] = faults(Csv("t.csv", target="kind"), tmp_path)
     assert argument == "target"
-    assert message.startswith(f"line 7 of 't.csv', column 'kind': {cell!r} stands")
+    assert message.startswith(f"line 7 of 't.csv', column 'kind': {cell!r} marks")
 
 
 @pytest.mark.parametrize("words", ["a1 a2 3b", "x1.5 nano nonet", "1_0 2_0 --"])
@@ -257,7 +263,9 @@ def test_what_is_odd_beyond_the_probed_rows_is_refused_in_load(tmp_path: Path) -
     write(tmp_path, HEADER + "1,2,0\n" * 1200 + "1,2,O\n")
     source = Csv("t.csv", target="kind")
     assert faults(source, tmp_path) == []
-    with pytest.raises(DataError, match="line 1202, column 'kind': 'O' is no number"):
+    with pytest.raises(
+        DataError, match="line 1202, column 'kind': 'O' is not a number"
+    ):
         source.load(tmp_path, (2,), (), "int", 3)
 
 
@@ -286,7 +294,7 @@ def test_only_class_labels_are_stratified(
         assert [argument for argument, *_ in found] == ["stratify"] * (not fits)
         if not fits:
             assert f"the target is {dtype}{list(target)}" in found[0][1]
-            with pytest.raises(DataError, match="stratified"):
+            with pytest.raises(DataError, match="stratify needs class labels"):
                 source.load(tmp_path, (2,), target, dtype, 3)
 
 
@@ -367,7 +375,7 @@ def test_load_finds_what_lies_beyond_the_probed_rows(tmp_path: Path) -> None:
 def test_a_share_is_a_fraction_or_a_count(share: float) -> None:
     with pytest.raises(ArgumentError, match="neither a fraction"):
         Csv("t.csv", target="kind", test=share)
-    with pytest.raises(ArgumentError, match="no sample to train on"):
+    with pytest.raises(ArgumentError, match="no training samples"):
         Npz("t.npz", validation=0.5, test=0.5)
 
 
@@ -438,8 +446,12 @@ NPZ_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "texts": ({"x": X.astype(str), "y": Y}, "x", "dtype str,"),
     "records": ({"x": np.zeros(10, "f8,f8"), "y": Y}, "x", "dtype structured,"),
     "complex": ({"x": X * 1j, "y": Y}, "x", "dtype complex128,"),
-    "real classes": ({"x": X, "y": Y * 1.0}, "y", "dtype float64, the target int[]"),
-    "boolean classes": ({"x": X, "y": Y > 0}, "y", "dtype bool, the target int[]"),
+    "real classes": (
+        {"x": X, "y": Y * 1.0},
+        "y",
+        "dtype float64, but the target int[]",
+    ),
+    "boolean classes": ({"x": X, "y": Y > 0}, "y", "dtype bool, but the target int[]"),
     "no samples": ({"x": X[:0], "y": Y[:0]}, "x", "no sample"),
     "too few": ({"x": X[:1], "y": Y[:1]}, "validation", "of 1 samples"),
 }
@@ -485,16 +497,16 @@ def test_npz_names_the_dtype_found_and_the_one_needed(
 ) -> None:
     wrong = np.zeros((10, 2), DTYPES[dtype])
     np.savez(tmp_path / "t.npz", x=wrong, y=wrong[:, 0])
-    never = "objects are never read; " if dtype == "object" else ""
+    never = "objects are not read; " if dtype == "object" else ""
     assert faults(Npz("t.npz"), tmp_path) == [
         (
             "x",
-            f"the array has dtype {dtype}, the input real[2] needs real numbers",
+            f"the array has dtype {dtype}, but the input real[2] needs real numbers",
             f"{never}save it as float64",
         ),
         (
             "y",
-            f"the array has dtype {dtype}, the target int[] needs class indices",
+            f"the array has dtype {dtype}, but the target int[] needs class indices",
             f"{never}save it as int64",
         ),
     ]
@@ -534,7 +546,7 @@ def test_npz_never_trusts_a_header_over_the_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
         archive.writestr("x.npy", huge)
         archive.writestr("y.npy", huge)
-    assert "cut short" in faults(Npz("t.npz"), tmp_path)[0][1]
+    assert "truncated" in faults(Npz("t.npz"), tmp_path)[0][1]
 
 
 def test_npz_loads_any_real_type(tmp_path: Path) -> None:

@@ -150,11 +150,32 @@ def test_moons_have_normal_noise_in_both_coordinates() -> None:
 
 REFUSED: list[tuple[tuple[int, ...], tuple[int, ...], Any, int | None, str, str]] = [
     # input, target, its type, classes of the network, in the message, in the hint
-    ((3,), (1,), "real", None, "gives points, the input is real[3]", "`real[2]`"),
-    ((2,), (), "real", None, "the target is real[]", "`real[1]`"),
-    ((2,), (1,), "int", 2, "the target is int[1]", "`int[]`"),
-    ((2,), (), "int", 3, "has 2 classes, the network tells 3 apart", "2 units"),
-    ((2,), (), "int", 1, "has 2 classes, the network tells 1 apart", "2 units"),
+    (
+        (3,),
+        (1,),
+        "real",
+        None,
+        "has inputs real[2], but the spec declares real[3]",
+        "`real[2]`",
+    ),
+    ((2,), (), "real", None, "declares real[]", "`real[1]`"),
+    ((2,), (1,), "int", 2, "declares int[1]", "`int[]`"),
+    (
+        (2,),
+        (),
+        "int",
+        3,
+        "has 2 classes, but the network has outputs for 3",
+        "linear(2)",
+    ),
+    (
+        (2,),
+        (),
+        "int",
+        1,
+        "has 2 classes, but the network has outputs for 1",
+        "linear(2)",
+    ),
 ]
 
 

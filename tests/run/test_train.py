@@ -175,7 +175,7 @@ def test_the_run_of_another_model_is_kept(
     write(here, spec=SPEC.replace("model ring", "model hoop"))
     assert train(out="mine") == 2
     assert contents(here / "mine") == before
-    assert "mine holds a run of another model, `ring`" in capsys.readouterr().err
+    assert "mine has a run of another model, `ring`" in capsys.readouterr().err
 
 
 def test_a_run_that_replaces_another_begins_with_none_of_its_results(
@@ -284,7 +284,7 @@ def test_ctrl_c_while_drawing_loses_no_figures(
     assert len(rows(run)) == 3
     out, err = capsys.readouterr()
     assert "accuracy" in out and "3 of 3 epochs" in out
-    kept = f"interrupted: the parameters and the history are kept in {run}\n"
+    kept = f"interrupted: the parameters and the history are saved in {run}\n"
     assert err == kept
 
 
@@ -299,7 +299,7 @@ def test_ctrl_c_before_the_figures_loses_no_parameters(
     monkeypatch.setattr(report, "final_table", interrupt)
     assert train(quiet=True) == 130
     assert (here / "runs/ring/model.safetensors").is_file()
-    assert "are kept in" in capsys.readouterr().err
+    assert "are saved in" in capsys.readouterr().err
 
 
 REGRESSION = """
@@ -415,8 +415,8 @@ def test_a_number_that_float32_cannot_hold_is_refused(
     write(here, spec=spec)
     assert train() == 1
     err = capsys.readouterr().err
-    assert "ring.spec:9: `point` has 1e+300, which float32 cannot hold" in err
-    assert "`--dtype float64` holds it" in err
+    assert "ring.spec:9: `point` has 1e+300, too large for float32" in err
+    assert "pass `--dtype float64`" in err
     assert not (here / "runs").exists()
     assert train(dtype="float64") == 1
     assert "the loss is not finite" in capsys.readouterr().err
@@ -435,7 +435,7 @@ def test_less_than_one_whole_batch_is_refused(
     write(here, spec=SPEC.replace("batch_size=10", "batch_size=61, drop_last=true"))
     assert train() == 1
     err = capsys.readouterr().err
-    assert "ring.spec:10: `drop_last` leaves none of 60 training samples" in err
+    assert "ring.spec:10: `drop_last` drops all 60 training samples" in err
     assert "fewer than batch_size=61" in err
     assert not (here / "runs").exists()
     write(here, spec=SPEC.replace("batch_size=10", "batch_size=60, drop_last=true"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,7 +15,10 @@ import pytest
 from specc.cli.main import main
 from specc.cli.verify import verify
 from specc.compiler import Request, compile_source
-from specc.verify.checks import CHECKS
+from specc.verify.checks import CHECKS, THREE_WAYS
+from specc.verify.reference.interpreter import LINES
+from specc.verify.reference.missing import MissingReference
+from specc.verify.reference.network import ACTIVATIONS, LAYERS
 from specc.verify.reference.training import monitored
 from tests.cases.modules import (
     EXAMPLE_FILES,
@@ -41,12 +45,14 @@ def test_every_example_verifies_on_every_target(name: str, target: str) -> None:
     text = example(name)
     report = verify(checked(text), raw_module(compiled(text, target=target)), target)
     assert [f for f in report.findings if not f.ok] == []
-    expected = {check.name for check in CHECKS} - {"not finite", "thresholds"}
+    expected = {check.name for check in CHECKS} - {"overflow", "thresholds"}
     if not monitored(report.model):
-        expected -= {"ties", "decisions"}
-    expected -= {"module form", "c"} - {{"torch": "module form"}.get(target, target)}
+        expected -= {"tie-breaking", "patience"}
+    expected -= {"as_module", "c-api"} - {
+        {"torch": "as_module", "c": "c-api"}.get(target)
+    }
     assert expected <= {f.check for f in report.findings}
-    for check in ("autograd", "differences", "expansions"):
+    for check in THREE_WAYS:
         said = {f.what for f in report.findings if f.check == check}
         assert {*report.model.parameters, report.model.input.name} <= said
 
@@ -58,7 +64,7 @@ def test_the_table_names_every_parameter_and_check(
     told = capsys.readouterr().out
     for name in (*checked(example("disk")).parameters, "point (the input)"):
         assert f"\n{name} " in told
-    for word in ("autograd", "differences", "expansions", "fit", "none disagrees"):
+    for word in (*THREE_WAYS, "fit", "none disagrees"):
         assert word in told
     assert "!" not in told
 
@@ -122,6 +128,42 @@ def test_a_spec_with_errors_is_told(
     path.write_text(example("disk").replace("loss mse", "loss mze"), encoding="utf-8")
     assert main(["verify", str(path)]) == 1
     assert "E010" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "word", "file"),
+    [
+        (ACTIVATIONS, "relu", "network.py"),
+        (LAYERS, "linear", "network.py"),
+        (LINES, "mul", "interpreter.py"),
+    ],
+)
+def test_a_word_without_a_reference_is_answered_with_the_file_that_lacks_it(
+    table: dict[str, object],
+    word: str,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delitem(table, word)
+    assert main(["verify", DISK]) == 1
+    said = capsys.readouterr().err
+    assert f"`{word}` has no independent reference: add it to" in said
+    assert f"specc/verify/reference/{file}" in said
+
+
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [("loss", "network.py"), ("optimizer", "training.py"), ("schedule", "training.py")],
+)
+def test_so_is_a_word_of_training(part: str, file: str) -> None:
+    model = checked(example("disk"))
+    clause = getattr(model, part)
+    new = dataclasses.replace(clause.use.entry, name="newcomer")
+    use = dataclasses.replace(clause.use, entry=new)
+    changed = dataclasses.replace(model, **{part: dataclasses.replace(clause, use=use)})
+    with pytest.raises(MissingReference, match=f"{part} `newcomer` .*/{file}"):
+        verify(changed, raw_module(compiled(example("disk"))), "torch")
 
 
 PLANTED = {
@@ -212,10 +254,10 @@ GAIN = "self.level = value\n            self.stalled = 0"
         ("breast_cancer", "numpy", "thresholds", "mean(prediction > ", "mean(prediction >= "),
         ("progression", "torch", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
         ("progression", "numpy", "fit", f"stalled = 0{LEVEL}", f"stalled = 1{LEVEL}"),
-        ("progression", "torch", "decisions", GAIN, "self.level = value"),
-        ("progression", "numpy", "decisions", GAIN, "self.level = value"),
-        ("progression", "torch", "ties", "value < self.level", "value <= self.level"),
-        ("progression", "numpy", "ties", "value < self.level", "value <= self.level"),
+        ("progression", "torch", "patience", GAIN, "self.level = value"),
+        ("progression", "numpy", "patience", GAIN, "self.level = value"),
+        ("progression", "torch", "tie-breaking", "value < self.level", "value <= self.level"),
+        ("progression", "numpy", "tie-breaking", "value < self.level", "value <= self.level"),
         ("digits_wide", "torch", "autograd", "s.d_linear3, beta=0", "s.d_linear3, beta=1"),
     ],
 )  # fmt: skip
@@ -239,7 +281,9 @@ def test_a_fault_of_a_kernel_for_float32_alone_is_found() -> None:
     wrong = wrong.replace(
         "FUSED_LINEAR: Any = None if is_intel() else", "FUSED_LINEAR: Any ="
     )
-    assert killers(model, "torch", {".py": wrong}, checks=("autograd", "updates")) == []
+    assert (
+        killers(model, "torch", {".py": wrong}, checks=("autograd", "optimizer")) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,4 +310,4 @@ def test_faults_that_only_a_program_in_c_meets_are_found(
     assert made.text is not None and right in made.beside[".c"]
     changed = made.beside[".c"].replace(right, wrong)
     files = {".py": made.text, **made.beside, ".c": changed}
-    assert killers(checked(text), "c", files, checks=("c",)) == ["c"]
+    assert killers(checked(text), "c", files, checks=("c-api",)) == ["c-api"]

@@ -1,69 +1,57 @@
-"""Binds the arguments of an entry: what a spec says against what a signature asks for.
+"""Binds the arguments that a spec writes to the signature of a word.
 
-Takes an Entry of the library and the arguments written; gives a Use, or None with every fault told.
-Invariant: a Use that comes out is complete, of the right types, inside every interval, and what it
-names can be made without an ArgumentError.
+Takes an Entry of the library and the written arguments; returns a Use, or None after reporting
+every error. Invariant: a Use is complete, has the right types and ranges, and can be made without
+an ArgumentError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
 
 from specc.check.arguments.constants import UNKNOWN, Value, evaluate
 from specc.check.arguments.convert import alternatives, choices, converted, refuse_word
 from specc.check.arguments.match import Report, match_arguments
+from specc.check.arguments.unknown_words import listed, unknown_word
 from specc.ir import formulas
 from specc.ir.functions import CONSTANTS
 from specc.library import VOCABULARY
+from specc.library.kinds import article
 from specc.library.network.initializers import Fans
-from specc.library.vocabulary import Argument, ArgumentError, Entry, Use, kinds_of
+from specc.library.vocabulary import Argument, ArgumentError, Entry, Use
 from specc.syntax import tree
-from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Diagnostic, Invalid, error, quoted
 from specc.syntax.source import Span
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A Use, and where the spec gives each of its arguments (and `features[a]`, its item)."""
+    """A Use, with the place of each of its arguments (and of `features[a]`, its item)."""
 
     use: Use | None
-    """None where the arguments are at fault or not known."""
+    """None if the arguments have errors or are not known yet."""
     spans: dict[str, Span]
 
 
-def find(kind: str, name: tree.Name, report: Report) -> Entry | None:
-    """Look a word up among those of one kind."""
+def find(
+    kind: str, name: tree.Name, report: Report, own: Iterable[str] = ()
+) -> Entry | None:
+    """Return the word of a kind; None, after reporting an error, if it is unknown.
+
+    `own` are the words of that kind that the spec defines, which the error may suggest.
+    """
     known = VOCABULARY[kind]
     if name.text in known:
         return known[name.text]
-    label = did_you_mean(name.text, known)
-    note = "" if label else _available(kind)
-    other = kinds_of(name.text)
-    what = f"unknown {_noun(kind)} {quoted(name.text)}"
-    if other:
-        what = f"`{name.text}` is {article(other[0])}, not {article(kind)}"
-    report(error("E010", what, name.span, label, note))
+    report(unknown_word(kind, name, {*known, *own}))
     return None
 
 
 def not_yet(what: str, span: Span, note: str = "") -> Diagnostic:
-    """Refuse a part of the language that this version cannot lower."""
+    """Return the error about a feature that is not available yet."""
     return error("E020", f"{what} is not available yet", span, "", note)
-
-
-def article(noun: str) -> str:
-    """Put `a` or `an` before a noun."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {_noun(noun)}"
-
-
-def _noun(kind: str) -> str:
-    return "data source" if kind == "data" else kind
-
-
-def _available(kind: str) -> str:
-    return f"available: {', '.join(sorted(VOCABULARY[kind]))}"
 
 
 def bind(
@@ -129,7 +117,7 @@ def _value(
 
 
 def _as_word(entry: Entry, argument: Argument, word: tree.Word) -> str | None:
-    """Take a bare name for itself where the argument is one of several words, or a name."""
+    """Return a bare name as text if the argument is one of several words, or a name."""
     if word.name in choices(argument):
         return word.name
     is_name = entry.kind in ("setting", "schedule") and argument.type is str
@@ -178,14 +166,14 @@ def _is(value: Value, kind: str) -> bool:
 def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
     kind = str(argument.kind)
     message = (
-        f"`{argument.name}` of {entry.name} takes {article(kind)},"
+        f"`{argument.name}` of {entry.name} must be {article(kind)},"
         f" found {quoted(expr.span.text)}"
     )
-    return Invalid(error("E016", message, expr.span, "", _available(kind)))
+    return Invalid(error("E016", message, expr.span, "", listed(kind)))
 
 
 def _tried(use: Use) -> ArgumentError | None:
-    """Make the thing that a use names, for the mistakes that only this shows."""
+    """Make what a use names, and return the error that only this shows, None if there is none."""
     try:
         if use.entry.defined:
             use(*(formulas.scalar(f"operand{i}") for i in range(use.entry.operands)))

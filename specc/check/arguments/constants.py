@@ -1,10 +1,11 @@
 """Constant expressions: syntax -> a number, string, list, boolean or None.
 
-Takes an expression and the names in scope. Invariant: evaluating ends at once whatever
-the expression is, raises nothing but Invalid, and gives finite numbers only.
+Takes an expression and the names in scope, returns its value. Invariant: evaluation is fast for any
+expression, raises only Invalid, and returns only finite numbers.
 
-A whole number stays an int; `/` and the functions give a float. UNKNOWN stands for a value whose
-definition is at fault, or known only later: whatever depends on it is UNKNOWN and no error.
+An integer stays an int; `/` and the functions return a float. UNKNOWN stands for a value whose
+definition has an error, or that is known only later: whatever depends on it is UNKNOWN, without an
+error.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from specc.check.arguments.unknown_words import is_missing, listed, suggestion
 from specc.ir.functions import CONSTANTS, FUNCTIONS
-from specc.syntax.diagnostics import Diagnostic, Invalid, did_you_mean, error, quoted
+from specc.syntax.diagnostics import Diagnostic, Invalid, error, quoted
 from specc.syntax.source import Span
+from specc.syntax.spelling import did_you_mean
 from specc.syntax.tree import Binary, Entry, Expr, Listing, Negative, Number, Text, Word
 
 
@@ -28,10 +31,10 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 
 Value = Any
-"""int, float, bool, str, None, a tuple of these, UNKNOWN; an initializer, for a block."""
+"""int, float, bool, str, None, a tuple of these, UNKNOWN, or (for a block) an initializer."""
 
 LARGEST = 2**63 - 1
-"""The largest whole number."""
+"""The largest integer."""
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -49,7 +52,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
-    """Give the value of `expr`; Invalid where it has none."""
+    """Return the value of `expr`; raise Invalid if it has none."""
     match expr:
         case Number(text, span):
             return number(text, span)
@@ -80,7 +83,7 @@ def evaluate(expr: Expr, names: Mapping[str, Value]) -> Value:
 def evaluated(
     expr: Expr, names: Mapping[str, Value], report: Callable[[Diagnostic], None]
 ) -> Value:
-    """Give the value of `expr`, or UNKNOWN with the reason told."""
+    """Return the value of `expr`, or UNKNOWN after reporting why it has none."""
     try:
         return evaluate(expr, names)
     except Invalid as invalid:
@@ -89,14 +92,14 @@ def evaluated(
 
 
 def kind_of(value: Value) -> str:
-    """Name the kind of a value in a message."""
+    """Return the kind of a value, for a message."""
     match value:
         case None:
             return "none"
         case bool():
             return "a boolean"
         case int():
-            return "a whole number"
+            return "an integer"
         case float():
             return "a number"
         case str():
@@ -117,13 +120,13 @@ def number(text: str, span: Span) -> int | float:
     if math.isinf(value):
         raise _out_of_reach(quoted(text), span)
     if value == 0 and digits.lower().split("e")[0].strip("0."):
-        message = f"{quoted(text)} is too small: it would be 0"
+        message = f"{quoted(text)} is too small: it rounds to 0"
         raise Invalid(error("E003", message, span))
     return value
 
 
 def _out_of_reach(what: str, span: Span) -> Invalid:
-    label = "whole numbers end at 2^63 - 1, others near 1.8e308"
+    label = "integers go up to 2^63 - 1, other numbers to 1.8e308"
     return Invalid(error("E003", f"{what} is too large", span, label))
 
 
@@ -143,19 +146,21 @@ def _named(name: str, span: Span, names: Mapping[str, Value]) -> Value:
 def _call(call: Entry, names: Mapping[str, Value]) -> Value:
     name = call.name.text
     if name not in FUNCTIONS:
-        label = did_you_mean(name, FUNCTIONS)
-        note = "" if label else f"functions are {', '.join(FUNCTIONS)}"
+        label = suggestion("function", name, FUNCTIONS)
+        note = "" if label else listed("function")
         message = f"unknown function {quoted(name)}"
+        if is_missing(name, "function"):
+            message = f"function {quoted(name)} is not available yet"
         raise Invalid(error("E011", message, call.name.span, label, note))
     compute, arity = FUNCTIONS[name]
     values = [evaluate(argument.value, names) for argument in call.arguments]
     for argument in call.arguments:
         if argument.name:
-            message = f"`{name}` takes no named arguments"
+            message = f"`{name}` has no named arguments"
             label = f"write `{name}({_form(name)})`"
             raise Invalid(error("E012", message, argument.name.span, label))
     if len(values) != arity:
-        message = f"`{name}` takes {arity} arguments, found {len(values)}"
+        message = f"`{name}` needs {arity} arguments, found {len(values)}"
         message = message.replace("1 arguments", "1 argument")
         code = "E013" if len(values) < arity else "E015"
         label = f"write `{name}({_form(name)})`"
@@ -163,8 +168,8 @@ def _call(call: Entry, names: Mapping[str, Value]) -> Value:
     for i, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
         if name == "where" and i == 0:
             if not isinstance(value, bool) and value is not UNKNOWN:
-                message = f"the condition of `where` is {kind_of(value)}"
-                label = "expected a comparison such as `x < 0`"
+                message = f"the condition of `where` must be a comparison, found {kind_of(value)}"
+                label = "write a comparison such as `x < 0`"
                 raise Invalid(error("E016", message, argument.value.span, label))
         else:
             _need_number(value, argument.value.span, f"`{name}`")
@@ -193,20 +198,20 @@ def _computed(
         result = compute(*values)
     except ZeroDivisionError:
         raise Invalid(
-            error("E027", "division by zero", span, "its divisor is 0")
+            error("E027", "division by zero", span, "the divisor is 0")
         ) from None
     except OverflowError:
-        raise _no_result("its result is too large", span) from None
+        raise _no_result("the result is too large", span) from None
     except ValueError:
-        raise _no_result("it is not defined there", span) from None
+        raise _no_result("it is undefined for these values", span) from None
     if isinstance(result, bool):
         return result
     if isinstance(result, int):
         if abs(result) > LARGEST:
-            raise _no_result("its result is too large", span)
+            raise _no_result("the result is too large", span)
         return result
     if isinstance(result, complex) or not math.isfinite(result):
-        raise _no_result("it is not defined there", span)
+        raise _no_result("it is undefined for these values", span)
     return result
 
 
@@ -216,7 +221,7 @@ def _no_result(why: str, span: Span) -> Invalid:
 
 
 def _power(base: float, exponent: float) -> Any:
-    """base^exponent, without ever computing a number that is too large to keep."""
+    """Return base^exponent; raise OverflowError before computing an integer that is too large."""
     both_whole = isinstance(base, int) and isinstance(exponent, int)
     if not both_whole or exponent < 0:
         return float(base) ** float(exponent)

@@ -1,8 +1,7 @@
-"""Values -> the types that arguments have.
+"""Values -> the types of arguments.
 
-Takes a value and an Argument, gives the value as the type that the signature names.
-Invariant: what comes out is of that type and inside the interval; anything else raises
-Invalid.
+Takes a value and an Argument, returns the value in the type that the signature names. Invariant:
+the result has that type and is in range; anything else raises Invalid.
 """
 
 from __future__ import annotations
@@ -14,14 +13,15 @@ from specc.check.arguments.constants import UNKNOWN, Value, kind_of
 from specc.ir.functions import CONSTANTS
 from specc.library.vocabulary import MOST, Argument, Interval, Use, spelled
 from specc.syntax import tree
-from specc.syntax.diagnostics import Invalid, did_you_mean, either, error, quoted
+from specc.syntax.diagnostics import Invalid, either, error, quoted
+from specc.syntax.spelling import did_you_mean
 
 LARGEST = (2 - 2**-23) * 2.0**127
-"""The largest number in float32, in which modules compute unless they are told otherwise."""
+"""The largest float32, the default precision of modules."""
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Take a union apart: `float | None` is (float, NoneType)."""
+    """Return the members of a union: `float | None` is (float, NoneType)."""
     if get_origin(hint) is Annotated:
         return alternatives(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
@@ -30,7 +30,7 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def choices(argument: Argument) -> tuple[str, ...]:
-    """Give the words that an argument chooses from, where it does."""
+    """Return the words that an argument chooses from, () if it does not."""
     for option in alternatives(argument.type):
         if get_origin(option) is Literal:
             return get_args(option)
@@ -38,15 +38,14 @@ def choices(argument: Argument) -> tuple[str, ...]:
 
 
 def described(argument: Argument) -> tuple[str, ...]:
-    """Give what the values of an argument are called, but for an entry of its kind."""
+    """Return the names of the types of an argument, except that of an entry."""
     options = [option for option in alternatives(argument.type) if option is not Use]
     return tuple(text for option in options for text in _described(option))
 
 
 def refuse_word(argument: Argument, word: tree.Word) -> None:
-    """Raise Invalid where a bare name can only be a choice misspelt, or a string unquoted.
-
-    Or a constant in other letters, such as Python's `None`, that the argument does not take.
+    """Raise Invalid if a bare name is a misspelt choice, an unquoted string, or a constant in the
+    spelling of Python, such as `None`, that the argument does not accept.
     """
     options = alternatives(argument.type)
     words = choices(argument)
@@ -54,11 +53,11 @@ def refuse_word(argument: Argument, word: tree.Word) -> None:
         words += ("false", "true") * (bool in options)
         words += ("none",) * (NoneType in options)
         listed = either([f"`{choice}`" for choice in words])
-        message = f"`{argument.name}` is {listed}, found {quoted(word.name)}"
+        message = f"`{argument.name}` must be {listed}, found {quoted(word.name)}"
         raise Invalid(error("E016", message, word.span, did_you_mean(word.name, words)))
     if str in options:
         message = (
-            f"`{argument.name}` takes a string, found the name {quoted(word.name)}"
+            f"`{argument.name}` must be a string, found the name {quoted(word.name)}"
         )
         raise Invalid(error("E016", message, word.span, f'write `"{word.name}"`'))
     if word.name.lower() in CONSTANTS:
@@ -68,7 +67,7 @@ def refuse_word(argument: Argument, word: tree.Word) -> None:
 def converted(
     argument: Argument, value: Value, expr: tree.Expr, called: str = ""
 ) -> Value:
-    """Make a value of an argument's type, or raise Invalid; `called` is its name in messages."""
+    """Return a value in an argument's type, or raise Invalid; messages call it `called`."""
     called = called or f"`{argument.name}`"
     options = alternatives(argument.type)
     if value is UNKNOWN:
@@ -80,27 +79,28 @@ def converted(
             inside = argument.constraint
             if _beyond(made, inside):
                 message = f"{called} is too large"
-                label = "whole numbers end at 2^31 - 1 here"
+                label = "at most 2^31 - 1"
                 raise Invalid(error("E017", message, expr.span, label))
             if isinstance(made, float) and abs(made) > LARGEST:
-                message = f"{called} is {spelled(made)}, which float32 cannot hold"
-                raise Invalid(
-                    error("E017", message, expr.span, "expected 3.4e38 at most")
-                )
+                message = f"{called} is {spelled(made)}, too large for float32"
+                raise Invalid(error("E017", message, expr.span, "at most 3.4e38"))
             if inside is None or made is None or inside.holds(made):
                 return made
             message = f"{called} must be {inside}, found {spelled(made)}"
-            raise Invalid(error("E017", message, expr.span, f"expected {inside}"))
+            of = "of " if str(inside).startswith("at") else ""
+            raise Invalid(
+                error("E017", message, expr.span, f"write a number {of}{inside}")
+            )
     expected = either([text for option in options for text in _described(option)])
     found = quoted(expr.span.text)
     if isinstance(expr, tree.Word | tree.Binary | tree.Entry):
         found += f", which is {spelled(value)}" if value is not None else ""
-    message = f"{called} takes {expected}, found {found}"
+    message = f"{called} must be {expected}, found {found}"
     raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
 
 
 def _beyond(value: Value, inside: Interval | None) -> bool:
-    """Tell whether a count, or one of a list of whole numbers, is larger than `MOST`."""
+    """True if a count, or an integer of a list, is larger than `MOST`."""
     if isinstance(value, tuple):
         return any(isinstance(item, int) and abs(item) > MOST for item in value)
     counts = inside is not None and inside.high == MOST
@@ -108,7 +108,7 @@ def _beyond(value: Value, inside: Interval | None) -> bool:
 
 
 def _fitted(value: Value, option: Any) -> tuple[bool, Value]:
-    """Tell whether a value is of a type, and give it as one."""
+    """Return whether a value fits a type, and the value in that type."""
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     if option is NoneType:
         return value is None, None
@@ -126,14 +126,14 @@ def _fitted(value: Value, option: Any) -> tuple[bool, Value]:
 
 
 def _described(option: Any) -> tuple[str, ...]:
-    """Give what a type's values are called: each by itself, or all of them."""
+    """Return the names of the values of a type, one by one or all together."""
     if get_origin(option) is Literal:
         return tuple(f"`{choice}`" for choice in get_args(option))
     if get_origin(option) is tuple:
         [item] = _described(get_args(option)[0])
         return (f"a list of {item.split(' ', 1)[1]}s",)
     words = {
-        int: ("a whole number",),
+        int: ("an integer",),
         float: ("a number",),
         bool: ("`true`", "`false`"),
         str: ("a string",),

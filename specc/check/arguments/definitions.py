@@ -1,8 +1,8 @@
 """`def` -> an entry of the vocabulary: the user's expression as a function of Values.
 
-Takes a definition whose names and calls were checked, gives an Entry like those of the library. The
-first parameters are operands (`x`; `prediction, target`; `lr, t, total`), the others arguments.
-Invariant: what an entry makes consists of operations of the table alone.
+Takes a definition whose names and calls were checked, returns an Entry like those of the library.
+The first parameters are operands (`x`; `prediction, target`; `lr, t, total`), the others arguments.
+Invariant: an entry makes Values of operations of the table only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from specc.calculus.slope import slope_of
-from specc.check.arguments.bind import article
 from specc.check.arguments.constants import UNKNOWN, evaluate, kind_of
 from specc.check.arguments.constants import Value as Constant
 from specc.check.arguments.match import misplaced
@@ -21,6 +20,7 @@ from specc.check.arguments.reserved_names import forbidden_parameter
 from specc.ir import formulas
 from specc.ir.program import in_order
 from specc.ir.value import Value, apply, constant, is_constant
+from specc.library.kinds import article
 from specc.library.training.losses import REDUCTION, averaged
 from specc.library.training.schedules import COMMON, warming
 from specc.library.vocabulary import ArgumentError, Entry
@@ -32,14 +32,14 @@ OPERANDS = {
     "loss": ("prediction", "target"),
     "schedule": ("lr", "t", "total"),
 }
-"""What each kind is a function of, whatever the spec calls them."""
+"""The operands of each kind, whatever the spec calls them."""
 
 WITH_COMMON: dict[str, Callable[[Callable[..., Value]], Callable[..., Value]]] = {
     "activation": lambda make: make,
     "loss": averaged,
     "schedule": warming,
 }
-"""What gives a function of each kind the arguments that all of it have."""
+"""What adds the common arguments of a kind to a function."""
 
 _COMPARISONS = {
     "<": "less",
@@ -58,9 +58,9 @@ def entry_of(
     names: Mapping[str, Constant],
     defaults: Mapping[str, Constant],
 ) -> Entry:
-    """Make the entry; `names` are what the expression sees, `defaults` its arguments'.
+    """Return the entry; `names` are those in scope, `defaults` those of its arguments.
 
-    Raises Invalid where the parameters do not fit the kind, or the expression is no number.
+    Raises Invalid if the parameters do not suit the kind, or the expression is not a number.
     """
     count = len(OPERANDS[definition.kind])
     operands = [p.name.text for p in definition.parameters[:count]]
@@ -97,8 +97,8 @@ def _check_parameters(definition: tree.Definition, count: int) -> None:
     form = f"def {definition.kind} {definition.name.text}({', '.join(wanted)}, …) = …"
     if len(given) < count:
         what = article(definition.kind)
-        message = f"{what} is a function of {', '.join(wanted)}"
-        label = f"expected {count} parameter{'s' * (count > 1)} or more"
+        message = f"{what} needs the parameters {', '.join(wanted)}"
+        label = f"write at least {count} parameter{'s' * (count > 1)}"
         span = definition.name.span
         raise Invalid(error("E013", message, span, label, form))
     common = {"schedule": {p.name for p in COMMON}, "loss": {REDUCTION.name}}
@@ -114,8 +114,8 @@ def _check_parameters(definition: tree.Definition, count: int) -> None:
             raise Invalid(error("E023", message, parameter.name.span, label))
     for parameter in given[:count]:
         if parameter.default is not None:
-            message = f"`{parameter.name.text}` is what the {definition.kind} is of"
-            label = "it takes no default"
+            message = f"`{parameter.name.text}` is an operand and cannot have a default"
+            label = "remove the default"
             raise Invalid(error("E015", message, parameter.name.span, label, form))
     fault = misplaced(given)
     if fault is not None:
@@ -128,7 +128,7 @@ def _checked(
     operands: list[str],
     names: Mapping[str, Constant],
 ) -> Value:
-    """Give the formula; refuse what is no number, or does not change with its first operand."""
+    """Return the formula; raise Invalid if it is not a number, or constant in its first operand."""
     free = [*operands, *(a.name for a in entry.arguments if a.required)]
     leaves = {name: formulas.scalar(name) for name in free}
     defaults = {a.name: a.default for a in entry.arguments if not a.required}
@@ -136,8 +136,9 @@ def _checked(
     if definition.kind == "schedule":
         return body
     if is_constant(slope_of(body, operands[0], keep=False).slope, 0):
-        message = f"the derivative of `{entry.name}` by `{operands[0]}` is 0 everywhere"
-        label = "nothing can be learnt through it"
+        message = f"the derivative of `{entry.name}` with respect to `{operands[0]}`"
+        message += " is 0 everywhere"
+        label = "no gradient passes through it"
         raise Invalid(error("E039", message, definition.value.span, label))
     return body
 
@@ -145,7 +146,7 @@ def _checked(
 def formula(
     expr: tree.Expr, leaves: Mapping[str, Value], names: Mapping[str, Constant]
 ) -> Value:
-    """Write an expression in Values: `leaves` are the operands, `names` numbers."""
+    """Return an expression as Values: `leaves` are the operands, `names` numbers."""
     made = _made(expr, leaves, names)
     return _as_number(made)
 
@@ -157,7 +158,7 @@ def _made(
         value = evaluate(expr, names)
         if isinstance(value, int | float):
             return constant(value)
-        message = f"a definition computes with numbers, found {kind_of(value)}"
+        message = f"a definition can only compute with numbers, found {kind_of(value)}"
         raise Invalid(error("E016", message, expr.span, f"this is {kind_of(value)}"))
     match expr:
         case tree.Word(name):
@@ -173,15 +174,17 @@ def _made(
             return apply(_OPERATIONS[sign], a, b)
         case tree.Entry(name, arguments):
             return _called(name.text, arguments, leaves, names)
-    message = f"a definition computes with numbers, found {quoted(expr.span.text)}"
+    message = (
+        f"a definition can only compute with numbers, found {quoted(expr.span.text)}"
+    )
     raise Invalid(error("E016", message, expr.span))
 
 
 def _exponential(base: Value, exponent: Value, expr: tree.Expr) -> Value:
     number = base.attribute("value")
     if number <= 0:
-        message = f"a power of {number:g} with an exponent that varies"
-        label = "expected a base above 0"
+        message = f"a power of {number:g} with a variable exponent is undefined"
+        label = "write a base above 0"
         raise Invalid(error("E027", message, expr.span, label))
     return formulas.exp(exponent * apply("log", constant(number)))
 
@@ -199,8 +202,8 @@ def _called(
             return a if condition.attribute("value") else b
         if condition.dtype != "bool":
             span = arguments[0].value.span
-            message = f"the condition of `where` is {quoted(span.text)}, a number"
-            label = "expected a comparison such as `x < 0`"
+            message = f"the condition of `where` must be a comparison, found {quoted(span.text)}"
+            label = "write a comparison such as `x < 0`"
             raise Invalid(error("E016", message, span, label))
         return formulas.where(condition, _as_number(a), _as_number(b))
     numbers = [_as_number(value) for value in values]
@@ -210,7 +213,7 @@ def _called(
 
 
 def _as_number(value: Value) -> Value:
-    """Give 1 for what holds, else 0."""
+    """Return 1 for a true condition and 0 for a false one; numbers are unchanged."""
     if value.dtype == "bool":
         return formulas.where(value, 1, 0)
     if value.op == "const" and isinstance(value.attribute("value"), bool):
@@ -236,7 +239,7 @@ def _mentions(expr: tree.Expr, leaves: Mapping[str, Any]) -> bool:
 def known_defaults(
     parameters: tuple[tree.Parameter, ...], names: Mapping[str, Constant]
 ) -> dict[str, Constant] | None:
-    """Give the defaults of a definition's arguments; None where one is at fault."""
+    """Return the defaults of a definition's arguments; None if one has an error."""
     found: dict[str, Constant] = {}
     for parameter in parameters:
         if parameter.default is not None:
@@ -244,7 +247,7 @@ def known_defaults(
             if value is UNKNOWN:
                 return None
             if isinstance(value, bool) or not isinstance(value, int | float):
-                message = f"the default of `{parameter.name.text}` is no number"
+                message = f"the default of `{parameter.name.text}` must be a number"
                 label = f"this is {kind_of(value)}"
                 raise Invalid(error("E016", message, parameter.default.span, label))
             found[parameter.name.text] = float(value)

@@ -1,18 +1,19 @@
-"""Which argument is which: positional and named ones against the parameters of what is called.
+"""Matches positional and named arguments to the parameters of what is called.
 
-Takes an entry as written; gives an expression for each parameter that has one. Invariant: every
-argument is either in the result or told.
+Takes an entry as written; returns an expression for each parameter that has one. Invariant: every
+argument is in the result or reported as an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from specc.check.arguments.unknown_words import suggestion
 from specc.syntax import tree
-from specc.syntax.diagnostics import Diagnostic, did_you_mean, either, error, quoted
+from specc.syntax.diagnostics import Diagnostic, either, error, quoted
 
 Report = Callable[[Diagnostic], None]
-"""Where findings go."""
+"""Called with each error or warning."""
 
 
 def match_arguments(
@@ -22,7 +23,7 @@ def match_arguments(
     written: tree.Entry,
     report: Report,
 ) -> dict[str, tree.Expr]:
-    """Give the expression for each parameter (name, required) that has one."""
+    """Return the expression for each parameter (name, required) that has one."""
     known = [name for name, _ in parameters]
     given: dict[str, tree.Expr] = {}
     faulty = named = False
@@ -32,13 +33,11 @@ def match_arguments(
             if i >= len(known):
                 most = f"at most {len(known)}" if known else "no"
                 plural = "argument" if len(known) == 1 else "arguments"
-                fault = (
-                    f"{called} takes {most} {plural}, found {len(written.arguments)}"
-                )
+                fault = f"{called} has {most} {plural}, found {len(written.arguments)}"
             elif named:
-                fault = "a positional argument after a named one"
+                fault = "a positional argument follows a named one"
             if fault:
-                label = "positional ones come first" if named else "one too many"
+                label = "write positional arguments first" if named else "remove it"
                 report(error("E015", fault, argument.span, label, signature))
                 faulty = True
                 break
@@ -47,13 +46,13 @@ def match_arguments(
         named = True
         name = argument.name.text
         if name not in known:
-            label = did_you_mean(name, known)
+            label = suggestion("argument", name, known)
             message = f"{called} has no argument {quoted(name)}"
             report(error("E012", message, argument.name.span, label, signature))
             faulty = True
         elif name in given:
             message = f"`{name}` is given twice"
-            label = f"it is {quoted(given[name].span.text)} already"
+            label = f"it is already {quoted(given[name].span.text)}"
             report(error("E014", message, argument.name.span, label, signature))
         else:
             given[name] = argument.value
@@ -61,19 +60,19 @@ def match_arguments(
     if missing and not faulty:
         what = either([f"`{name}`" for name in missing], "and")
         message = f"{called} needs {what}"
-        report(error("E013", message, written.span, f"{what} missing", signature))
+        report(error("E013", message, written.span, f"add {what}", signature))
     return given
 
 
 def misplaced(parameters: Iterable[tree.Parameter]) -> Diagnostic | None:
-    """Refuse a parameter without a default behind one that has a default."""
+    """Return the error about a parameter without a default after one with a default."""
     optional = None
     for parameter in parameters:
         if parameter.default is not None:
             optional = parameter.name.text
         elif optional is not None:
             name = parameter.name
-            message = f"`{name.text}` has no default, and follows one that has"
-            label = f"give it one, or put it before `{optional}`"
+            message = f"`{name.text}` has no default but follows a parameter with one"
+            label = f"give it a default, or move it before `{optional}`"
             return error("E015", message, name.span, label)
     return None

@@ -1,7 +1,7 @@
-"""The params of a spec: their values, the command's overrides, their domains.
+"""The params of a spec: their values, overrides and domains.
 
-Takes a `param` statement and what `-D` says of it, gives its value. Invariant: a value that comes
-out lies in the domain, whoever gave it.
+Takes a `param` statement and its override by `-D`, returns the value. Invariant: a returned value
+is in the domain, whether it comes from the spec or from `-D`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from specc.syntax.tree import Choices, Expr, Param, Range
 def value_of(
     param: Param, override: str | None, names: Mapping[str, Value], report: Report
 ) -> Value:
-    """Give a param's value, or UNKNOWN with the reason told."""
+    """Return a param's value, or UNKNOWN after reporting why it has none."""
     default = evaluated(param.value, names, report)
     allowed = _domain(param, names, report)
     value, span = default, param.value.span
@@ -32,16 +32,14 @@ def value_of(
             return UNKNOWN
         value, span = evaluated(parsed, names, report), parsed.span
         if UNKNOWN not in (value, default) and _sort(value) != _sort(default):
-            message = (
-                f"`{param.name.text}` is {kind_of(default)}, found {kind_of(value)}"
-            )
+            message = f"`{param.name.text}` must be {kind_of(default)}, found {kind_of(value)}"
             note = f"the spec says {quoted(param.span.text)}"
             report(error("E016", message, span, "", note))
             return UNKNOWN
     for given, place in dict.fromkeys(((default, param.value.span), (value, span))):
         if UNKNOWN not in (given, allowed) and not _holds(allowed, given):
             assert param.domain is not None
-            label = f"expected {_described(allowed)}"
+            label = f"write {_described(allowed)}"
             message = f"`{param.name.text}` is {spelled(given)}, outside its domain"
             note = "" if place is not span or override is None else _where(param)
             report(error("E029", message, place, label, note))
@@ -50,8 +48,8 @@ def value_of(
 
 
 def _sort(value: Value) -> str:
-    """Tell kinds apart as far as one cannot stand for the other."""
-    return "a number" if kind_of(value) == "a whole number" else kind_of(value)
+    """Return the kind of a value, with integers counted as numbers."""
+    return "a number" if kind_of(value) == "an integer" else kind_of(value)
 
 
 def _where(param: Param) -> str:
@@ -60,7 +58,7 @@ def _where(param: Param) -> str:
 
 
 def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
-    """Give the choices as a tuple, an interval as a Range's (scale, low, high); None for all."""
+    """Return the domain: choices as a tuple, a range as (scale, low, high), else None."""
     match param.domain:
         case None:
             return None
@@ -74,11 +72,11 @@ def _domain(param: Param, names: Mapping[str, Value], report: Report) -> Value:
                 return UNKNOWN
             if low >= high:
                 message = f"the domain from {spelled(low)} to {spelled(high)} is empty"
-                report(error("E028", message, span, "the lower end comes first"))
+                report(error("E028", message, span, "write the lower bound first"))
                 return UNKNOWN
             if scale == "log" and low <= 0:
-                message = "a logarithmic domain begins above 0"
-                label = "expected a number above 0"
+                message = "a logarithmic domain must begin above 0"
+                label = "write a number above 0"
                 report(error("E028", message, low_expr.span, label))
                 return UNKNOWN
             return (scale, low, high)
@@ -88,7 +86,7 @@ def _bound(expr: Expr, names: Mapping[str, Value], report: Report) -> Value:
     value = evaluated(expr, names, report)
     if value is UNKNOWN or _sort(value) == "a number":
         return value
-    message = f"an end of a domain is a number, found {kind_of(value)}"
+    message = f"a bound of a domain must be a number, found {kind_of(value)}"
     report(error("E028", message, expr.span))
     return UNKNOWN
 
@@ -114,8 +112,8 @@ def _described(allowed: Value) -> str:
 def unknown_overrides(
     overrides: Mapping[str, str], params: Mapping[str, Span]
 ) -> list[Diagnostic]:
-    """Tell the `-D` that override nothing."""
-    from specc.syntax.diagnostics import did_you_mean
+    """Return the errors about overrides of what is not a param."""
+    from specc.syntax.spelling import did_you_mean
 
     found = []
     for name in overrides:

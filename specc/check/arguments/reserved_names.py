@@ -1,7 +1,7 @@
-"""Which names a spec may give.
+"""The names that a spec cannot use.
 
-Takes a name, gives the finding that forbids it, or None. Invariant: a name that passes is an
-ASCII identifier that can stand in an emitted module without hiding anything that it needs.
+Takes a name, returns the error that forbids it, or None. Invariant: an allowed name is an ASCII
+identifier that hides nothing in an emitted module.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ RESERVED = frozenset("""
     prediction rates residual residual_flat s Saved self shift shifted squared_error
     step_loss Tensor torch track two_over_n update updates variance whole Workspace y
     """.split())
-"""What emitted functions use beside the names of layers, input and target."""
+"""The names that emitted functions use besides those of layers, input and target."""
 
 _ENDINGS = ("_loss", "_backward", "_gradient", "_metric", "_positives")
-"""How functions of emitted modules end: `mse_gradient`, `relu_backward`, `mse_metric`."""
+"""The endings of functions of emitted modules: `mse_gradient`, `relu_backward`."""
 
 MODULE_ATTRIBUTES = frozenset("""
     add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
@@ -41,13 +41,13 @@ MODULE_ATTRIBUTES = frozenset("""
     set_extra_state set_submodule share_memory state_dict T_destination to to_empty train
     training type xpu zero_grad
     """.split())
-"""What torch lets no layer be called: an attribute of the module that has the layers."""
+"""The attributes of torch.nn.Module, which cannot be names of layers."""
 
 _PACKAGES = frozenset({"numpy", "safetensors", "specc", "torch"})
 
 
 def builtin_kind(name: str) -> str | None:
-    """Say what a word of the language is, where it is one."""
+    """Return the kind of a built-in word, None if it is not one."""
     if name == "repeat":
         return "layer"
     for kind in kinds_of(name):
@@ -59,20 +59,20 @@ def builtin_kind(name: str) -> str | None:
 
 
 def hides_module(name: str) -> bool:
-    """Tell whether a file `<name>.py` would stand before a module that others import."""
+    """True if a file `<name>.py` would shadow a module that others import."""
     return name in sys.stdlib_module_names or name in _PACKAGES
 
 
 def forbidden_model(name: Name) -> Diagnostic | None:
-    """Say why a model, and so a module, may not be called `name`."""
+    """Return the error if a model, and so a module, cannot be named `name`."""
     if hides_module(name.text):
-        message = f"a module `{name.text}` would hide the one that Python imports"
+        message = f"a module `{name.text}` would shadow the one that Python imports"
         return error("E025", message, name.span, "choose another name")
     return _of_python(name)
 
 
 def forbidden(name: Name) -> Diagnostic | None:
-    """Say why nothing in a spec may be called `name`."""
+    """Return the error if nothing in a spec can be named `name`."""
     kind = builtin_kind(name.text)
     if kind is not None:
         message = f"`{name.text}` is the name of a built-in {kind}"
@@ -81,31 +81,31 @@ def forbidden(name: Name) -> Diagnostic | None:
 
 
 def forbidden_loss(name: Name, function: str) -> Diagnostic | None:
-    """Say why a loss may not be called `name`, whose emitted function is `function`."""
+    """Return the error if a loss cannot be named `name`; its emitted function is `function`."""
     if function in RESERVED:
-        message = f"`{function}` is a name that the emitted module uses itself"
+        message = f"`{function}` is a name that the emitted module uses"
         return error("E025", message, name.span, "choose another name")
     return None
 
 
 def forbidden_value(name: Name) -> Diagnostic | None:
-    """Say why a layer or the input may not be called `name`, nor the target, but for `y`.
+    """Return the error if a layer, the input, or a target other than `y`, cannot be named `name`.
 
-    Emitted functions have them as arguments, which params and blocks never are.
+    Emitted functions have these as arguments, but not params and blocks.
     """
     if used_by_module(name.text):
-        message = f"`{name.text}` is a name that the emitted module uses itself"
+        message = f"`{name.text}` is a name that the emitted module uses"
         return error("E025", message, name.span, "choose another name")
     return forbidden(name)
 
 
 def forbidden_target(name: Name) -> Diagnostic | None:
-    """Say why the target may not be called `name`; what methods call `y` is the target."""
+    """Return the error if the target cannot be named `name`; `y` is allowed."""
     return forbidden(name) if name.text == "y" else forbidden_value(name)
 
 
 def forbidden_layer(name: Name) -> Diagnostic | None:
-    """Say why a layer, or a call of a block, may not be called `name`."""
+    """Return the error if a layer, or a call of a block, cannot be named `name`."""
     if name.text in MODULE_ATTRIBUTES:
         message = f"`{name.text}` is an attribute of every `torch.nn.Module`"
         return error("E025", message, name.span, "choose another name")
@@ -113,14 +113,14 @@ def forbidden_layer(name: Name) -> Diagnostic | None:
 
 
 def used_by_module(name: str) -> bool:
-    """Tell whether emitted functions use a name, beside those of the network."""
+    """True if emitted functions use a name besides those of the network."""
     partial = "_from_" in name  # a derivative that more is to be added to
     ends = name.endswith(_ENDINGS) or name.startswith("_")
     return name in RESERVED or ends or partial
 
 
 def forbidden_parameter(name: Name) -> Diagnostic | None:
-    """Say why a parameter of a definition, which is a Python function, may not be called `name`."""
+    """Return the error if a parameter of a definition cannot be named `name`."""
     return _one_of(name, "a Python keyword", keyword.kwlist)
 
 

@@ -36,7 +36,7 @@ class Bundled(Source):
     inputs: ClassVar[tuple[Shape, ...]]
     """The shapes that a sample may have."""
     classes: ClassVar[int | None]
-    """How many classes there are; None where the target is a number."""
+    """How many classes there are; None if the target is a number."""
     names: ClassVar[tuple[str, ...] | None] = None
     """The names of the classes, where they are more than their indices."""
     targets: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
@@ -58,8 +58,8 @@ class Bundled(Source):
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         faults = stratify_faults(self.stratify, needs)
         if needs.input_shape not in self.inputs:
-            message = f"{self.word} gives real{list(self.inputs[0])},"
-            message += f" the input is real{list(needs.input_shape)}"
+            message = f"{self.word} has inputs real{list(self.inputs[0])},"
+            message += f" but the spec declares real{list(needs.input_shape)}"
             shapes = [f"`real{list(shape)}`" for shape in self.inputs]
             hint = f"declare the input as {_either(shapes)}"
             faults.append(ArgumentError("", message, hint))
@@ -67,8 +67,9 @@ class Bundled(Source):
         kinds += ["real[1]"] if self.binary or not self.classes else []
         found = f"{needs.target_dtype}{list(needs.target_shape)}"
         if found not in kinds:
-            gives = "a class" if self.classes else "a number"
-            message = f"{self.word} gives {gives}, the target is {found}"
+            kind = "a class" if self.classes else "a number"
+            message = f"the target of {self.word} is {kind}, but the spec declares"
+            message += f" {found}"
             hint = f"declare the target as {_either([f'`{kind}`' for kind in kinds])}"
             faults.append(ArgumentError("", message, hint))
         elif needs.one_class and self.classes:
@@ -89,7 +90,7 @@ class Bundled(Source):
         try:
             datasets = importlib.import_module("sklearn.datasets")
         except ImportError:
-            message = f"{self.word} comes with scikit-learn, which is not installed"
+            message = f"{self.word} needs scikit-learn, which is not installed"
             raise DataError(f"{message} (pip install 'netspecc[data]')") from None
         return getattr(datasets, f"load_{self.word}")()
 

@@ -12,7 +12,7 @@ from specc.library.vocabulary import ArgumentError
 
 
 def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
-    """Give the classes' names in order, or None where every cell is a number.
+    """Return the classes' names in order, or None where every cell is a number.
 
     Cells without faults are assumed.
     """
@@ -21,7 +21,7 @@ def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
-    """Give the class of each cell."""
+    """Return the class of each cell."""
     if names is None:
         return [int(float(cell)) for cell in cells]
     index = {name: place for place, name in enumerate(names)}
@@ -35,25 +35,25 @@ def faults(
     odd = _odd(cells)
     if odd is not None:
         cell = cells[odd]
-        wrong = "a number" if _is_number(cell) else "no number"
+        wrong = "a number" if _is_number(cell) else "not a number"
         message = f"line {lines[odd]}, column {column!r}: {cell[:40]!r} is {wrong}"
         message += ", unlike the others"
-        hint = "classes are whole numbers from 0, or all of them words"
+        hint = "write all classes as integers from 0, or all as names"
         return [ArgumentError("target", message, hint)]
     names = names_of(cells)
     if names is not None:
         if classes is None or len(names) <= classes:
             return []
-        message = f"column {column!r} names {len(names)} classes or more"
-        message += f", the network tells {classes} apart"
+        message = f"column {column!r} has at least {len(names)} classes"
+        message += f", but the network has outputs for {classes}"
         shown = ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
         return [ArgumentError("target", message, f"found {shown}")]
     for cell, line in zip(cells, lines, strict=True):
         value = float(cell)
         where = f"line {line}, column {column!r}: {cell[:40]!r}"
         if value != value // 1:
-            hint = "class indices are whole numbers from 0"
-            return [ArgumentError("target", f"{where} is no class", hint)]
+            hint = "write class indices as integers from 0"
+            return [ArgumentError("target", f"{where} is not a class index", hint)]
         if value < 0 or (classes is not None and value >= classes):
             message = f"{where} is out of range"
             last = f" to {classes - 1}" if classes is not None else ""

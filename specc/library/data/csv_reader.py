@@ -130,11 +130,9 @@ def _fill(
             return
         line = rows.line_num
         if len(row) != len(header):
-            table.faults.append(
-                _fault(
-                    f"line {line} of {table.name!r} has {len(row)} cells, the header {len(header)}"
-                )
-            )
+            message = f"line {line} of {table.name!r} has {len(row)} cells,"
+            message += f" but the header has {len(header)}"
+            table.faults.append(_fault(message))
         else:
             for name, column in columns:
                 table.x.append(_number(table, row[column], name, line, argument))
@@ -159,7 +157,11 @@ def header_faults(
 ) -> list[ArgumentError]:
     """Tell what is wrong with a header, in view of the columns wanted."""
     if not header:
-        return [_fault("the file is empty", "its first line names the columns")]
+        return [
+            _fault(
+                "the file is empty", "write the names of the columns on its first line"
+            )
+        ]
     faults = [
         _fault(f"the header has the column {name!r} {count} times")
         for name, count in Counter(header).items()
@@ -167,20 +169,22 @@ def header_faults(
     ]
     if features is None and "" in header:
         place = header.index("") + 1
-        faults.append(_fault(f"column {place} has no name", "list the `features`"))
+        faults.append(
+            _fault(f"column {place} has no name", "name it, or list the `features`")
+        )
     wanted = [("target", target), *(("features", name) for name in features or ())]
     missing = [(argument, name) for argument, name in wanted if name not in header]
     if missing and any(_is_number(name) for name in header):
         return [
             _fault(
                 f"the first line has the number {_first_number(header)!r}",
-                "put a header with the names of the columns first",
+                "add a header with the names of the columns",
             )
         ]
     for argument, name in missing:
         other = next((sign for sign in ";\t|" if sign in header[0]), None)
         if len(header) == 1 and other:
-            hint = f"cells are separated by commas, found {other!r}"
+            hint = f"separate cells by commas, not by {other!r}"
         else:
             hint = did_you_mean(name, header) or f"it has {_listed(header)}"
         faults.append(ArgumentError(argument, f"no column {name!r}", hint, name))
@@ -211,7 +215,7 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
         return value
     wrong, hint = "not a number", ""
     if _is_number(text) and "_" not in text:
-        wrong, hint = "not a finite number", "leave such rows out or fill them in"
+        wrong, hint = "not a finite number", "remove such rows or fill them in"
     elif argument == "target":
         hint = "declare the target as `int[]` if it names classes"
     elif argument == "file":
@@ -223,15 +227,15 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
 
 
 def _empty(table: Table, column: str, line: int, argument: str) -> ArgumentError:
-    hint = "leave such rows out or fill them in"
+    hint = "remove such rows or fill them in"
     message = f"line {line} of {table.name!r}, column {column!r} is empty"
     return ArgumentError(argument, message, hint, column)
 
 
 def _missing(table: Table, label: str, column: str, line: int) -> ArgumentError:
-    hint = "leave such rows out; if it is a class, give it another name"
+    hint = "remove such rows; if it is a class, rename it"
     where = f"line {line} of {table.name!r}, column {column!r}"
-    message = f"{where}: {label!r} stands for a missing value"
+    message = f"{where}: {label!r} marks a missing value"
     return ArgumentError("target", message, hint, column)
 
 

@@ -91,7 +91,7 @@ class Csv(Source):
             found = f"{count} feature{'s' * (count != 1)}"
             argument = "file" if self.features is None else "features"
             message = (
-                f"{self.file!r} has {found}, the input is {list(needs.input_shape)}"
+                f"{self.file!r} has {found}, but the input is {list(needs.input_shape)}"
             )
             hint = f"declare the input as `real[{count}]`"
             faults.append(ArgumentError(argument, message, hint))

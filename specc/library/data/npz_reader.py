@@ -67,12 +67,12 @@ class Header:
 
     @property
     def holds_numbers(self) -> bool:
-        """Whether its elements are real numbers, whole numbers or booleans."""
+        """True if its elements are real numbers, whole numbers or booleans."""
         return self.kind in "fiub"
 
     @property
     def holds_whole_numbers(self) -> bool:
-        """Whether its elements may be class indices."""
+        """True if its elements may be class indices."""
         return self.kind in "iu"
 
 
@@ -96,7 +96,7 @@ def headers(path: Path, names: dict[str, str]) -> dict[str, Header]:
             return found
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         hint = "write it with `numpy.savez`"
-        message = f"{path.name!r} is not a sound npz archive: {error}"
+        message = f"{path.name!r} is not a valid npz archive: {error}"
         raise ArgumentError("file", message, hint) from None
     except (OSError, RuntimeError) as error:
         raise ArgumentError("file", f"cannot read {path.name!r}: {error}") from None
@@ -133,7 +133,7 @@ def _header(archive: zipfile.ZipFile, name: str, argument: str) -> Header:
         wanted = len(start) + len(length_bytes) + length
         wanted += header.itemsize * math.prod(shape)
         if archive.getinfo(member).file_size != wanted:
-            raise ArgumentError(argument, f"the array {name!r} is cut short")
+            raise ArgumentError(argument, f"the array {name!r} is truncated")
     return header
 
 
@@ -152,20 +152,22 @@ def shape_faults(
         said += str(list(shape))
         if not (header.holds_numbers if real else header.holds_whole_numbers):
             needed = "real numbers" if real else "class indices"
-            message = f"the array has dtype {header.dtype}, the {said} needs {needed}"
-            hint = "objects are never read; " if header.kind == "O" else ""
+            message = (
+                f"the array has dtype {header.dtype}, but the {said} needs {needed}"
+            )
+            hint = "objects are not read; " if header.kind == "O" else ""
             hint += f"save it as {'float64' if real else 'int64'}"
             faults.append(ArgumentError(argument, message, hint))
         elif header.shape[1:] != shape or not header.shape:
             wanted = ", ".join(["n", *(str(size) for size in shape)])
-            message = f"the array has shape {_shaped(header.shape)}, the {said}"
+            message = f"the array has shape {_shaped(header.shape)}, but the {said}"
             message += f" needs ({wanted}{',' * (not shape)})"
             faults.append(ArgumentError(argument, message))
     if not faults and found["x"].shape[0] != found["y"].shape[0]:
         x, y = found["x"].shape[0], found["y"].shape[0]
         faults.append(ArgumentError("y", f"x has {x:,} samples and y has {y:,}"))
     if not faults and found["x"].shape[0] == 0:
-        faults.append(ArgumentError("x", "the array has no sample"))
+        faults.append(ArgumentError("x", "the array has no samples"))
     return faults
 
 
@@ -192,7 +194,7 @@ def arrays(
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise ArgumentError("file", f"cannot read {path.name!r}: {error}") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        message = f"{path.name!r} is not a sound npz archive: {error}"
+        message = f"{path.name!r} is not a valid npz archive: {error}"
         raise ArgumentError("file", message) from None
 
 
@@ -207,8 +209,8 @@ def value_faults(
         finite = np.isfinite(array)
         if not finite.all():
             place = tuple(int(i) for i in np.argwhere(~finite)[0])
-            message = f"the array holds {array[place]} at {list(place)}"
-            hint = "leave such samples out or fill them in"
+            message = f"the array contains {array[place]} at {list(place)}"
+            hint = "remove such samples or fill them in"
             faults.append(ArgumentError(argument, message, hint))
     if y.dtype.kind in "iu":
         most = np.iinfo(np.int64).max if classes is None else classes - 1

@@ -39,7 +39,7 @@ class Needs:
 
     @property
     def one_class(self) -> bool:
-        """Whether the target is one class index a sample."""
+        """True if the target is one class index a sample."""
         return self.target_dtype == "int" and self.target_shape == ()
 
 
@@ -69,7 +69,7 @@ class Source:
         target_dtype: Kind,
         classes: int | None = None,
     ) -> Split:
-        """Give the samples; DataError says what is wrong with them."""
+        """Return the samples; DataError says what is wrong with them."""
         needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
         try:
             return self._samples(needs)
@@ -78,11 +78,11 @@ class Source:
             raise DataError(error.message + hint) from None
 
     def margin(self, points: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Tell how far inside class 1 points (n, 2) are; None where nobody knows."""
+        """Tell how far inside class 1 points (n, 2) are; None if nobody knows."""
         return None
 
     def span(self, folder: Path | None) -> tuple[float, float] | None:
-        """Give the smallest and the largest real target; None where no look tells it."""
+        """Return the smallest and the largest real target; None if no look tells it."""
         return None
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:
@@ -124,8 +124,8 @@ def stratify_faults(stratify: Stratify, needs: Needs) -> list[ArgumentError]:
     if stratify is not True or needs.one_class:
         return []
     found = f"{needs.target_dtype}{list(needs.target_shape)}"
-    message = f"only class labels, `int[]`, can be stratified; the target is {found}"
-    return [ArgumentError("stratify", message, "leave it out")]
+    message = f"stratify needs class labels, `int[]`, but the target is {found}"
+    return [ArgumentError("stratify", message, "remove it")]
 
 
 def refuse(faults: list[ArgumentError]) -> None:
@@ -147,5 +147,7 @@ def class_faults(word: str, classes: int, needs: Needs) -> list[ArgumentError]:
     """Tell where a network tells apart more or fewer than a source's classes."""
     if needs.classes in (None, classes):
         return []
-    message = f"{word} has {classes} classes, the network tells {needs.classes} apart"
-    return [ArgumentError("", message, f"let the last layer have {classes} units")]
+    message = (
+        f"{word} has {classes} classes, but the network has outputs for {needs.classes}"
+    )
+    return [ArgumentError("", message, f"end with `linear({classes})`")]

@@ -48,7 +48,7 @@ class Split:
         return {name: samples for name, samples in named if samples is not None}
 
     def describe(self) -> str:
-        """Say in one line how many samples each part has, and the classes by index."""
+        """Return in one line how many samples each part has, and the classes by index."""
         sizes = ", ".join(f"{len(y):,} {name}" for name, (_, y) in self.parts.items())
         if self.classes is None:
             return sizes
@@ -63,12 +63,12 @@ def check_shares(validation: float, test: float) -> None:
         if isinstance(share, float) and share >= 1 and (share == 1 or share % 1):
             raise ArgumentError(
                 name,
-                f"`{name}` is {share}, neither a fraction below 1 nor a whole number",
+                f"`{name}` is {share}, neither a fraction below 1 nor an integer",
                 f"write a fraction such as `{name}=0.2` or a count such as `{name}=1`",
             )
     if validation < 1 and test < 1 and validation + test >= 1:
         raise ArgumentError(
-            "validation", "`validation` and `test` leave no sample to train on"
+            "validation", "`validation` and `test` leave no training samples"
         )
 
 
@@ -83,7 +83,8 @@ def sizes(samples: int, validation: float, test: float) -> tuple[int, int]:
         count = int(share * samples + 0.5) if share < 1 else int(share)
         if share > 0 and count == 0:
             raise ArgumentError(
-                name, f"`{name}={share:g}` of {samples:,} samples is not one sample"
+                name,
+                f"`{name}={share:g}` of {samples:,} samples is less than one sample",
             )
         counts.append(count)
     if sum(counts) >= samples:
@@ -94,7 +95,7 @@ def sizes(samples: int, validation: float, test: float) -> tuple[int, int]:
         plural = "sample" if samples == 1 else "samples"
         raise ArgumentError(
             max(asked)[1],
-            f"the data have {samples:,} {plural}; {wanted} leave none to train on",
+            f"the data has {samples:,} {plural}: {wanted} leave none for training",
         )
     return counts[0], counts[1]
 

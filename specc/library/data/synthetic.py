@@ -38,7 +38,7 @@ class Synthetic(Source):
     seed: CountOrZero = 0
 
     def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
-        """Give points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
+        """Return points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
         raise NotImplementedError
 
     def span(self, folder: Path | None) -> tuple[float, float]:
@@ -47,16 +47,16 @@ class Synthetic(Source):
     def _faults(self, needs: Needs) -> list[ArgumentError]:
         faults = []
         if needs.input_shape != (2,):
-            message = (
-                f"{self.word} gives points, the input is real{list(needs.input_shape)}"
-            )
+            message = f"{self.word} has inputs real[2], but the spec declares"
+            message += f" real{list(needs.input_shape)}"
             hint = "declare the input as `real[2]`"
             faults.append(ArgumentError("", message, hint))
         if needs.one_class:
             faults += class_faults(self.word, 2, needs)
         elif (needs.target_shape, needs.target_dtype) != ((1,), "real"):
             found = f"{needs.target_dtype}{list(needs.target_shape)}"
-            message = f"{self.word} gives one label, 0 or 1, the target is {found}"
+            message = f"the target of {self.word} is a label, 0 or 1, but the spec"
+            message += f" declares {found}"
             hint = "declare the target as `real[1]`, or as `int[]` for its class"
             faults.append(ArgumentError("", message, hint))
         return faults
@@ -92,7 +92,7 @@ class Disk(Synthetic):
     drawn = 2
 
     def margin(self, points: Reals) -> Reals:
-        """Give the radius less the distance to the centre."""
+        """Return the radius less the distance to the centre."""
         import numpy as np
 
         distance = np.hypot(points[:, 0] - 0.5, points[:, 1] - 0.5)
@@ -116,7 +116,7 @@ class Xor(Synthetic):
     classes = ("alike", "different")
 
     def margin(self, points: Reals) -> Reals:
-        """Give -(x1 - 0.5) (x2 - 0.5)."""
+        """Return -(x1 - 0.5) (x2 - 0.5)."""
         product: Reals = (points[:, 0] - 0.5) * (points[:, 1] - 0.5)
         return -product
 

@@ -88,7 +88,7 @@ def he_normal(
 def uniform(fans: Fans | None, low: float = -0.05, high: float = 0.05) -> Draw:
     """U(low, high). Source: torch.nn.init.uniform_."""
     if low >= high:
-        raise ArgumentError("high", f"`high` must lie above `low` ({low:g})")
+        raise ArgumentError("high", f"`high` must be above `low` ({low:g})")
     return Draw("uniform", low, high)
 
 

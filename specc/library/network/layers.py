@@ -62,27 +62,27 @@ class Layer:
     """The axis of a sample along which its features lie, which formulas find as the last one."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Give the shape of a sample's output; raise ShapeError where `shape` does not fit."""
+        """Return the shape of a sample's output; raise ShapeError where `shape` does not fit."""
         return shape
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
-        """Give the parameters for an input of `shape`, in the order of torch's state_dict."""
+        """Return the parameters for an input of `shape`, in the order of torch's state_dict."""
         return {}
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        """Give the state for an input of `shape`, under the names of torch's state_dict."""
+        """Return the state for an input of `shape`, under the names of torch's state_dict."""
         return {}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        """Give the output for the input `x`, whose shape has the batch in front."""
+        """Return the output for the input `x`, whose shape has the batch in front."""
         raise NotImplementedError
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
-        """Give the output in training, where that is another."""
+        """Return the output in training, where that is another."""
         return self.lower(x, given)
 
     def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
-        """Give the buffers after a step of training on `rows` samples.
+        """Return the buffers after a step of training on `rows` samples.
 
         `given` has the parts that `train` named too.
         """
@@ -90,7 +90,7 @@ class Layer:
 
 
 def with_features(shape: Shape, what: str) -> Shape:
-    """Give a shape, which must have an axis for features."""
+    """Return a shape, which must have an axis for features."""
     if not shape:
         raise ShapeError(
             f"{what} needs at least one axis, found a single number per sample",
@@ -177,11 +177,11 @@ class Join(Layer):
     """A layer that takes several inputs: what bodies give."""
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """Give the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        """Return the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
         raise NotImplementedError
 
     def join(self, values: Sequence[Value]) -> Value:
-        """Give the output, as `lower` does."""
+        """Return the output, as `lower` does."""
         raise NotImplementedError
 
 
@@ -194,8 +194,8 @@ class Residual(Join):
         x, body = shapes
         if body != x:
             raise ShapeError(
-                f"residual adds shape {list(body)} to its input of shape {list(x)}",
-                "the body has to keep the shape",
+                f"residual cannot add shape {list(body)} to its input of shape {list(x)}",
+                "the body must keep the shape",
             )
         return x
 
@@ -227,9 +227,9 @@ class Concat(Join):
             rest = (*shape[:axis], *shape[axis + 1 :])
             if len(shape) != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
                 raise ShapeError(
-                    f"concat along axis {self.axis} joins shapes {list(first)} and"
-                    f" {list(shape)}",
-                    "the bodies may differ along that axis alone",
+                    f"concat cannot join shapes {list(first)} and {list(shape)} along axis"
+                    f" {self.axis}",
+                    "the shapes may differ only along that axis",
                 )
         joined = sum(shape[axis] for shape in shapes)
         return (*first[:axis], joined, *first[axis + 1 :])
@@ -267,7 +267,7 @@ class Flatten(View):
 
 def _counted(shape: Shape) -> str:
     count = math.prod(shape)
-    return f"{list(shape)}, {count} number{'s' if count != 1 else ''}"
+    return f"shape {list(shape)} ({count} number{'s' if count != 1 else ''})"
 
 
 @entry("layer")
@@ -282,12 +282,11 @@ class Reshape(View):
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:
-            raise ArgumentError("shape", "reshape takes sizes of at least 1")
+            raise ArgumentError("shape", "the sizes of reshape must be at least 1")
 
     def output_shape(self, shape: Shape) -> Shape:
         if math.prod(shape) != math.prod(self.shape):
             raise ShapeError(
-                f"reshape to {_counted(self.shape)}, of a sample of shape"
-                f" {_counted(shape)}"
+                f"reshape cannot turn {_counted(shape)} into {_counted(self.shape)}"
             )
         return self.shape

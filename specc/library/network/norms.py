@@ -41,8 +41,8 @@ class Norm(Layer):
         """Tell of how many numbers each mean is, in training."""
         return shape[-1]
 
-    leaves: ClassVar[str] = "nothing"
-    """What it leaves of one number that is alone in its mean."""
+    of_one: ClassVar[str] = "0"
+    """What a single number becomes, which is its own mean."""
 
 
 def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
@@ -86,7 +86,7 @@ class RmsNorm(Norm):
     weight: Initializer | None = use("initializer", "ones")
     bias: ClassVar[None] = None  # type: ignore[misc]
 
-    leaves: ClassVar[str] = "the sign"
+    of_one: ClassVar[str] = "its sign"
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
@@ -160,7 +160,7 @@ class Standardize(Layer):
         return (x - given["mean"]) / given["std"]
 
     def measured(self, x: Value, origin: Value) -> dict[str, Value]:
-        """Give the buffers for samples x; `origin`, any one of them, keeps sums small."""
+        """Return the buffers for samples x; `origin`, any one of them, keeps sums small."""
         shifted = named(x - origin, "shifted")
         shift = named(formulas.mean_over(shifted, axis=0, keep=False), "shift")
         variance = formulas.mean_over((shifted - shift) ** 2, axis=0, keep=False)

@@ -145,14 +145,14 @@ def check_shapes(
             )
         if output[:-1] != target:
             raise ShapeError(
-                f"the network gives {list(output)}, so cross_entropy needs a target of"
-                f" shape {list(output[:-1])}, found {list(target)}",
+                f"cross_entropy needs a target of shape {list(output[:-1])} for an output of"
+                f" shape {list(output)}, found {list(target)}",
                 f"declare the target as `int{list(output[:-1])}`",
             )
         if output[-1] < 2:
             raise ShapeError(
                 "cross_entropy needs at least two classes, found 1",
-                "end with `linear(2)`, or more",
+                "end with `linear(2)` or wider",
             )
         return
     if dtype != "real":
@@ -163,8 +163,8 @@ def check_shapes(
     if output != target:
         fits = output and target and output[:-1] == target[:-1]
         raise ShapeError(
-            f"the network gives {list(output)} and the target is {list(target)};"
-            " the two must be equal",
+            f"the output has shape {list(output)}, but the target has shape"
+            f" {list(target)}",
             f"declare the target as `real{list(output)}`"
             + (f", or end with `linear({target[-1]})`" if fits else ""),
         )

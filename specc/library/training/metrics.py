@@ -124,7 +124,7 @@ def f1(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
 
 
 def _positives(prediction: Value, target: Value, threshold: float) -> dict[str, Value]:
-    """Give the shares of samples that are predicted positive, are so, and both."""
+    """Return the shares of samples that are predicted positive, are so, and both."""
     if target.dtype == "int":
         axis = len(prediction.shape) - 1
         predicted = formulas.equal(formulas.argmax(prediction, axis=axis), 1)
@@ -162,13 +162,13 @@ def check_shapes(
         )
     if metric != "accuracy" and dtype == "real" and output != target:
         raise ShapeError(
-            f"the network gives {list(output)} and the target is {list(target)};"
-            " the two must be equal",
+            f"the output has shape {list(output)}, but the target has shape"
+            f" {list(target)}",
             f"declare the target as `real{list(output)}`",
         )
     if metric == "r2" and output[-1:] not in ((), (1,)):
         raise ShapeError(
-            f"r2 takes one output, found {list(output)}", "measure `mse` or `mae`"
+            f"r2 needs one output, found {list(output)}", "measure `mse` or `mae`"
         )
 
 
@@ -177,7 +177,7 @@ def _check_two_classes(metric: str, output: tuple[int, ...], dtype: str) -> None
     if output[-1:] != (wanted,):
         kind = "a target of class indices" if dtype == "int" else "a real target"
         raise ShapeError(
-            f"{metric} tells two classes apart: with {kind} it takes {wanted} outputs,"
+            f"{metric} is defined for two classes: with {kind} it needs {wanted} outputs,"
             f" found {list(output)}".replace("1 outputs", "1 output"),
             "measure `accuracy`",
         )

@@ -42,7 +42,7 @@ class Optimizer:
         t: Value,
         state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
-        """Give the new parameters and the new state.
+        """Return the new parameters and the new state.
 
         `lr` is the schedule's rate, `t` how many updates there were before; both scalars.
         """
@@ -64,7 +64,9 @@ class Sgd(Optimizer):
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:
-            raise ArgumentError("nesterov", "nesterov needs a momentum above 0")
+            raise ArgumentError(
+                "nesterov", "nesterov needs a momentum above 0", "add `momentum=0.9`"
+            )
 
     def state(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
@@ -107,7 +109,7 @@ class Moments(Optimizer):
         t: Value,
         state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
-        """Give theta moved by the corrected means, and those."""
+        """Return theta moved by the corrected means, and those."""
         first = self.beta1 * state["first_moment"] + _rest(self.beta1) * gradient
         second = self.beta2 * state["second_moment"] + _rest(self.beta2) * gradient**2
         step_size = named(lr / (1 - self.beta1 ** (t + 1)), "step_size")
@@ -234,5 +236,5 @@ def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
 
 
 def _rest(beta: float) -> float:
-    """Give 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
+    """Return 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
     return written(1 - beta)

@@ -45,7 +45,7 @@ def schedule(make: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def warming(make: Callable[..., Value]) -> Callable[..., Value]:
-    """Give a schedule the arguments that all have, and let it warm up first."""
+    """Return a schedule the arguments that all have, and let it warm up first."""
 
     @functools.wraps(make)
     def warmed(
@@ -58,7 +58,7 @@ def warming(make: Callable[..., Value]) -> Callable[..., Value]:
         **named: Any,
     ) -> Value:
         if per == "step" and make.__name__ == "plateau":
-            raise ArgumentError("per", "plateau looks at figures of whole epochs")
+            raise ArgumentError("per", "plateau monitors whole epochs", "remove it")
         if not warmup:
             return make(lr, t, total, **named)
         left = formulas.maximum(total - warmup, 1)
@@ -100,7 +100,9 @@ def exponential_decay(
     Source: torch.optim.lr_scheduler.ExponentialLR.
     """
     if (rate is None) == (gamma is None):
-        raise ArgumentError("", "exponential_decay takes either `rate` or `gamma`")
+        raise ArgumentError(
+            "", "exponential_decay needs exactly one of `rate` and `gamma`"
+        )
     if gamma is not None:
         return lr * gamma**t
     assert rate is not None
@@ -121,9 +123,9 @@ def multi_step(
 ) -> Value:
     """lr factor^(number of milestones <= t). Source: torch.optim.lr_scheduler.MultiStepLR."""
     if not milestones:
-        raise ArgumentError("milestones", "there has to be a milestone")
+        raise ArgumentError("milestones", "`milestones` is empty")
     if sorted(set(milestones)) != list(milestones) or milestones[0] < 0:
-        raise ArgumentError("milestones", "the milestones have to rise from 0 or above")
+        raise ArgumentError("milestones", "`milestones` must increase from 0 or above")
     passed = [formulas.greater_equal(t, milestone) for milestone in milestones]
     return lr * factor ** functools.reduce(lambda a, b: a + b, passed)
 
@@ -179,7 +181,7 @@ REDUCTIONS = "reductions"
 
 
 def _above(lr: Value, end: float) -> Value:
-    """Give lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
+    """Return lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
     if is_constant(lr):
         return number(written(lr.attribute("value") - end))
     return lr - end

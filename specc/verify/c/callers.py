@@ -1,6 +1,6 @@
 """The check of what a module in C offers to a program in C, and its Python binding does not call.
 
-Takes a Subject, gives findings; none for another target.
+Takes a Subject, yields findings; none for another target.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _rates(subject: Subject) -> Iterator[Finding]:
             given = (t, more)[:takes]
             found = functions.learning_rate(net, model.name, *given)
             where = f"learning_rate{given}"
-            yield number("c", where, found, binding(*given), SAME)
+            yield number("c-api", where, found, binding(*given), SAME)
 
 
 def _figures(subject: Subject) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _figures(subject: Subject) -> Iterator[Finding]:
             found = net._inner._means(x.numpy(), targets.numpy())
             for name in shown:
                 if not math.isnan(made[name]):
-                    yield number("c", name, found[name], made[name], SAME)
+                    yield number("c-api", name, found[name], made[name], SAME)
 
 
 def _just_enough(subject: Subject) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _just_enough(subject: Subject) -> Iterator[Finding]:
     before = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     held = not (math.isnan(loss) or math.isnan(before))
     where = f"{subject.most} samples are refused, as many as the workspace holds"
-    yield fact("c", "just enough", held, where)
+    yield fact("c-api", "just enough", held, where)
 
 
 def _too_many(subject: Subject) -> Iterator[Finding]:
@@ -112,20 +112,20 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
     if True in subject.modes and not subject.in_parts:
         loss = functions.in_training(net._inner, subject.model.name, *pair)
         where = f"it gives {loss} and gradients, of a batch that it cannot hold"
-        yield fact("c", "too many", math.isnan(loss), where)
+        yield fact("c-api", "too many", math.isnan(loss), where)
     told = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     if math.isnan(told):
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
-        yield fact("c", "too many", kept, "it gives NAN and changes the parameters")
+        yield fact("c-api", "too many", kept, "it gives NAN and changes the parameters")
         return
     if not subject.in_parts:
         where = f"it gives {told}, of a batch that it cannot hold"
-        yield fact("c", "too many", False, where)
+        yield fact("c-api", "too many", False, where)
         return
     other.train_step(x, y, LITTLE)  # in parts
     said = "more samples than the workspace holds"
     for name, value in other.state_dict().items():
-        yield near("c", name, net.state_dict()[name], value, DRIFT, said)
+        yield near("c-api", name, net.state_dict()[name], value, DRIFT, said)
 
 
 def _several(subject: Subject) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _several(subject: Subject) -> Iterator[Finding]:
     state = subject.state()
     net, reference = subject.net(state), subject.reference(state)
     samples = subject.drawn(subject.most + 3)
-    yield from against(subject, net, reference, *samples, False, "c", known=False)
+    yield from against(subject, net, reference, *samples, False, "c-api", known=False)
 
 
 def _padding(inner: Any, said: str) -> Finding:
@@ -143,7 +143,7 @@ def _padding(inner: Any, said: str) -> Finding:
     values = [*inner.parameters.values(), *inner.gradients.values()]
     named = sum(map(np.count_nonzero, values))
     where = f"{whole - named} numbers between the rows"
-    return fact("c", "padding", whole == named, where, said)
+    return fact("c-api", "padding", whole == named, where, said)
 
 
 def _begun(subject: Subject) -> Iterator[Finding]:
@@ -154,9 +154,9 @@ def _begun(subject: Subject) -> Iterator[Finding]:
         functions.begun_in(inner, subject.model.name, b) for b in (0, functions.USED)
     )
     same = np.array_equal(clean[:-64], used[:-64])
-    yield fact("c", "init", same, "what the memory held is left in the model")
+    yield fact("c-api", "init", same, "what the memory held is left in the model")
     kept = not clean[-64:].any() and bool((used[-64:] == functions.USED).all())
-    yield fact("c", "init beyond", kept, "memory behind the model is written to")
+    yield fact("c-api", "init beyond", kept, "memory behind the model is written to")
 
 
 def _flat(subject: Subject) -> Iterator[Finding]:
@@ -167,11 +167,11 @@ def _flat(subject: Subject) -> Iterator[Finding]:
     flat = np.full(len(wanted) + 1, 7.0)
     functions.get(net._inner, model.name, flat)
     same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
-    yield fact("c", "get", same, "not the parameters in their order, and no more")
+    yield fact("c-api", "get", same, "not the parameters in their order, and no more")
     functions.set_(other._inner, model.name, flat)
     for name in model.parameters:
         same = torch.equal(other.state_dict()[name], net.state_dict()[name])
-        yield fact("c", f"set {name}", same, "not what the array has")
+        yield fact("c-api", f"set {name}", same, "not what the array has")
     used = subject.net(subject.state())
     for _ in range(2):
         used.train_step(*subject.drawn(4), LITTLE)
@@ -180,4 +180,4 @@ def _flat(subject: Subject) -> Iterator[Finding]:
         each.train_step(*subject.drawn(4), LITTLE)
     for name in model.parameters:
         same = torch.equal(used.state_dict()[name], net.state_dict()[name])
-        yield fact("c", f"set {name}", same, "updates before it leave something")
+        yield fact("c-api", f"set {name}", same, "updates before it leave something")

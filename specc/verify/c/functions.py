@@ -123,7 +123,7 @@ def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
 
 
 def in_training(net: Any, name: str, x: Array, y: Array) -> float:
-    """Give the loss of a batch in training, of a network that is another one there."""
+    """Return the loss of a batch in training, of a network that is another one there."""
     function = getattr(net._c, f"{name}_loss_and_gradients")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
@@ -147,7 +147,7 @@ def _with_flat(net: Any, function: str, flat: Array) -> None:
 
 
 def learning_rate(net: Any, name: str, *given: float) -> float:
-    """Give the rate as the source has it; the arguments are those of the binding."""
+    """Return the rate as the source has it; the arguments are those of the binding."""
     function = getattr(net._c, f"{name}_learning_rate")
     function.restype = ctypes.c_double
     return float(function(*map(ctypes.c_double, given)))

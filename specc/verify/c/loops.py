@@ -1,6 +1,6 @@
 """The check of a C source's own loop of training: what a program in C is told, and may stop.
 
-Takes a Subject of the target C, gives findings. What the loop has to leave is what the fit of the
+Takes a Subject of the target C, yields findings. What the loop has to leave is what the fit of the
 Python binding leaves, which other checks compare with torch's.
 """
 
@@ -99,14 +99,14 @@ class _Fits:
         for name, value in states[1].items():
             where = "not what the binding's fit leaves"
             same = _same(states[0][name], value)
-            yield fact("c", f"{what} {name}", same, where)
+            yield fact("c-api", f"{what} {name}", same, where)
 
     def _told(self, what: str, log: Any, history: Any) -> Iterator[Finding]:
         """Compare what a program is told of each epoch with a history."""
         shown = getattr(self.subject.module, "SHOWN", self.subject.module.FIGURES)
         count = len(self.subject.module.FIGURES)
         where = f"{len(log)} epochs, expected {len(history)}"
-        yield fact("c", f"{what} log", len(log) == len(history), where)
+        yield fact("c-api", f"{what} log", len(log) == len(history), where)
         for row, logs in zip(log, history, strict=False):
             train, val = row[:count].tolist(), row[count : 2 * count].tolist()
             found = {f"train_{n}": v for n, v in zip(shown, train, strict=False)}
@@ -117,8 +117,10 @@ class _Fits:
                     value == logs[name] or value != value and logs[name] != logs[name]
                 )
                 where = f"epoch {logs['epoch']}: {value}, expected {logs[name]}"
-                yield fact("c", f"{what} {name}", same, where)
-            yield fact("c", f"{what} validated", _whole(row)[1] == 1, "it is not told")
+                yield fact("c-api", f"{what} {name}", same, where)
+            yield fact(
+                "c-api", f"{what} validated", _whole(row)[1] == 1, "it is not told"
+            )
 
     def whole(self, what: str, held: int, epochs: int = EPOCHS) -> Iterator[Finding]:
         """Train at once, in memory that held something: as numbers little, or more than all."""
@@ -128,7 +130,7 @@ class _Fits:
         yield _ended(what, ended, ENDS[history.stopped_by])
         where = f"epoch {loop.state.best_epoch}, expected {history.best_epoch}"
         best = loop.state.best_epoch == history.best_epoch
-        yield fact("c", f"{what} best", best, where)
+        yield fact("c-api", f"{what} best", best, where)
         yield from self._alike(what, net, expected)
         yield from self._told(what, loop.log, history)
         for each in (net, expected):
@@ -136,7 +138,7 @@ class _Fits:
         yield from self._alike(f"{what}, and a step,", net, expected)
 
     def seeded(self) -> Iterator[Finding]:
-        """Give the run another seed than the model's, which its shuffles and masks then have."""
+        """Return the run another seed than the model's, which its shuffles and masks then have."""
         net, loop = self._loop()
         expected = self.subject.net(net.state_dict(), seed=1)
         expected.fit(*self.training, *self.held_out, epochs=2)
@@ -204,7 +206,7 @@ class _Fits:
         yield _ended(what, ended, BY_NON_FINITE)
         yield from self._alike(what, net, expected)
         kept = loop.state.stop == 1
-        yield fact("c", what, kept, "that it is to stop is forgotten")
+        yield fact("c-api", what, kept, "that it is to stop is forgotten")
 
     def alone(self) -> Iterator[Finding]:
         """Train without samples for validation: nothing is told of them, and no epoch is best."""
@@ -224,16 +226,16 @@ class _Fits:
         yield _ended(what, ended, BY_EPOCHS)
         for row in loop.log:
             nothing = not row[count : 2 * count].any() and _whole(row)[1] == 0
-            yield fact("c", what, nothing, "something is told of it")
+            yield fact("c-api", what, nothing, "something is told of it")
         losses = [row[0] for row in loop.log]
         same = losses == [logs["train_loss"] for logs in history]
-        yield fact("c", f"{what} loss", same, "not that of the binding's fit")
+        yield fact("c-api", f"{what} loss", same, "not that of the binding's fit")
         stopping = self.subject.model.early_stopping
         if stopping is not None and stopping.monitor.startswith("val_"):
             where = f"best {loop.state.best_epoch}, expected -1"
-            yield fact("c", f"{what} best", loop.state.best_epoch == -1, where)
+            yield fact("c-api", f"{what} best", loop.state.best_epoch == -1, where)
             last = all(_same(v, net.state_dict()[n]) for n, v in states[-1].items())
-            yield fact("c", f"{what} end", last, "not the last parameters")
+            yield fact("c-api", f"{what} end", last, "not the last parameters")
 
     def alone_and_not_finite(self) -> Iterator[Finding]:
         """Set a parameter to NaN after two epochs: those before the last update are left.
@@ -262,10 +264,10 @@ class _Fits:
         left = net.state_dict()
         bound = max(KEPT, AMPLIFIED * gap)
         for name, value in good.items():
-            yield near("c", name, left[name], value, bound, what)
+            yield near("c-api", name, left[name], value, bound, what)
 
     def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:
-        """Give what two epochs of torch leave, but for their last update."""
+        """Return what two epochs of torch leave, but for their last update."""
         run = Run(reference, 0, self.training)
         run.begin()
         return [run.epoch(number, 0, number) for number in range(2)][-1].state
@@ -278,11 +280,11 @@ def _stop(loop: Loop) -> int:
 
 def _ended(what: str, ended: int, wanted: int) -> Finding:
     where = f"it gives {ended}, expected {wanted}"
-    return fact("c", f"{what} ended", ended == wanted, where)
+    return fact("c-api", f"{what} ended", ended == wanted, where)
 
 
 def _whole(row: Any) -> tuple[int, int]:
-    """Give the two whole numbers that a row ends with."""
+    """Return the two whole numbers that a row ends with."""
     epoch, validated = row[-1:].view(np.int32).tolist()
     return epoch, validated
 

@@ -1,6 +1,6 @@
 """What is read or written outside of an array, or means nothing in C, as sanitizers tell it.
 
-`found` takes a Subject, gives findings: a process of its own builds the source of its module once
+`found` takes a Subject, yields findings: a process of its own builds the source of its module once
 more, with the sanitizers of gcc, and calls all that there is. That process is this file, run as
 `python -m specc.proof.sanitized net.py samples.npz model epochs`.
 """
@@ -45,7 +45,9 @@ def found(subject: Subject) -> Iterator[Finding]:
     module, model = subject.module._inner, subject.model
     runtime = _runtime(module.compiler())
     if not runtime:
-        yield fact("c", "sanitizers", True, "", "left out: no sanitizers of gcc here")
+        yield fact(
+            "c-api", "sanitizers", True, "", "left out: no sanitizers of gcc here"
+        )
         return
     size = max(model.train.batch_size + 2, min(2 * subject.most + 3, 67))
     x, y = (part.numpy() for part in subject.drawn(size))
@@ -67,15 +69,15 @@ def found(subject: Subject) -> Iterator[Finding]:
         )
     if BUILT not in ran.stdout.split():
         said = "left out: gcc's sanitizers do not run here"
-        yield fact("c", "sanitizers", True, "", said)
+        yield fact("c-api", "sanitizers", True, "", said)
         return
     told = TOLD.search(ran.stderr)
     where = told[1] if told else " ".join(ran.stderr.split())[-200:]
-    yield fact("c", "sanitizers", ran.returncode == 0, where)
+    yield fact("c-api", "sanitizers", ran.returncode == 0, where)
 
 
 def _runtime(compiler: list[str]) -> str:
-    """Give the file that has to be loaded before all others; nothing where there is none."""
+    """Return the file that has to be loaded before all others; nothing where there is none."""
     if not shutil.which(compiler[0]):
         return ""
     asked = [*compiler, "-print-file-name=libasan.so"]

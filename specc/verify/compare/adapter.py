@@ -20,7 +20,7 @@ ABSENT = object()
 
 
 def to_array(piece: Piece) -> Piece:
-    """Give the arrays of tensors, also inside tuples, lists and dicts; leave the rest."""
+    """Return the arrays of tensors, also inside tuples, lists and dicts; leave the rest."""
     match piece:
         case AdaptedModel():
             return piece._inner
@@ -36,7 +36,7 @@ def to_array(piece: Piece) -> Piece:
 
 
 def to_tensor(piece: Piece) -> Piece:
-    """Give the tensors of arrays, over the same memory; leave the rest, a History too."""
+    """Return the tensors of arrays, over the same memory; leave the rest, a History too."""
     if isinstance(piece, np.ndarray):
         own = piece if all(step >= 0 for step in piece.strides) else piece.copy()
         own = own.view(np.int64) if own.dtype == np.uint64 else own

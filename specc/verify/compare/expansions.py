@@ -41,7 +41,7 @@ def mechanical(
     y: Numbers,
     masks: Mapping[str, Numbers] | None = None,
 ) -> tuple[float, dict[str, Numbers]]:
-    """Give the loss of a batch, and its gradients by the names that an emitted module has.
+    """Return the loss of a batch, and its gradients by the names that an emitted module has.
 
     `x` is (n, *input) and `y` (n, *target); `state` has parameters and buffers by their full
     names. With `masks`, of each layer that drops what is kept (0 or 1 / (1 - rate)), it is the
@@ -123,7 +123,7 @@ def _whole(model: Model, lowered: Lowered, training: bool) -> tuple[Program, Val
 
 
 def _numbered(program: Program) -> Program:
-    """Give every operation a name of its own, under which its value is kept."""
+    """Return every operation a name of its own, under which its value is kept."""
     new: dict[Value, Value] = {}
     for value in program.values:
         args = tuple(new[arg] for arg in value.args)

@@ -35,7 +35,7 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether both ways agree."""
+        """True if both ways agree."""
         return self.error <= self.bound
 
 
@@ -88,7 +88,7 @@ def _one(
 
 
 def place_in(index: int, shape: Sequence[int]) -> list[int]:
-    """Give the index of a number of a flat array by the axes of its shape."""
+    """Return the index of a number of a flat array by the axes of its shape."""
     place: list[int] = []
     for size in reversed(shape):
         index, position = divmod(index, size)

@@ -21,7 +21,7 @@ not."""
 
 
 def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Samples]:
-    """Give samples of validation whose targets the network meets best after a few epochs.
+    """Return samples of validation whose targets the network meets best after a few epochs.
 
     Then such as are never met, and such as are met at once.
     """

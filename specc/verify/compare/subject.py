@@ -36,7 +36,7 @@ class Subject:
 
     @property
     def modes(self) -> tuple[bool, ...]:
-        """Give in which the network may be, for the argument `training`."""
+        """Return in which the network may be, for the argument `training`."""
         return (False, True) if differs(self.model) else (False,)
 
     @property
@@ -46,7 +46,7 @@ class Subject:
 
     @property
     def in_parts(self) -> bool:
-        """Whether a step may be of more samples than that: a norm over the batch needs all."""
+        """True if a step may be of more samples than that: a norm over the batch needs all."""
         return not any(node.layer.tracks for node in self.model.nodes)
 
     def net(self, state: Mapping[str, Tensor] | None = None, seed: int = 0) -> Any:
@@ -69,7 +69,7 @@ class Subject:
 
     @functools.cached_property
     def _positive(self) -> bool:
-        """Whether a loss of the spec's own is for positive numbers alone."""
+        """True if a loss of the spec's own is for positive numbers alone."""
         if not self.model.loss.use.entry.defined:
             return False
         x, y = samples(self.model, 200, self.seed)
@@ -79,12 +79,12 @@ class Subject:
 
     @property
     def probabilities(self) -> bool:
-        """Whether targets are probabilities."""
+        """True if targets are probabilities."""
         return self.model.loss.use.entry.name == "binary_cross_entropy"
 
     @property
     def any_target(self) -> bool:
-        """Whether targets may be any real numbers: neither classes nor probabilities."""
+        """True if targets may be any real numbers: neither classes nor probabilities."""
         return self.model.target.dtype == "real" and not self.probabilities
 
     def bias_alone(self, layer: str, state: dict[str, Tensor]) -> None:

@@ -1,6 +1,6 @@
 """A fit of a module beside the reference's, as far as that agrees with itself a rounding off.
 
-Takes both, gives findings: every figure of every epoch, when training ended, what was kept.
+Takes both, yields findings: every figure of every epoch, when training ended, what was kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST = 0.1
 
 
 def _least(model: Model, figure: str, y: Tensor) -> float:
-    """Give that for a figure; a loss that is a sum has the roundings of all that it sums."""
+    """Return that for a figure; a loss that is a sum has the roundings of all that it sums."""
     reduction = model.loss.use["reduction"]
     if not figure.endswith("_loss") or reduction == "mean":
         return LEAST
@@ -125,7 +125,7 @@ class TwoFits:
 
     @property
     def _huge(self) -> bool:
-        """Whether a norm of the samples is what its formula makes of them."""
+        """True if a norm of the samples is what its formula makes of them."""
         return float(self.validation[0].abs().max()) > HUGE
 
     def _epoch(self, epoch: int, bound: float, said: str) -> Iterator[Finding]:
@@ -160,7 +160,7 @@ class TwoFits:
         return max(error, 0.0)
 
     def _comparable(self) -> tuple[int, list[float]]:
-        """Give how many epochs roundings leave alone, and how far each may be off.
+        """Return how many epochs roundings leave alone, and how far each may be off.
 
         A count that ties decide ends nothing, unless it is monitored.
         """
@@ -182,7 +182,7 @@ class TwoFits:
         return (len(bounds) if alike else len(bounds) - 1), bounds
 
     def _decides(self) -> bool:
-        """Tell whether no rounding decides when training ends: no two monitored are alike."""
+        """True if no rounding decides when training ends: no two monitored are alike."""
         stopping = self.model.early_stopping
         if stopping is None or _counted(stopping.monitor):
             return True
@@ -195,5 +195,5 @@ class TwoFits:
 
 
 def _counted(figure: str) -> bool:
-    """Tell whether a figure is a count, which nothing moves but a tie."""
+    """True if a figure is a count, which nothing moves but a tie."""
     return figure.partition("_")[2] in SHARES

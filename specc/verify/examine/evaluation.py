@@ -1,6 +1,6 @@
 """The checks of `predict` and `evaluate`: many samples, and places where metrics jump.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from specc.verify.reference.metrics import metric
 from specc.verify.reference.training import SHARES
 
 
-def batches(subject: Subject) -> Iterator[Finding]:
+def evaluation(subject: Subject) -> Iterator[Finding]:
     """Predictions and figures of many samples, block by block, are those of all at once."""
     model = subject.model
     block = int(getattr(subject.module, "BLOCK", 1024))
@@ -34,13 +34,13 @@ def batches(subject: Subject) -> Iterator[Finding]:
         loss = float(reference.compared(last, y))
     said = f"{count:,} samples"
     predicted = {"prediction": net.predict(x)}
-    yield from compared("batches", predicted, {"prediction": last[1]}, 1e-9, said)
+    yield from compared("evaluation", predicted, {"prediction": last[1]}, 1e-9, said)
     found = net.evaluate(x, y)
-    yield number("batches", "loss", found["loss"], loss, 1e-9, said)
+    yield number("evaluation", "loss", found["loss"], loss, 1e-9, said)
     for clause in model.metrics:
         name = clause.use.entry.name
         expected = metric(model, clause.use, last[1], y)
-        yield number("batches", name, found[name], expected, 1e-7, said)
+        yield number("evaluation", name, found[name], expected, 1e-7, said)
 
 
 def thresholds(subject: Subject) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def _equal(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_of(bias: Tensor, prediction: Tensor) -> bool:
-    """Tell whether all rows are alike, and their numbers, but for NaN where a bias is NaN."""
+    """True if all rows are alike, and their numbers, but for NaN where a bias is NaN."""
     there = prediction.isnan()
     if bias.shape[-1] == prediction.shape[-1]:
         nan = bias.isnan().expand_as(prediction)
@@ -170,7 +170,7 @@ def _alike(subject: Subject) -> Iterator[Finding]:
 
 
 def _inverses(limit: float) -> Iterator[float]:
-    """Give what a last activation may make `limit` of, and the numbers beside it."""
+    """Return what a last activation may make `limit` of, and the numbers beside it."""
     starts = [limit]
     if 0 < limit < 1:
         starts += [math.atanh(limit), math.log(limit / (1 - limit))]

@@ -1,6 +1,6 @@
 """The checks of whole fits: history, early stopping, what is kept, checkpoints, callbacks.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
 def _by_steps(
     subject: Subject, training: Samples, kept: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Give what the module's own steps make of an epoch; what it measured is in `kept`."""
+    """Return what the module's own steps make of an epoch; what it measured is in `kept`."""
     model = subject.model
     net = subject.net()
     node = model.standardize
@@ -142,7 +142,7 @@ class Runs:
         self._shaken: dict[int, Run] = {}
 
     def shaken(self, draw: int) -> Run:
-        """Give the run of an entry of `SHAKEN`."""
+        """Return the run of an entry of `SHAKEN`."""
         if draw not in self._shaken:
             least, noise = SHAKEN[draw]
             start = state_of(started(self._subject))

@@ -1,6 +1,6 @@
 """The check of float32, in which a module trains unless it is told otherwise.
 
-Takes a Subject and gives findings. The others are of float64, where roundings hide nothing; some
+Takes a Subject and yields findings. The others are of float64, where roundings hide nothing; some
 kernels are for float32 alone, and a source in C is compiled anew for it. So the module is compared
 with itself: as it is in float64 the others have shown to be right. How far roundings take it from
 there is measured with float64, moved by such a rounding, and with torch's network in float32.
@@ -104,7 +104,7 @@ def _compared(
 def _made(
     subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool, dtype: Any
 ) -> dict[str, Numbers]:
-    """Give what a module makes of samples in a precision: three kinds of numbers, by name."""
+    """Return what a module makes of samples in a precision: three kinds of numbers, by name."""
     asked = {"training": True} if training else {}
     net = subject.module.Model(seed=0, dtype=dtype)
     net.load_state_dict({name: value.to(dtype) for name, value in state.items()})
@@ -125,7 +125,7 @@ def _made(
 def _by_torch(
     subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool
 ) -> dict[str, Numbers]:
-    """Give what torch's network makes of the same in float32; nothing where torch refuses it."""
+    """Return what torch's network makes of the same in float32; nothing where torch refuses it."""
     if training and len(x) == 1 and not subject.model.moves_on_one:
         return {}
     reference = subject.reference(state).float()

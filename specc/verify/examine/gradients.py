@@ -1,6 +1,6 @@
 """The checks of one batch: prediction, loss and gradients against two others, and at kinks.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -100,16 +100,16 @@ def against(
 
 
 def _sizes(subject: Subject) -> tuple[int, ...]:
-    """Give the batches: whole, short, of one, some more, whole again from buffers used before."""
+    """Return the batches: whole, short, of one, some more, whole again from buffers used before."""
     return (subject.samples, SHORT, 1, subject.samples + 3, subject.samples)
 
 
 def _moves(subject: Subject, count: int) -> bool:
-    """Whether torch trains on so many samples: batch_norm needs two numbers of a feature."""
+    """True if torch trains on so many samples: batch_norm needs two numbers of a feature."""
     return count > 1 or subject.model.moves_on_one
 
 
-def expansions(subject: Subject) -> Iterator[Finding]:
+def rederivation(subject: Subject) -> Iterator[Finding]:
     """Compare with the derivative of what every composite is made of."""
     state = subject.state()
     arrays = {name: value.numpy() for name, value in state.items()}
@@ -122,14 +122,14 @@ def expansions(subject: Subject) -> Iterator[Finding]:
         loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
         made, expected = _expanded(subject, arrays, x, y, masks)
         said = "in training" if training else ""
-        yield number("expansions", "loss", loss, made, EXACT, said)
-        found = compared("expansions", gradients, expected, EXACT, said)
+        yield number("rederivation", "loss", loss, made, EXACT, said)
+        found = compared("rederivation", gradients, expected, EXACT, said)
         if not all(finding.ok for finding in found):
             others = []
             for near, x_near in _nearby(state, x, subject.seed):
                 moved = {name: value.numpy() for name, value in near.items()}
                 others.append(_expanded(subject, moved, x_near, y, masks)[1])
-            found = _with_roundings("expansions", gradients, expected, others, said)
+            found = _with_roundings("rederivation", gradients, expected, others, said)
         if not all(finding.ok for finding in found):
             autograd = reference.truth(x, y, training).gradients
             found = _where_cancelled(found, gradients, expected, autograd, said)
@@ -143,13 +143,13 @@ def _expanded(
     y: Tensor,
     masks: dict[str, Array] | None,
 ) -> tuple[float, dict[str, Tensor]]:
-    """Give the loss and the gradients that the expansions have."""
+    """Return the loss and the gradients that the expansions have."""
     loss, found = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
     return loss, {name: torch.from_numpy(g) for name, g in found.items()}
 
 
 def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
-    """Give what dropout multiplies by, by the names of layers, as it was drawn last."""
+    """Return what dropout multiplies by, by the names of layers, as it was drawn last."""
     layers = zip(subject.model.nodes, reference.layers, strict=True)
     return {
         node.name: (layer.mask / (1 - layer.rate)).numpy()
@@ -161,7 +161,7 @@ def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
 def _nearby(
     state: Mapping[str, Tensor], x: Tensor, seed: int
 ) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Give parameters and samples that are a rounding off, a few times: one may move little."""
+    """Return parameters and samples that are a rounding off, a few times: one may move little."""
     for draw in range(NEARBY):
         yield off(state, seed + draw), off({"x": x}, seed + NEARBY + draw)["x"]
 
@@ -299,7 +299,7 @@ def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
 
 
 def _own_numbers(subject: Subject) -> set[float]:
-    """Give the numbers that the spec's own functions are written with."""
+    """Return the numbers that the spec's own functions are written with."""
     found: set[float] = set()
     for definition in definitions(subject.model).values():
         found |= numbers_in(definition.value)

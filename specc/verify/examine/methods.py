@@ -1,6 +1,6 @@
 """The checks of the other methods: files, refusals, `as_module`.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from specc.verify.examine.gradients import SHORT
 from specc.verify.reference.network import Reference
 
 
-def files(subject: Subject) -> Iterator[Finding]:
+def serialization(subject: Subject) -> Iterator[Finding]:
     """Save, load, and what a state may lack."""
     state = subject.state()
     net, other = subject.net(state), subject.net(seed=1)
@@ -34,10 +34,14 @@ def files(subject: Subject) -> Iterator[Finding]:
     same = loaded.keys() == state.keys() and all(
         torch.equal(loaded[name], value) for name, value in state.items()
     )
-    yield fact("files", "save and load", same, "what is loaded is not what was saved")
+    yield fact(
+        "serialization", "save and load", same, "what is loaded is not what was saved"
+    )
     x, _ = subject.drawn(3)
     alike = torch.equal(net.forward(x), other.forward(x))
-    yield fact("files", "predictions", alike, "a loaded model predicts otherwise")
+    yield fact(
+        "serialization", "predictions", alike, "a loaded model predicts otherwise"
+    )
     first = next(iter(state))
     broken = {
         "missing": {k: v for k, v in state.items() if k != first},
@@ -50,10 +54,10 @@ def files(subject: Subject) -> Iterator[Finding]:
         where = (
             "it was taken" if not refused else "it was refused and changed something"
         )
-        yield fact("files", f"{what} state", refused and kept, where)
+        yield fact("serialization", f"{what} state", refused and kept, where)
 
 
-def inputs(subject: Subject) -> Iterator[Finding]:
+def input_validation(subject: Subject) -> Iterator[Finding]:
     """Samples that are none are refused, each by a ValueError."""
     model = subject.model
     net = subject.net()
@@ -80,11 +84,13 @@ def inputs(subject: Subject) -> Iterator[Finding]:
             x, y * 0 + classes, 0.1
         )
     for what, call in cases.items():
-        yield fact("inputs", what, _refuses(call), "it was taken")
+        yield fact("input-validation", what, _refuses(call), "it was taken")
     size = 2 * model.train.batch_size
     x, y = subject.drawn(size)
     history = net.fit(x, y, x, y, epochs=1)
-    yield fact("inputs", "one epoch", len(history) == 1, f"{len(history)} epochs")
+    yield fact(
+        "input-validation", "one epoch", len(history) == 1, f"{len(history)} epochs"
+    )
 
 
 def _refuses(call: Callable[[], Any]) -> bool:
@@ -94,7 +100,7 @@ def _refuses(call: Callable[[], Any]) -> bool:
     return True
 
 
-def module_form(subject: Subject) -> Iterator[Finding]:
+def as_module(subject: Subject) -> Iterator[Finding]:
     """Compare the nn.Module over the emitted passes with the reference, on the torch target."""
     if subject.target != "torch":
         return
@@ -132,7 +138,7 @@ def _of_module(
     found = {name: named[name].grad for name in subject.model.parameters}
     found[subject.model.input.name] = x.grad
     whole = {n: g for n, g in found.items() if g is not None}
-    return compared("module form", whole, expected, 1e-7, said)
+    return compared("as_module", whole, expected, 1e-7, said)
 
 
 def _pulled_back(

@@ -1,6 +1,6 @@
 """The check of what `fit` leaves where the loss stops being finite.
 
-Takes a Subject, gives findings. Everything is float64.
+Takes a Subject, yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Case:
 
     @property
     def kind(self) -> tuple[float, int, float]:
-        """Give what it has in common with those that are drawn otherwise."""
+        """Return what it has in common with those that are drawn otherwise."""
         return self.scale, self.position, self.steep
 
     def start(self, subject: Subject) -> dict[str, Tensor]:
-        """Give the parameters and buffers, those of seed 0 made steep."""
+        """Return the parameters and buffers, those of seed 0 made steep."""
         state = state_of(started(subject))
         weights = [n for n, p in subject.model.parameters.items() if len(p.shape) == 2]
         for name in weights[1:]:
@@ -71,7 +71,7 @@ class Case:
         return subject.reference(self.start(subject))
 
 
-def explosions(subject: Subject) -> Iterator[Finding]:
+def overflow(subject: Subject) -> Iterator[Finding]:
     """Where the loss stops being finite, training ends with the last good parameters.
 
     One sample is made large, and parameters are; of what the reference explodes with, one is taken
@@ -103,7 +103,7 @@ def explosions(subject: Subject) -> Iterator[Finding]:
 
 
 def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
-    """Tell whether it explodes alike from a start that is a rounding off.
+    """True if it explodes alike from a start that is a rounding off.
 
     Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
     """
@@ -125,7 +125,7 @@ def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> 
 
 
 def _large(subject: Subject) -> Iterator[Case]:
-    """Give samples of which one is large: late in an epoch, or its first or second."""
+    """Return samples of which one is large: late in an epoch, or its first or second."""
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
@@ -191,20 +191,20 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     history = net.fit(*training, *validation, epochs=epochs + 2, callback=enlarge)
     said = "a callback enlarges parameters"
     same = history.stopped_by == "non_finite"
-    yield fact("not finite", "stopped_by", same, history.stopped_by, said)
+    yield fact("overflow", "stopped_by", same, history.stopped_by, said)
     at = f"epoch {epochs}, update 0"
     kept = _kept(subject, expected)
     note = f"the loss is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"
-    yield fact("not finite", "note", history.note == note, where, said)
+    yield fact("overflow", "note", history.note == note, where, said)
     left_in = net.state_dict()
     bound = max(KEPT, AMPLIFIED * found)
     for name, value in expected.state.items():
-        yield near("not finite", name, left_in[name], value, bound, said)
+        yield near("overflow", name, left_in[name], value, bound, said)
 
 
 def _restores(subject: Subject) -> bool:
-    """Tell whether the best parameters come back at the end."""
+    """True if the best parameters come back at the end."""
     stopping = subject.model.early_stopping
     return stopping is not None and stopping.restore_best
 
@@ -216,7 +216,7 @@ def _kept(subject: Subject, expected: Fit) -> str:
 
 
 def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
-    """Tell whether enlarged parameters give the first batch after these epochs no finite loss."""
+    """True if enlarged parameters give the first batch after these epochs no finite loss."""
     model = subject.model
     reference = started(subject)
     state = {
@@ -234,13 +234,13 @@ def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> boo
 
 
 def _norms(subject: Subject) -> bool:
-    """Tell whether there is a norm: of numbers whose squares are infinite torch's is NaN."""
+    """True if there is a norm: of numbers whose squares are infinite torch's is NaN."""
     names = {node.use.entry.name for node in subject.model.nodes}
     return any(name.endswith("_norm") for name in names)
 
 
 def _place(history: Any) -> tuple[int, int]:
-    """Give the epoch and the update at which a fit says that something is not finite."""
+    """Return the epoch and the update at which a fit says that something is not finite."""
     told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
     return (int(told[1]), int(told[2])) if told else (0, 0)
 
@@ -259,12 +259,12 @@ def _exploded(
     either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
         told = f"{said} left out: it stays finite where torch's network does not"
-        yield Finding("not finite", "stopped_by", 0.0, 0.0, said=told)
+        yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)
         return
     place = len(expected.history), expected.bad_update
     if _norms(subject) and _place(history) > place:
         told = f"{said} left out: it stays finite longer than torch's network"
-        yield Finding("not finite", "note", 0.0, 0.0, said=told)
+        yield Finding("overflow", "note", 0.0, 0.0, said=told)
         return
     facts = {
         "epochs": (len(history), len(expected.history)),
@@ -273,20 +273,20 @@ def _exploded(
     }
     for what, (seen, wanted) in facts.items():
         where = f"{seen}, expected {wanted}"
-        yield fact("not finite", what, seen == wanted, where, said)
+        yield fact("overflow", what, seen == wanted, where, said)
     kept = _kept(subject, expected)
     at = f"epoch {len(expected.history)}, update {expected.bad_update}"
     note = f"{expected.bad} is not finite at {at}; {kept} parameters are kept"
     where = f"{history.note!r}, expected {note!r}"
-    yield fact("not finite", "note", history.note == note, where, said)
+    yield fact("overflow", "note", history.note == note, where, said)
     found = net.state_dict()
     least = _left_by_norms(case.start(subject), expected) if _norms(subject) else 1.0
     for name, value in expected.state.items():
-        yield near("not finite", name, found[name], value, KEPT, said, least)
+        yield near("overflow", name, found[name], value, KEPT, said, least)
 
 
 def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:
-    """Give what is little beside the largest step, of which a rounding is not 0.
+    """Return what is little beside the largest step, of which a rounding is not 0.
 
     Of a norm of one number the gradient is 0 by structure, but for torch the rest of a difference.
     """

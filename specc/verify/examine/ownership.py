@@ -1,6 +1,6 @@
 """The check of what is whose: what a caller is given, and what a model keeps of what was before.
 
-It takes a Subject and gives findings. Everything is float64.
+It takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from specc.verify.compare.finding import Finding, fact
 from specc.verify.compare.subject import Subject
 
 
-def copies(subject: Subject) -> Iterator[Finding]:
+def ownership(subject: Subject) -> Iterator[Finding]:
     """What a caller is given stays as it is, and what he does with it changes nothing."""
     state = subject.state()
     net = subject.net({name: value.clone() for name, value in state.items()})
@@ -34,21 +34,21 @@ def copies(subject: Subject) -> Iterator[Finding]:
     net.loss_and_gradients(other, targets)
     for what, value in given.items():
         same = torch.equal(value, before[what])
-        yield fact("copies", what, same, "a later call changes it")
+        yield fact("ownership", what, same, "a later call changes it")
     for value in net.state_dict().values():
         value.fill_(7.0)
     same = torch.equal(net.forward(x), before["prediction"])
-    yield fact("copies", "state_dict", same, "changing it changes the model")
+    yield fact("ownership", "state_dict", same, "changing it changes the model")
     size = sum(math.prod(p.shape) for p in subject.model.parameters.values())
     for what in ("flat_parameters", "flat_gradients"):
         numel = getattr(net, what).numel()
         fits = numel == size or (subject.target == "c" and numel > size)  # rows padded
-        yield fact("copies", what, fits, f"{numel} numbers, expected {size}")
+        yield fact("ownership", what, fits, f"{numel} numbers, expected {size}")
     if not subject.model.moves_on_one:
         net = subject.net(state)
         net.train_step(*subject.drawn(1), 0.0)
         same = all(torch.equal(v, state[n]) for n, v in net.buffers.items())
-        yield fact("copies", "one sample", same, "it moves the running statistics")
+        yield fact("ownership", "one sample", same, "it moves the running statistics")
     yield from _exchanged(subject, state)
     yield from _anew(subject, state)
     yield from _recovered(subject, state)
@@ -56,7 +56,7 @@ def copies(subject: Subject) -> Iterator[Finding]:
 
 
 def _views(subject: Subject, net: Any) -> dict[str, Tensor]:
-    """Give a model's own parameters and buffers."""
+    """Return a model's own parameters and buffers."""
     buffers = net.buffers if subject.model.buffers else {}
     return {**net.parameters, **buffers}
 
@@ -73,7 +73,7 @@ def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
             net.load_state_dict(views)
             same = torch.equal(own[name], state[other])
             same = same and torch.equal(own[other], state[name])
-            yield fact("copies", "exchange", same, f"{name} and {other} are lost")
+            yield fact("ownership", "exchange", same, f"{name} and {other} are lost")
             return
 
 
@@ -88,7 +88,9 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("copies", "load_state_dict", same, "updates before it leave something")
+    yield fact(
+        "ownership", "load_state_dict", same, "updates before it leave something"
+    )
     used, fresh = subject.net(state), subject.net(state)
     used.train_step(*subject.drawn(4), 0.0)
     before = used.state_dict()
@@ -96,12 +98,12 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.fit(*samples, *samples, epochs=1)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("copies", "fit", same, "updates before it leave something")
+    yield fact("ownership", "fit", same, "updates before it leave something")
     fresh = subject.net(used.state_dict())
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("copies", "after fit", same, "its updates leave something")
+    yield fact("ownership", "after fit", same, "its updates leave something")
 
 
 def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
@@ -119,7 +121,7 @@ def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and torch.equal(used.forward(x), fresh.forward(x))
         where = f"a step of parameters that are {bad} leaves something"
-        yield fact("copies", "load_state_dict", same, where)
+        yield fact("ownership", "load_state_dict", same, where)
 
 
 def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
@@ -140,4 +142,4 @@ def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Fin
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and found.stopped_by == expected.stopped_by
         where = f"a step of parameters that are {bad} leaves something to the next fit"
-        yield fact("copies", "parameters", same, where)
+        yield fact("ownership", "parameters", same, where)

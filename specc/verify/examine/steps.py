@@ -1,6 +1,6 @@
 """The checks of starts, rates and single updates.
 
-Each takes a Subject and gives findings. Everything is float64.
+Each takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ RATES = 300
 """Of how many epochs or updates the rate is compared."""
 
 
-def start(subject: Subject) -> Iterator[Finding]:
+def initialization(subject: Subject) -> Iterator[Finding]:
     """Compare what a seed gives with the initializers' definitions."""
     for seed in (0, 1):
         net = subject.net(seed=seed)
         drawn = starts(subject.model, seed)
         expected = {name: torch.from_numpy(value) for name, value in drawn.items()}
         found = dict(net.parameters)
-        yield from compared("start", found, expected, EXACT, f"seed {seed}")
+        yield from compared("initialization", found, expected, EXACT, f"seed {seed}")
     for name, buffer in subject.model.buffers.items():
         first = torch.full(buffer.shape, buffer.start, dtype=torch.float64)
         found = {name: net.state_dict()[name]}
-        yield from compared("start", found, {name: first}, EXACT)
+        yield from compared("initialization", found, {name: first}, EXACT)
 
 
-def rates(subject: Subject) -> Iterator[Finding]:
+def schedule(subject: Subject) -> Iterator[Finding]:
     """Compare the schedule with its closed form, epoch by epoch or update by update."""
     model, module = subject.model, subject.module
     epochs = model.train.epochs
@@ -49,15 +49,17 @@ def rates(subject: Subject) -> Iterator[Finding]:
             found = [r for e in several for r in module.learning_rates(e, count)]
             expected = [rate(model, t, total) for t in range(len(found))]
             said = f"{len(found)} updates, {updates} an epoch"
-            yield _list("rates", "rate", found, expected, said)
+            yield _list("schedule", "rate", found, expected, said)
             if len(found) != len(several) * updates:
                 where = f"{len(found)} rates for {len(several) * updates} updates"
-                yield Finding("rates", "count", math.inf, EXACT, where)
+                yield Finding("schedule", "count", math.inf, EXACT, where)
         return
     times = range(min(epochs + 2, RATES))
     found = [module.learning_rate(t) for t in times]
     said = f"t = 0 to {len(found) - 1}"
-    yield _list("rates", "rate", found, [rate(model, t, epochs) for t in times], said)
+    yield _list(
+        "schedule", "rate", found, [rate(model, t, epochs) for t in times], said
+    )
 
 
 def _list(
@@ -67,7 +69,7 @@ def _list(
     return compared(check, {what: a}, {what: b}, 1e-10, said)[0]
 
 
-def updates(subject: Subject) -> Iterator[Finding]:
+def optimizer(subject: Subject) -> Iterator[Finding]:
     """Compare twenty steps with torch.optim, in batches of every size from one on."""
     model = subject.model
     for factor in (1.0, 0.1, 0.01, 1e-3, 1e-4):
@@ -79,11 +81,11 @@ def updates(subject: Subject) -> Iterator[Finding]:
             yield from found
             return
     why = "the reference itself diverges at a ten-thousandth of the rate"
-    yield Finding("updates", model.optimizer.use.entry.name, math.nan, DRIFT, why)
+    yield Finding("optimizer", model.optimizer.use.entry.name, math.nan, DRIFT, why)
 
 
 def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
-    """Give nothing where the reference does not stay near itself at so much of the rate.
+    """Return nothing where the reference does not stay near itself at so much of the rate.
 
     The draw is that of `SHAKEN`: how the reference is run a second time.
     """
@@ -115,18 +117,18 @@ def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
         bound = DRIFT + AMPLIFIED * twin.apart
         loss = float(net.train_step(x, y, lr))
         scale = AMPLIFIED * abs(losses[0] - losses[1]) / max(abs(losses[0]), 1e-300)
-        made.append(number("updates", "loss", loss, losses[0], bound + scale, said))
+        made.append(number("optimizer", "loss", loss, losses[0], bound + scale, said))
         expected = state_of(twin.exact)
         whole = net.state_dict()
         made += [
-            near("updates", name, whole[name], expected[name], bound, said)
+            near("optimizer", name, whole[name], expected[name], bound, said)
             for name in expected
         ]
     yield from made
 
 
 def _counts(subject: Subject) -> list[int]:
-    """Give how many samples each step takes: few, at last more than a workspace in C holds."""
+    """Return how many samples each step takes: few, at last more than a workspace in C holds."""
     least = 1 if subject.model.moves_on_one else 2
     sizes = min(subject.samples, 9, subject.most + 1 - least)
     counts = [least + (5 * t) % sizes for t in range(STEPS)]

@@ -20,7 +20,7 @@ AGREES = 1e-6
 def slope(
     function: Callable[[], float], numbers: Tensor, direction: Tensor, floor: float
 ) -> float | None:
-    """Give d function / d numbers along `direction`, None at a kink.
+    """Return d function / d numbers along `direction`, None at a kink.
 
     `numbers` is moved in place and comes back as it was; slopes below `floor` count as noise.
     """

@@ -104,7 +104,7 @@ class Run:
         self._updates, self._good = 0, self._first
 
     def epoch(self, number: int, reductions: int = 0, left_out: int = 0) -> Epoch:
-        """Give an epoch; of the last that was trained the last updates may be left out."""
+        """Return an epoch; of the last that was trained the last updates may be left out."""
         if number == len(self._epochs):
             self._epochs.append(self._trained(number, reductions, left_out))
         return self._epochs[number]
@@ -137,13 +137,13 @@ class Run:
 
     @functools.cached_property
     def _judge(self) -> Reference:
-        """Give another of the network, which predicts."""
+        """Return another of the network, which predicts."""
         return Reference(self.model).eval()
 
     def judged(
         self, epoch: Epoch, validation: Samples
     ) -> tuple[Tensor, dict[str, float]]:
-        """Give what is predicted after an epoch, and its figures."""
+        """Return what is predicted after an epoch, and its figures."""
         self._judge.load(epoch.state)
         with torch.no_grad():
             seen = self._judge.last_two(validation[0])

@@ -18,6 +18,7 @@ from specc.model.model import Model
 from specc.syntax import tree as syntax
 from specc.syntax.parser import parse
 from specc.syntax.source import Source
+from specc.verify.reference.missing import MissingReference
 
 Number = Tensor | float | bool
 """What an expression is: a number that nothing is differentiated by, or a tensor."""
@@ -59,7 +60,7 @@ OPERATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def definitions(model: Model) -> Mapping[tuple[str, str], syntax.Definition]:
-    """Give the definitions of a model's spec by kind and name."""
+    """Return the definitions of a model's spec by kind and name."""
     return _definitions(model.source)
 
 
@@ -76,7 +77,7 @@ def _definitions(source: Source) -> Mapping[tuple[str, str], syntax.Definition]:
 def function_of(
     model: Model, kind: str, name: str, arguments: Mapping[str, Any]
 ) -> Callable[..., Tensor]:
-    """Give a definition as a function of its operands, with its `arguments` bound.
+    """Return a definition as a function of its operands, with its `arguments` bound.
 
     Raises KeyError where the spec has no such definition.
     """
@@ -111,6 +112,8 @@ def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
             return _chosen(written(condition, names) != 0, a, b, names)
         case syntax.Entry(name, arguments):
             values = [written(argument.value, names) for argument in arguments]
+            if name.text not in FUNCTIONS:
+                raise MissingReference("function", name.text, "formulas.py")
             return FUNCTIONS[name.text](*values)
     raise AssertionError(expr)
 
@@ -134,20 +137,20 @@ def _chosen(
 
 
 def _precision(arrays: list[Tensor]) -> torch.dtype:
-    """Give that of arrays; whole numbers and truth values have none."""
+    """Return that of arrays; whole numbers and truth values have none."""
     real = (array.dtype for array in arrays if array.is_floating_point())
     return next(real, torch.float64)
 
 
 def tensor_of(value: Number) -> Tensor:
-    """Give a tensor of real numbers: of float64, unless it has a precision already."""
+    """Return a tensor of real numbers: of float64, unless it has a precision already."""
     if isinstance(value, Tensor):
         return value.to(_precision([value]))
     return torch.tensor(value, dtype=torch.float64)
 
 
 def numbers_in(expr: syntax.Expr) -> set[float]:
-    """Give every number that an expression is written with: where it may have a kink."""
+    """Return every number that an expression is written with: where it may have a kink."""
     match expr:
         case syntax.Number(text):
             return {float(text.replace("_", ""))}

@@ -14,6 +14,7 @@ import numpy as np
 
 from specc.ir.program import Program, in_order
 from specc.ir.value import Rows, Shape, Value
+from specc.verify.reference.missing import MissingReference
 
 Array = Any
 """A NumPy array of float64, of int64 or of truth values."""
@@ -22,7 +23,7 @@ Array = Any
 def evaluate(
     program: Program, arrays: Mapping[str, Array], batch: int = 1
 ) -> dict[str, Array]:
-    """Give the results of a Program by name; every Value has the shape that it declares."""
+    """Return the results of a Program by name; every Value has the shape that it declares."""
     found: dict[Value, Array] = {}
     for value in program.values:
         if value.op == "input":
@@ -31,6 +32,8 @@ def evaluate(
             made = np.asarray(value.attribute("value"), dtype=np.float64)
         else:
             operands = [found[arg] for arg in value.args]
+            if value.op not in LINES:
+                raise MissingReference("operation", value.op, "interpreter.py")
             made = np.asarray(LINES[value.op](*operands, **dict(value.attrs)))
         shape = concrete(value.shape, batch)
         assert made.shape == shape, f"{value.op} gives {made.shape}, declares {shape}"

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from specc.library.vocabulary import Use
 from specc.model.model import Model
+from specc.verify.reference.missing import MissingReference
 
 ROUNDINGS = 1e-24
 """The part of a square that is the square of a rounding."""
 
 
 def cancelled(y: Tensor) -> float:
-    """Give the relative error that a variance has which is a difference of means of squares."""
+    """Return the relative error that a variance has which is a difference of means of squares."""
     square = float(y.double().square().mean())
     spread = float(y.double().var(correction=0))
     return 1e-14 * square / spread if spread > 0 else math.inf
@@ -27,7 +28,7 @@ def cancelled(y: Tensor) -> float:
 def metric(
     model: Model, use: Use, prediction: Tensor, y: Tensor, rounded: bool = False
 ) -> float:
-    """Give one metric of predictions, (n, *output), and targets, (n, *target).
+    """Return one metric of predictions, (n, *output), and targets, (n, *target).
 
     Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
     are all alike, and met.
@@ -64,6 +65,8 @@ def metric(
                     return math.nan  # 1 or 0, as the last bits have it
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
+    if use.entry.name not in ("precision", "recall", "f1"):
+        raise MissingReference("metric", use.entry.name, "metrics.py")
     if classes:
         predicted, actual = rows.argmax(dim=1) == 1, targets == 1
     else:

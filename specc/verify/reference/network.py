@@ -22,6 +22,7 @@ from specc.library.vocabulary import Use
 from specc.model.model import Model, Node
 from specc.verify.compare.finding import ALL_ZERO, ROUNDINGS
 from specc.verify.reference.formulas import function_of
+from specc.verify.reference.missing import MissingReference
 
 
 class HardSigmoid(nn.Module):
@@ -32,7 +33,7 @@ class HardSigmoid(nn.Module):
 
 
 def of_batch(axis: int) -> int:
-    """Give the axis of a batch that is an axis of a sample."""
+    """Return the axis of a batch that is an axis of a sample."""
     return axis + 1 if axis >= 0 else axis
 
 
@@ -93,7 +94,7 @@ class Reference(nn.Module):
         return self.last_two(x)[1]
 
     def last_two(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give what the last layer takes, and what it gives."""
+        """Return what the last layer takes, and what it gives."""
         made: list[Tensor] = []
         given = [x]
         for node, layer in zip(self.model.nodes, self.layers, strict=True):
@@ -142,11 +143,11 @@ class Reference(nn.Module):
                 parameter.copy_(state[name])
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Give the spec's loss of a batch."""
+        """Return the spec's loss of a batch."""
         return self.compared(self.last_two(x), y)
 
     def compared(self, last: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
-        """Give the spec's loss of what `last_two` gave."""
+        """Return the spec's loss of what `last_two` gave."""
         use = self.model.loss.use
         loss = self._mean_loss(use, *last, y)
         match use["reduction"]:
@@ -157,7 +158,7 @@ class Reference(nn.Module):
         return loss
 
     def of_predictions(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Give the spec's loss of predictions alone, be they probabilities."""
+        """Return the spec's loss of predictions alone, be they probabilities."""
         match self.model.nodes[-1].use.entry.name:
             case "sigmoid":
                 return self.compared((torch.logit(prediction), prediction), y)
@@ -168,7 +169,7 @@ class Reference(nn.Module):
     def _mean_loss(
         self, use: Use, logits: Tensor, prediction: Tensor, y: Tensor
     ) -> Tensor:
-        """Give the loss as a mean over all elements; `logits` went into the last layer."""
+        """Return the loss as a mean over all elements; `logits` went into the last layer."""
         if use.entry.defined:
             bound = {k: v for k, v in use.arguments if k != "reduction"}
             function = function_of(self.model, "loss", use.entry.name, bound)
@@ -192,10 +193,10 @@ class Reference(nn.Module):
                     y.reshape(-1),
                     label_smoothing=use["label_smoothing"],
                 )
-        raise AssertionError(f"the reference has no loss `{use.entry.name}`")
+        raise MissingReference("loss", use.entry.name, "network.py")
 
     def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
-        """Give prediction, loss and gradients of a batch; in training, buffers move."""
+        """Return prediction, loss and gradients of a batch; in training, buffers move."""
         self.train(training)
         self.zero_grad()
         x = x.clone().requires_grad_()
@@ -288,6 +289,8 @@ def _layer(node: Node, model: Model) -> nn.Module:
     if use.entry.defined:
         name = use.entry.name
         return Defined(function_of(model, "activation", name, arguments))
+    if use.entry.name not in {**LAYERS, **ACTIVATIONS}:
+        raise MissingReference(use.entry.kind, use.entry.name, "network.py")
     if use.entry.name not in LAYERS:
         return ACTIVATIONS[use.entry.name](**arguments)
     layer = LAYERS[use.entry.name](use, node.input_shape, node.output_shape)

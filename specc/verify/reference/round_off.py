@@ -69,7 +69,7 @@ class Twin:
 
 
 def started(subject: Subject) -> Reference:
-    """Give the reference as a seed of 0 starts it."""
+    """Return the reference as a seed of 0 starts it."""
     state = {
         name: torch.from_numpy(value)
         for name, value in starts(subject.model, 0).items()

@@ -16,12 +16,13 @@ from specc.library import streams
 from specc.library.network.layers import Parameter
 from specc.library.vocabulary import Use
 from specc.model.model import Model
+from specc.verify.reference.missing import MissingReference
 
 Numbers = NDArray[np.float64]
 
 
 def starts(model: Model, seed: int) -> dict[str, Numbers]:
-    """Give every parameter by its full name."""
+    """Return every parameter by its full name."""
     return {
         f"{node.name}.{short}": _drawn(
             parameter,
@@ -78,7 +79,7 @@ def _moments(use: Use, fan_in: int, fan_out: int) -> tuple[float, float]:
         case "he_normal":
             fan = fan_in if use["mode"] == "fan_in" else fan_out
             return 0.0, math.sqrt(2 / fan)
-    raise AssertionError(f"no start is known for `{use.entry.name}`")
+    raise MissingReference("initializer", use.entry.name, "starts.py")
 
 
 def _cut(seed: int, stream: str, count: int) -> Numbers:

@@ -18,6 +18,7 @@ from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
 from specc.verify.reference.formulas import function_of
 from specc.verify.reference.metrics import metric
+from specc.verify.reference.missing import MissingReference
 from specc.verify.reference.network import Reference
 
 SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
@@ -42,11 +43,11 @@ def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Op
             return torch.optim.RMSprop(parameters, **given)
         case "adagrad":
             return torch.optim.Adagrad(parameters, **given)
-    raise AssertionError(f"torch has no `{use.entry.name}`")
+    raise MissingReference("optimizer", use.entry.name, "training.py")
 
 
 def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
-    """Give the schedule's rate after t epochs (or updates) of at most `total`."""
+    """Return the schedule's rate after t epochs (or updates) of at most `total`."""
     lr: float = model.optimizer.use["lr"]
     use = model.schedule.use
     warmup: int = use["warmup"]
@@ -80,11 +81,11 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
             return float(use["end"] + (lr - use["end"]) * wave)
         case "plateau":
             return lr * float(use["factor"] ** reductions)
-    raise AssertionError(f"no closed form is known of `{use.entry.name}`")
+    raise MissingReference("schedule", use.entry.name, "training.py")
 
 
 def larger_is_better(monitor: str, mode: str) -> bool:
-    """Tell whether more of a monitored figure is better."""
+    """True if more of a monitored figure is better."""
     figure = monitor.removeprefix("val_").removeprefix("train_")
     return mode == "max" or (mode == "auto" and figure in LARGER_IS_BETTER)
 
@@ -116,7 +117,7 @@ def figures(
     y: Tensor,
     noise: float = 0.0,
 ) -> dict[str, float]:
-    """Give the loss and every metric of what `last_two` gave for whole samples.
+    """Return the loss and every metric of what `last_two` gave for whole samples.
 
     Noise moves what counts are made of, so that ties are decided otherwise.
     """
@@ -180,7 +181,7 @@ def _shake(gradients: list[Tensor], noise: float, draw: int) -> None:
 
 
 def trains(model: Model) -> bool:
-    """Tell whether torch trains the network in batches of the spec's size."""
+    """True if torch trains the network in batches of the spec's size."""
     return model.train.batch_size > 1 or model.moves_on_one
 
 
@@ -198,7 +199,7 @@ def measure(reference: Reference, x: Tensor) -> None:
 
 
 def waits(model: Model) -> bool:
-    """Tell whether the schedule looks at a figure: `plateau`, unless the spec has its own."""
+    """True if the schedule looks at a figure: `plateau`, unless the spec has its own."""
     entry = model.schedule.use.entry
     return entry.name == "plateau" and not entry.defined
 
@@ -212,7 +213,7 @@ def monitored(model: Model) -> list[str]:
 
 
 def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:
-    """Give which samples make the batches of an epoch, in order."""
+    """Return which samples make the batches of an epoch, in order."""
     train = model.train
 
     def batches(epoch: int) -> list[Tensor]:

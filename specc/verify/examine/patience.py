@@ -1,6 +1,6 @@
 """The checks of what figures decide: which epoch is the best, which the last, the rate of each.
 
-Each takes a Subject and gives findings. A module's decisions are compared with the documented rule
+Each takes a Subject and yields findings. A module's decisions are compared with the documented rule
 on the figures of its own history, so that no rounding comes between.
 """
 
@@ -27,16 +27,16 @@ POSED = 32
 """Samples of which figures are posed: none is met in the worst case, all but one in the best."""
 
 
-def ties(subject: Subject) -> Iterator[Finding]:
+def tie_breaking(subject: Subject) -> Iterator[Finding]:
     """Where nothing is learnt any more, the first epoch stays the best, and patience runs out."""
     if monitored(subject.model):
         state, samples = _learnt(subject)
         epochs = min(max(_patiences(subject)) + _start(subject) + 3, 150)
         history = subject.net(state).fit(*samples, *samples, epochs=epochs)
-        yield from _ruled("ties", subject, history, epochs)
+        yield from _ruled("tie-breaking", subject, history, epochs)
 
 
-def decisions(subject: Subject) -> Iterator[Finding]:
+def patience(subject: Subject) -> Iterator[Finding]:
     """Figures of validation are posed: better just before patience runs out, again and again.
 
     A network that has nothing left to learn is trained in parts, each with other targets of
@@ -70,11 +70,11 @@ def decisions(subject: Subject) -> Iterator[Finding]:
             )
             if history.stopped_by != "epochs":
                 break
-    yield from _ruled("decisions", subject, history, epochs, said)
+    yield from _ruled("patience", subject, history, epochs, said)
 
 
 def _patiences(subject: Subject) -> list[int]:
-    """Give the epochs without a gain after which something is done, the fewest first."""
+    """Return the epochs without a gain after which something is done, the fewest first."""
     stopping, schedule = subject.model.early_stopping, subject.model.schedule
     found = {stopping.patience} if stopping else set()
     if waits(subject.model):
@@ -88,7 +88,7 @@ def _start(subject: Subject) -> int:
 
 
 def _learnt(subject: Subject) -> tuple[dict[str, Tensor], Samples]:
-    """Give numbers of the network with which it has nothing to learn of these samples.
+    """Return numbers of the network with which it has nothing to learn of these samples.
 
     The last layer's are so large that a loss of probabilities is 0, and other targets are what the
     network predicts.

@@ -1,6 +1,6 @@
 """The check that moves numbers of a module: its gradient against differences of its own loss.
 
-Takes a Subject and gives findings, for parameters and the input. Everything is float64.
+Takes a Subject and yields findings, for parameters and the input. Everything is float64.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DIRECTIONS = 6
 """Along how many random directions a larger one is moved besides."""
 
 
-def differences(subject: Subject) -> Iterator[Finding]:
+def finite_differences(subject: Subject) -> Iterator[Finding]:
     """Compare with differences of the emitted loss, which no derivative has a part in."""
     for training in subject.modes:
         yield from _differences(subject, training)
@@ -62,7 +62,7 @@ def _one_by_one(
 ) -> Finding:
     """Move some numbers of an array one by one, and all of them along random directions."""
     places = torch.randperm(numbers.numel(), generator=draw)[:PLACES].tolist()
-    worst = Finding("differences", name, 0.0, MEASURED)
+    worst = Finding("finite-differences", name, 0.0, MEASURED)
     skipped = 0
     directions: list[tuple[Tensor, str]] = []
     for place in places:
@@ -83,10 +83,14 @@ def _one_by_one(
         error = abs(found - expected) / max(abs(expected), floor)
         if not error <= worst.error:
             where = f"{at}: {found:.6g}, expected {expected:.6g}"
-            worst = Finding("differences", name, error, MEASURED, where)
+            worst = Finding("finite-differences", name, error, MEASURED, where)
     said = f"{skipped} of {len(directions)} at a kink, left out" if skipped else ""
     if directions and skipped == len(directions):
         return Finding(
-            "differences", name, 0.0, MEASURED, said="all of it at kinks, left out"
+            "finite-differences",
+            name,
+            0.0,
+            MEASURED,
+            said="all of it at kinks, left out",
         )
     return Finding(worst.check, worst.what, worst.error, worst.bound, worst.where, said)

@@ -1,0 +1,70 @@
+"""Which known name a misspelt one was meant to be.
+
+Takes a name and the names that are known, returns those spelled like it. Invariant: a name is
+suggested only where a typing error explains the difference, or where one name is the other with a
+word added (`leaky`, `leaky_relu`); an unrelated neighbour never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+LONGEST = 100
+"""How many characters of a name are compared."""
+MOST = 3
+"""How many names are suggested at most."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean ...?` with the nearest known names, or "" if none is near."""
+    near = [f"`{other}`" for other in nearest(name, known)]
+    if not near:
+        return ""
+    *others, last = near
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> Sequence[str]:
+    """Return the known names that are spelled most like `name`, at most MOST of them."""
+    names = sorted(set(known))
+    word = name[:LONGEST].lower()
+    same = [other for other in names if plain(other) == plain(word)]
+    if same:
+        return same[:MOST]
+    limit = len(word) // 3
+    distances = {
+        other: distance(word, other.lower())
+        for other in names
+        if abs(len(other) - len(word)) <= limit
+    }
+    least = min(distances.values(), default=limit + 1)
+    if least <= limit:
+        return [name for name, far in distances.items() if far == least][:MOST]
+    return [other for other in names if _extends(word, other.lower())][:MOST]
+
+
+def plain(name: str) -> str:
+    """Return a name without capitals and underscores: `LeakyReLU` and `leaky_relu` are one."""
+    return name.replace("_", "").lower()
+
+
+def distance(a: str, b: str) -> int:
+    """Return how many letters to insert, remove, replace or swap with the next make `b` of `a`."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, char in enumerate(a, 1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(b, 1):
+            least = min(before[j] + 1, row[-1] + 1, before[j - 1] + (char != other))
+            if i > 1 and j > 1 and char == b[j - 2] and other == a[i - 2]:
+                least = min(least, earlier[j - 2] + 1)
+            row.append(least)
+    return row[-1]
+
+
+def _extends(word: str, other: str) -> bool:
+    """True if one name is the other with words before or behind it."""
+    if len(word) < 3 or len(other) < 3:
+        return False
+    shorter = other.startswith(f"{word}_") or other.endswith(f"_{word}")
+    return shorter or word.startswith(f"{other}_")
