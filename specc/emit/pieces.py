@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 from specc.emit.statements import Printed, Statement, printed
-from specc.ir.ir import Program, Shape, batched
+from specc.ir.ir import Origin, Program, Shape, batched
 from specc.ir.target import Target
 
 LINE = 88
@@ -182,6 +182,18 @@ def whole(program: Program, target: Target, doc: str) -> Function:
     return function(program, target, place, signature, doc, derivation_of)
 
 
-def derivation_of(statement: Any) -> str:
-    """Say what a statement derives."""
+class Derivation(Protocol):
+    """A printed statement of any target, with what is said of it."""
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        """The layers that it belongs to."""
+
+    @property
+    def derivations(self) -> Sequence[str]:
+        """The mathematics that it implements."""
+
+
+def derivation_of(statement: Derivation) -> str:
+    """Return what a statement derives."""
     return ";  ".join(statement.derivations)

@@ -14,7 +14,7 @@ from specc.derive.network import identifier
 from specc.emit.pieces import Code
 from specc.ir.target import Target
 from specc.model.model import Model
-from specc.targets.python.functions import Functions
+from specc.targets.python.network import Functions
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from specc.derive.derive import Derived, parameters_of
 from specc.emit.pieces import Code, Function, gradients_of
 from specc.ir.ir import Shape
 from specc.model.model import Model
-from specc.targets.python.functions import Functions
+from specc.targets.python.network import Functions
 from specc.targets.python.parameters import views
 
 
