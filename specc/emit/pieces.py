@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 from specc.emit.language import Language
 from specc.emit.statements import Printed, Statement, printed
 from specc.ir.program import Program
-from specc.ir.value import Shape, batched
+from specc.ir.value import Origin, Shape, batched
 
 LINE = 88
 """How long a line may be."""
@@ -183,6 +183,18 @@ def whole(program: Program, target: Language, doc: str) -> Function:
     return function(program, target, place, signature, doc, derivation_of)
 
 
-def derivation_of(statement: Any) -> str:
-    """Say what a statement derives."""
+class Derivation(Protocol):
+    """A printed statement of any target, with what is said of it."""
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        """The layers that it belongs to."""
+
+    @property
+    def derivations(self) -> Sequence[str]:
+        """The mathematics that it implements."""
+
+
+def derivation_of(statement: Derivation) -> str:
+    """Return what a statement derives."""
     return ";  ".join(statement.derivations)

@@ -15,9 +15,9 @@ from specc.targets.c.flow import figures_of
 from specc.targets.c.memory.rows import padded
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.starts import named_views
-from specc.targets.python import buffers
-from specc.targets.python.buffers import Buffers
+from specc.targets.python import state
 from specc.targets.python.methods import Methods, array_methods, gradients_doc
+from specc.targets.python.state import Buffers
 
 
 def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
 def bound_buffers(model: Model, kept: Memory) -> Buffers:
     """Return the declarations of the buffers, which lie as in C."""
     return Buffers(
-        shapes=buffers.shapes(model),
+        shapes=state.shapes(model),
         lines=tuple(_views(kept)),
-        named=buffers.named(model),
+        named=state.named(model),
         starts=(),
-        untracked=buffers.untracked(model),
-        whole=buffers.whole(model),
+        untracked=state.untracked(model),
+        whole=state.whole(model),
         size=Code(str(kept.buffered)),
     )
 
@@ -72,11 +72,11 @@ def _views(kept: Memory) -> list[Code]:
 
 def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
     """Return the methods of `Model` that NumPy's has too."""
-    state = bool(kept.state) or kept.counts_updates
+    keeps = bool(kept.state) or kept.counts_updates
     measure = f"self._c.{model.name}_measure(self._m, address(x), len(x))"
     standardizes = model.standardize is not None
     parts = array_methods(
-        model, derived.evaluation is not None, state, "c/predict.py.j2"
+        model, derived.evaluation is not None, keeps, "c/predict.py.j2"
     )
     return Methods(
         parts=tuple(parts),
@@ -85,7 +85,7 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
         gradients_doc=gradients_doc(overwritten=False),
         measure=(Code(measure),) if standardizes else (),
         clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
-        state=state,
+        state=keeps,
         forget=Code("vector[:] = 0"),
     )
 

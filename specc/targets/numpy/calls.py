@@ -12,7 +12,7 @@ from specc.derive.derived import Derived
 from specc.emit.pieces import Code, Function
 from specc.model.model import Model, rows_in
 from specc.targets.python.batch import Batch, by, sample_rows
-from specc.targets.python.functions import Functions, Passes
+from specc.targets.python.network import Functions, Passes
 
 Lines = tuple[Code, ...]
 

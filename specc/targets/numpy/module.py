@@ -14,10 +14,9 @@ from specc.model.model import Model
 from specc.targets.numpy.calls import Caller, coded
 from specc.targets.numpy.training import epoch
 from specc.targets.python.batch import batch
-from specc.targets.python.buffers import buffers
 from specc.targets.python.facts import facts
 from specc.targets.python.figures import figures, summary
-from specc.targets.python.functions import Functions, Passes, functions
+from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
 from specc.targets.python.methods import (
     Methods,
@@ -25,11 +24,11 @@ from specc.targets.python.methods import (
     gradients_doc,
     run_methods,
 )
-from specc.targets.python.network import network
+from specc.targets.python.network import Functions, Passes, network
 from specc.targets.python.parameters import parameters
 from specc.targets.python.schedule import schedule
 from specc.targets.python.starts import starts
-from specc.targets.python.state import mask_lines
+from specc.targets.python.state import buffers, mask_lines
 from specc.targets.python.update import Update
 
 
@@ -58,7 +57,7 @@ def topics(
     caller = Caller(model, derived, made, words, bool(saved.lines))
     means = summary(model, derived, target)
     rounds = loop(model, target)
-    update, given = _update(model, derived, target)
+    update, given, state = _update(model, derived, target)
     return {
         "facts": facts(model, target, command),
         "loop": rounds,
@@ -81,13 +80,13 @@ def topics(
         "update": update,
         "epoch": epoch(caller),
         "methods": Methods(
-            parts=tuple(_methods(model, derived, update.state)),
+            parts=tuple(_methods(model, derived, state)),
             run=tuple(run_methods(rounds)),
             epochs="python/epochs.py.j2",
             gradients_doc=gradients_doc(not derived.descends),
             measure=coded(caller.measure()),
             clear=(),
-            state=update.state,
+            state=state,
             forget=Code("vector[:] = 0"),
         ),
     }
@@ -160,8 +159,10 @@ def _saved(model: Model, derived: Derived, target: Language, made: Functions) ->
     return Saved(coded(lines))
 
 
-def _update(model: Model, derived: Derived, target: Language) -> tuple[Update, str]:
-    """Return how `Model` begins with what updates keep, and how it gives that to them."""
+def _update(
+    model: Model, derived: Derived, target: Language
+) -> tuple[Update, str, bool]:
+    """Return how `Model` begins with what updates keep, how it gives that to them, if at all."""
     zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
     names = model.optimizer.use().state()
     entries = ", ".join(f'"{name}": {zeros}' for name in names)
@@ -169,7 +170,7 @@ def _update(model: Model, derived: Derived, target: Language) -> tuple[Update, s
     if not derived.counts_updates:
         lines = [f"self._state = {vectors}"] if names else []
         given = ", **self._state" if names else ""
-        return Update((), coded(lines), bool(names)), given
+        return Update((), coded(lines)), given, bool(names)
     counted = '{"updates": self._updates}'
     everything = f"self._vectors | {counted}" if names else counted
     lines = [f"self._vectors = {vectors}"] if names else []
@@ -179,7 +180,7 @@ def _update(model: Model, derived: Derived, target: Language) -> tuple[Update, s
     ]
     given = ", self._count()" if derived.optimizer_counts else ""
     given += ", **self._vectors" if names else ""
-    return Update((), coded(lines), True), given
+    return Update((), coded(lines)), given, True
 
 
 def _methods(model: Model, derived: Derived, state: bool) -> list[str]:

@@ -9,6 +9,7 @@ from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import rows_in
 from specc.model.rate import per_step
 from specc.targets.numpy.calls import Caller, Lines, coded
+from specc.targets.python.batch import rows_of_batch
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _rate(caller: Caller) -> str:
 
 def _batches(caller: Caller) -> list[str]:
     """List the rows of every batch."""
-    of_x, of_last = caller.words.rows_of_batch.text, caller.words.rows_of_last.text
+    of_x, of_last = rows_of_batch(caller.model), caller.words.rows_of_last.text
     if caller.apart:
         x, y = (f"slice(i * {n}, (i + 1) * {n})" for n in ("x_size", "y_size"))
         return [

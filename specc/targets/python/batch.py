@@ -18,8 +18,6 @@ class Batch:
 
     rows_of_x: Code
     rows_of_y: Code
-    rows_of_batch: Code
-    """The rows of the input in a batch."""
     rows_of_last: Code
     """The rows of the last layer in a batch."""
     count_of_x: Code
@@ -40,7 +38,6 @@ def batch(model: Model, derived: Derived) -> Batch:
     return Batch(
         rows_of_x=Code(given_rows("x", model)),
         rows_of_y=Code(label_rows("y", model)),
-        rows_of_batch=Code(by("BATCH_SIZE", of_x)),
         rows_of_last=Code(by("BATCH_SIZE", of_last)),
         count_of_x=Code(f"len(x) // {of_x}" if several else "len(x)"),
         count_of_rows=Code(by("len(x)", positions)),
@@ -48,6 +45,11 @@ def batch(model: Model, derived: Derived) -> Batch:
         last_width=Code(str(derived.loss.inputs[0].shape[-1])),
         loss_name=Code(derived.loss.name),
     )
+
+
+def rows_of_batch(model: Model) -> str:
+    """Count the rows of the input in a batch."""
+    return by("BATCH_SIZE", rows_in(model.row_shape))
 
 
 def by(text: str, rows: int) -> str:

@@ -5,8 +5,7 @@ A comment beside a line of code is the derivation that its Value carries, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from specc.calculus.notation import mathematics
 from specc.derive.derived import Derived, Pass
@@ -20,7 +19,8 @@ from specc.ir.value import OPS, role
 from specc.model.model import Model
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify
-from specc.targets.python.state import StateFunctions, state_functions
+from specc.targets.python.network import Functions, Passes
+from specc.targets.python.state import state_functions
 from specc.targets.python.update import descent, update_function
 
 BASIC = frozenset(
@@ -28,54 +28,6 @@ BASIC = frozenset(
     | {name for name, op in OPS.items() if not op.expansion}
 )
 """The operations that formulas are made of."""
-
-
-@dataclass(frozen=True)
-class Passes:
-    """The network and its derivatives, in training or in evaluation."""
-
-    forward: Function
-    backward: Function
-    input_gradient: Function
-
-
-@dataclass(frozen=True)
-class Functions:
-    """Every Program of a module as a function, the learning rate and summaries aside."""
-
-    training: Passes
-    evaluation: Passes | None
-    """None where prediction runs the network as training does."""
-    state: StateFunctions
-    output: Function | None
-    loss: Function
-    loss_gradient: Function
-    step_loss: Function | None
-    output_gradient: Function | None
-    update: Function
-    metrics: tuple[Function, ...]
-
-    @property
-    def passes(self) -> tuple[Passes, ...]:
-        """The passes of training, and of evaluation if it has its own."""
-        own = (self.training,)
-        return own if self.evaluation is None else (*own, self.evaluation)
-
-    @property
-    def every(self) -> Iterator[Function]:
-        """Each function of a step, of prediction and of the update once; no metric."""
-        yield self.loss_gradient
-        if self.step_loss is not None:
-            yield self.step_loss
-        for part in reversed(self.passes):
-            yield from (part.forward, part.backward, part.input_gradient)
-        for each in fields(self.state):
-            made = getattr(self.state, each.name)
-            if made is not None:
-                yield made
-        yield self.loss
-        yield from (f for f in (self.output, self.output_gradient) if f is not None)
-        yield self.update
 
 
 def functions(model: Model, derived: Derived, target: Language) -> Functions:

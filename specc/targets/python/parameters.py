@@ -15,7 +15,7 @@ from specc.derive.sweeps import parameters_of
 from specc.emit.language import Language
 from specc.emit.pieces import Code
 from specc.model.model import Model
-from specc.targets.python.functions import Functions
+from specc.targets.python.network import Functions
 
 
 @dataclass(frozen=True)

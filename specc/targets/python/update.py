@@ -19,8 +19,6 @@ class Update:
     """The vectors of the class `Optimizer`; torch's alone."""
     starts: tuple[Code, ...]
     """The statements of `Model.__init__`."""
-    state: bool
-    """Whether there is anything that earlier updates left."""
 
 
 def update_function(model: Model, derived: Derived, target: Language) -> Function:

@@ -13,7 +13,7 @@ from specc.derive.derived import Derived
 from specc.emit.pieces import Code
 from specc.model.model import Model, rows_in
 from specc.targets.python.batch import by, given_rows, sample_rows
-from specc.targets.python.functions import Functions, Passes
+from specc.targets.python.network import Functions, Passes
 from specc.targets.torch.workspace import given_x
 
 Lines = tuple[Code, ...]

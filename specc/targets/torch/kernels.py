@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from specc.emit.pieces import Code
 from specc.ir.value import Value
-from specc.targets.python.functions import Functions
+from specc.targets.python.network import Functions
 
 IMPORTED = {
     "relu_backward": "threshold_backward",

@@ -10,17 +10,16 @@ from specc.emit.language import Language
 from specc.emit.pieces import Code, Function
 from specc.model.model import Model
 from specc.targets.python.batch import batch
-from specc.targets.python.buffers import buffers
 from specc.targets.python.facts import facts
 from specc.targets.python.figures import figures, summary
-from specc.targets.python.functions import Functions, Passes, functions
+from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
 from specc.targets.python.methods import Methods, gradients_doc, run_methods
-from specc.targets.python.network import network
+from specc.targets.python.network import Functions, Passes, network
 from specc.targets.python.parameters import parameters
 from specc.targets.python.schedule import schedule
 from specc.targets.python.starts import starts
-from specc.targets.python.state import mask_lines
+from specc.targets.python.state import buffers, mask_lines
 from specc.targets.python.update import Update, optimizer_slots
 from specc.targets.torch.calls import Caller, coded
 from specc.targets.torch.kernels import kernels
@@ -41,7 +40,7 @@ def topics(
 ) -> dict[str, object]:
     """Return what the templates print."""
     made = functions(model, derived, target)
-    update = _update(model, derived)
+    update, state = _update(model, derived)
     caller = Caller(model, derived, made, bool(update.lines))
     helpers = kernels(made)
     words = batch(model, derived)
@@ -66,13 +65,13 @@ def topics(
         "epoch": epoch(caller, words),
         "autograd": autograd(caller),
         "methods": Methods(
-            parts=tuple(_methods(model, derived, update.state)),
+            parts=tuple(_methods(model, derived, state)),
             run=tuple(run_methods(rounds)),
             epochs="python/epochs.py.j2",
             gradients_doc=gradients_doc(not derived.descends),
             measure=coded(caller.measure()),
             clear=(),
-            state=update.state,
+            state=state,
             forget=Code("vector.zero_()"),
         ),
     }
@@ -108,8 +107,8 @@ def _ending(made: Functions) -> Functions:
     )
 
 
-def _update(model: Model, derived: Derived) -> Update:
-    """Return the vectors of the optimizer, and how `Model` begins with them."""
+def _update(model: Model, derived: Derived) -> tuple[Update, bool]:
+    """Return the vectors of the optimizer; True if updates leave anything to the next."""
     named = ", ".join(f'"{n}": self.{n}' for n in model.optimizer.use().state())
     lines = [
         f"self.{name} = torch.zeros_like(flat)"
@@ -127,7 +126,7 @@ def _update(model: Model, derived: Derived) -> Update:
         everything.append('{"updates": self._updates}')
     if everything:
         starts.append(f"self._state = {' | '.join(everything)}")
-    return Update(coded(lines), coded(starts), bool(everything))
+    return Update(coded(lines), coded(starts)), bool(everything)
 
 
 def _methods(model: Model, derived: Derived, state: bool) -> list[str]:

@@ -8,7 +8,13 @@ from specc.emit.pieces import Code
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import rows_in
 from specc.model.rate import per_step
-from specc.targets.python.batch import Batch, given_rows, label_rows, rows_of
+from specc.targets.python.batch import (
+    Batch,
+    given_rows,
+    label_rows,
+    rows_of,
+    rows_of_batch,
+)
 from specc.targets.torch.calls import Caller, Lines, coded
 
 
@@ -74,7 +80,7 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
     return Epoch(
         arrays=coded(_arrays(caller, words)),
         locals=Code(f"{', '.join(read)} = {', '.join(read.values())}"),
-        splits=coded(_splits(derived.columns, words) + ["rates"] * steps),
+        splits=coded(_splits(caller, words) + ["rates"] * steps),
         names=Code(f"{x_name}, {last}, target" + ", lr" * steps),
         count=Code(count),
         step=coded([*drawn, forward, gradient, *update, *after]),
@@ -96,10 +102,10 @@ def _arrays(caller: Caller, words: Batch) -> list[str]:
     return lines
 
 
-def _splits(columns: bool, words: Batch) -> list[str]:
-    rows = {"x": words.rows_of_batch.text}
+def _splits(caller: Caller, words: Batch) -> list[str]:
+    rows = {"x": rows_of_batch(caller.model)}
     rows["last"] = rows["y"] = words.rows_of_last.text
-    turned, along = (".t()", ", dim=1") if columns else ("", "")
+    turned, along = (".t()", ", dim=1") if caller.derived.columns else ("", "")
     return [f"torch.split({x}{turned}, {n}{along})" for x, n in rows.items()]
 
 

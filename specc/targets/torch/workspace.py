@@ -15,7 +15,7 @@ from specc.derive.sweeps import parameters_of
 from specc.emit.pieces import Code, Function, gradients_of
 from specc.ir.value import Shape
 from specc.model.model import Model
-from specc.targets.python.functions import Functions
+from specc.targets.python.network import Functions
 from specc.targets.python.parameters import views
 
 
