@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specc.derive.derived import Derived
+from specc.emit.expressions import AUGMENTED
 from specc.emit.language import Language
 from specc.emit.places import names_of_module
 from specc.emit.statements import in_statements
@@ -19,7 +20,6 @@ from specc.explain.cost import elements
 from specc.ir.program import Program
 from specc.ir.value import Value
 from specc.model.model import Model
-from specc.targets.python.expressions import AUGMENTED
 from specc.targets.python.functions import functions
 
 DRAWING = 4

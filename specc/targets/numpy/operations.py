@@ -6,6 +6,7 @@ Samples are rows, so an axis is the last one, which the functions of `HELPERS` t
 
 from __future__ import annotations
 
+from specc.emit.expressions import ExpressionPrinter
 from specc.emit.language import (
     ATOM,
     FREE,
@@ -18,7 +19,6 @@ from specc.emit.language import (
     Text,
     Words,
 )
-from specc.targets.python.expressions import ExpressionPrinter
 
 _METHOD = (ATOM, FREE, FREE)
 

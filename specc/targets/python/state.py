@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
 from specc.derive.network import identifier
+from specc.emit.expressions import ExpressionPrinter
 from specc.emit.headings import said
 from specc.emit.language import Language, Words
 from specc.emit.pieces import Code, Function, comment, derivation_of, function
 from specc.emit.places import Names, sentence
 from specc.ir.value import BATCH_NAME
 from specc.model.model import Clause, Model, Node, rows_in
-from specc.targets.python.expressions import ExpressionPrinter
 
 
 @dataclass(frozen=True)
