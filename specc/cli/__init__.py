@@ -1,1 +1,1 @@
-"""The command line: each command is a few lines over functions of other packages."""
+"""The command line: each command calls functions of other packages."""

@@ -1,7 +1,7 @@
-"""The command `specc compile`: from specs to modules, printed, compared or written.
+"""The command `specc compile`: compiles specs, then prints, compares or writes the modules.
 
-Takes what the command line says, returns the exit code. Invariant: nothing is written
-unless every spec compiles and every module has a place of its own.
+Takes the command line, returns the exit code. Invariant: nothing is written unless every spec
+compiles and every module has its own path.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def compile_command(
     diff: bool,
     force: bool,
 ) -> int:
-    """Compile every file, then print (`printing`), compare or write what came of it.
+    """Compile every file, then print (`printing`), compare or write the modules.
 
-    `output` is the path of `-o`; with `only_check` or `diff` no file changes.
+    `output` is the path of `-o`; with `only_check` or `diff` nothing is written.
     """
     modules = compiled(files, overrides, output_format, target, stage, output)
     if modules is None:
@@ -53,7 +53,7 @@ def compile_command(
 
 
 def read_all(files: Sequence[str]) -> list[Source]:
-    """Read every spec before any work is done."""
+    """Return all specs, read before anything is compiled."""
     from specc.syntax.source import read
 
     if len(set(files)) < len(files):
@@ -69,7 +69,7 @@ def compiled(
     stage: str,
     output: str | None = None,
 ) -> dict[str, tuple[str, dict[str, str]]] | None:
-    """Return the name of each file's model, and ending -> text; None if a file has errors."""
+    """Return for each file the name of its model and its texts by ending; None after errors."""
     from specc.cli.destinations import recorded_command, stem_of
     from specc.compiler import Request, compile_source
 
@@ -97,7 +97,7 @@ def compiled(
 def placed(
     modules: Mapping[str, tuple[str, Mapping[str, str]]], output: str | None
 ) -> dict[Path, str]:
-    """Return each file of a module its place, or say why it has none."""
+    """Return the text of each path to write; raise UsageError if a module has no path."""
     from specc.cli.destinations import destinations
 
     try:
@@ -112,7 +112,7 @@ def placed(
 
 
 def compare(texts: Mapping[Path, str], diff: bool) -> int:
-    """Say which files are not what would be written, and with `diff` how."""
+    """Report the files that differ from what would be written, and with `diff` how."""
     from specc.emit.seal import difference, state
 
     says = {
@@ -133,7 +133,7 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
 
 
 def put(texts: Mapping[Path, str], force: bool) -> None:
-    """Write each file to its place: none where one of them was edited by hand."""
+    """Write each file to its path; write none if one of them was edited by hand."""
     from specc.emit.seal import refuse_edited, write
 
     if not force:

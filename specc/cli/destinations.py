@@ -1,7 +1,7 @@
-"""Decides where emitted modules go and which command they name as their origin.
+"""The paths of emitted modules, and the command that they record as their origin.
 
-Takes what the command line says, gives paths and text; touches no file. No two specs
-share a path, and no module takes the path of a spec.
+Takes the command line, returns paths and text; reads and writes no file. Invariant: no two specs
+have the same path, and no module overwrites a spec.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from specc.check.arguments.reserved_names import hides_module
 
 
 def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path]:
-    """Return each spec its module's path; `models` maps a spec to the name of its model.
+    """Return the path of each module; `models` maps a spec to the name of its model.
 
-    `given` is a Python file or a folder, and None means beside the spec. Raises
-    `ValueError` where that leaves no place, or one place for two files.
+    `given` is a Python file or a folder, None means beside the spec. Raises `ValueError` if a
+    module would have no path, or two files the same.
     """
     places: dict[str, Path] = {}
     taken = {
@@ -34,7 +34,7 @@ def destinations(models: Mapping[str, str], given: str | None) -> dict[str, Path
 
 
 def stem_of(spec: str, given: str | None) -> str | None:
-    """Return what a module's files are called, or None where only the model can tell."""
+    """Return the stem of the files of a module, None if it is the name of the model."""
     if given is not None and not is_folder(given):
         return Path(given).stem
     stem = "" if spec == "-" else Path(spec).stem
@@ -43,7 +43,7 @@ def stem_of(spec: str, given: str | None) -> str | None:
 
 
 def _destination(spec: str, model: str, given: str | None) -> Path:
-    """Name the module like the spec, or like the model where that makes no good module."""
+    """Return the path of a module: the name of the spec, or that of the model."""
     name = f"{stem_of(spec, None) or model}.py"
     if given is None:
         return Path(spec).with_name(name)
@@ -57,16 +57,16 @@ def _destination(spec: str, model: str, given: str | None) -> Path:
 
 
 def is_folder(given: str) -> bool:
-    """True if a path is a folder, or is meant to become one."""
+    """True if a path is a folder, or ends like one."""
     return given.endswith(("/", os.sep)) or Path(given).is_dir()
 
 
 def recorded_command(spec: str, overrides: Mapping[str, str], target: str) -> str:
-    """Return the command that a module names as its origin.
+    """Return the command that a module records as its origin.
 
-    It is the same wherever the spec lies and the module goes: the file's name without
-    its folder, overrides in order of name. Any character but letters, digits and
-    `._=+,-` becomes `_`, so that the text is safe in a comment and in a docstring.
+    It does not depend on where the spec is and where the module goes: the name of the file without
+    its folder, overrides sorted by name. Any character except letters, digits and `._=+,-` becomes
+    `_`, so that the text is safe in a comment and in a docstring.
     """
     words = ["specc", "compile", Path(spec).name]
     words += [] if target == "torch" else ["--target", target]

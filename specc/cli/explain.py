@@ -1,6 +1,6 @@
-"""The command `specc explain`: the derivation of a network, the rules behind it, a code at length.
+"""The command `specc explain`: prints the derivation of a network, or the meaning of a code.
 
-Takes what the command line says, returns the exit code; the explanation goes to standard output.
+Takes the command line, returns the exit code; the explanation goes to standard output.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def explain_command(
     target: str,
     output_format: str,
 ) -> int:
-    """Explain the spec at `path`, or those of its layers that are asked for."""
+    """Explain the spec at `path`, or only the `layers` of it."""
     if CODE.fullmatch(path) and not Path(path).exists():
         from specc.cli.lessons import at_length
 
@@ -75,7 +75,7 @@ def _explained(
 
 
 def _chosen(found: Explanation, layers: Sequence[str]) -> Sequence[int] | None:
-    """Return the places of the sections that are asked for; None if one is not there."""
+    """Return the indices of the sections of `layers`; None, after an error, if one is unknown."""
     names = {
         name: place
         for place, section in enumerate(found.sections)

@@ -1,7 +1,7 @@
-"""What specc says to a person: findings, messages, and its own bugs.
+"""Output for a person: errors and warnings, messages, bugs of specc.
 
-Takes diagnostics and words, gives lines on a stream. Invariant: colour only where a
-terminal reads and nothing in the environment refuses it.
+Takes diagnostics and text, prints them to a stream. Invariant: colour only on a terminal, and not
+if the environment disables it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from specc import __version__
 FORMATS = ("full", "concise", "json", "github")
 LISTINGS = ("full", "concise", "json", "markdown")
 PAGES = ("full", "markdown", "latex")
-"""How findings are printed, how `specc list` prints words, and how `specc explain` prints a
-derivation; the first is the default."""
+"""The formats of errors and warnings, of `specc list` and of `specc explain`; the first of each is
+the default."""
 
 
 def message(text: str, severity: str = "") -> None:
-    """Say something to the person, on standard error."""
+    """Print a message to standard error."""
     click.echo(f"{severity}: {text}" if severity else text, err=True)
 
 
 def show(diagnostics: Sequence[Any], output_format: str, stream: IO[str]) -> None:
-    """Print findings, in colour on a terminal that did not refuse it."""
+    """Print errors and warnings, in colour on a terminal that allows it."""
     from specc.syntax.diagnostics import render
 
     color = (
@@ -41,7 +41,7 @@ def show(diagnostics: Sequence[Any], output_format: str, stream: IO[str]) -> Non
 
 
 def report_bug(error: Exception) -> None:
-    """Say that specc is at fault; the traceback with `SPECC_DEBUG=1` only."""
+    """Report a bug in specc; with a traceback if `SPECC_DEBUG=1`."""
     if os.environ.get("SPECC_DEBUG") == "1":
         import traceback
 

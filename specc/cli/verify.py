@@ -1,8 +1,8 @@
-"""The command `specc verify`: demand of a spec's own module that it is right.
+"""The command `specc verify`: compares the module of a spec with independent references.
 
-Takes a spec, and perhaps a module that was made from it; compiles, imports and examines it in
-float64. Invariant: whatever disagrees is told with its place and makes the exit code 1; what is
-left out is told beside its check.
+Takes a spec, and perhaps a module that was made from it; compiles, imports and checks it in
+float64. Invariant: every difference beyond its bound is reported with its place and makes the exit
+code 1; what is left out is reported beside its check.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FINE, FINDINGS, USAGE = 0, 1, 2
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and of what."""
+    """The findings about one module."""
 
     model: Model
     target: str
@@ -41,12 +41,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """True if nothing disagrees."""
+        """True if every finding is within its bound."""
         return all(finding.ok for finding in self.findings)
 
     @property
     def fails(self) -> bool:
-        """True if a check did not run to its end."""
+        """True if a check raised an exception."""
         from specc.verify.checks import FAILS
 
         return any(finding.what == FAILS for finding in self.findings)
@@ -62,7 +62,7 @@ class Report:
 
 
 def _badness(finding: Finding) -> tuple[bool, float]:
-    """Order findings: those that disagree last, NaN as the worst of all."""
+    """Return a sort key: findings beyond their bound last, NaN worst."""
     error = math.inf if math.isnan(finding.error) else finding.error
     return not finding.ok, error
 
@@ -115,9 +115,9 @@ def verify_command(
 def verify(
     model: Model, module: ModuleType, target: str, samples: int = 32, seed: int = 0
 ) -> Report:
-    """Examine an imported module of a checked Model, on one thread and in float64.
+    """Run all checks on an imported module of a Model, on one thread.
 
-    `samples` is the size of a batch, `seed` draws parameters and samples.
+    `samples` is the batch size, `seed` draws parameters and samples.
     """
     import torch
 
@@ -162,7 +162,7 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
 
 
 def _gradients(report: Report) -> Any:
-    """Return a table of the relative error of each gradient, three ways."""
+    """Return a table of the relative error of each gradient, by three references."""
     from specc.verify.checks import THREE_WAYS
 
     table = _table("the gradient of the loss by", *THREE_WAYS)
@@ -175,7 +175,7 @@ def _gradients(report: Report) -> Any:
 
 
 def _checks(report: Report) -> str:
-    """Return a table of the largest error of each check, and what it was compared with."""
+    """Return a table of the largest error of each check, and its reference."""
     from specc.verify.checks import CHECKS
 
     width = max(len(check.name) for check in CHECKS)
@@ -190,7 +190,7 @@ def _checks(report: Report) -> str:
 
 
 def _notes(report: Report, check: str) -> str:
-    """Say what a person has to know of how a check was done: at most two things."""
+    """Return at most two notes about how a check was done."""
     said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
     notes = [note for note in said if "left out" in note or "rate" in note]
     notes += [note for note in said if "roundings" in note]
@@ -232,7 +232,7 @@ def _verdict(report: Report) -> str:
 
 
 def record(report: Report) -> dict[str, Any]:
-    """Return a report as what `--json` prints: the worst of each check and thing."""
+    """Return a report for `--json`: the worst finding of each check and thing."""
     pairs = dict.fromkeys((f.check, f.what) for f in report.findings)
     found = [report.worst(*pair) for pair in pairs]
     return {

@@ -1,7 +1,7 @@
-"""What `specc list` says: every word of the language, read off the library.
+"""The listing of `specc list`: the vocabulary, read off the library.
 
-Takes names of kinds and of words, gives Items and their text. Invariant: nothing about a
-word is written here; its signature, its arguments and its docstring are the library's.
+Takes names of kinds and of words, returns Items and their text. Invariant: nothing about a word is
+written here; signature, arguments and docstring are those of the library.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from specc.syntax.diagnostics import either
 from specc.syntax.spelling import did_you_mean
 
 BODIES = {"repeat": ("repeat(n) { ... }", "Writes its body n times.")}
-"""What stands among layers and belongs to the grammar: signature, meaning."""
+"""The layers that belong to the grammar: signature, meaning."""
 
 WIDEST, NARROWEST = 100, 56
-"""The bounds between which the text follows the width of the terminal."""
+"""The range of the width of the text, which follows the terminal."""
 
 
 @dataclass(frozen=True)
 class ArgumentLine:
-    """One argument: its name, what it takes, its default as a spec writes it."""
+    """One argument: its name, its type and range, its default as a spec writes it."""
 
     name: str
     takes: str
     default: str | None
-    """None where the argument has to be given."""
+    """None if the argument must be given."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One word of the language."""
+    """One word of the vocabulary."""
 
     kind: str
     name: str
@@ -50,18 +50,18 @@ class Item:
     formula: str
     """The first sentence of the docstring."""
     details: str
-    """What the docstring says beyond it."""
+    """The rest of the docstring."""
     arguments: tuple[ArgumentLine, ...]
     source: str
-    """Literature, or the class of another library; "" where the word is the language's own."""
+    """Literature, or the class of another library; "" if there is none."""
 
 
 class UnknownWord(Exception):
-    """A name that is neither a kind nor a word; the message says which may be meant."""
+    """A name that is neither a kind nor a word; the message has a suggestion."""
 
 
 def items() -> tuple[Item, ...]:
-    """Return every word of the language: by kind, and within one in the library's order."""
+    """Return the whole vocabulary, by kind, in the order of the library."""
     found = []
     for kind in HEADINGS:
         found += [_of_entry(entry) for entry in VOCABULARY.get(kind, {}).values()]
@@ -74,7 +74,7 @@ def items() -> tuple[Item, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Item, ...]:
-    """Return the words that are named, alone or by their kind; all, where none is.
+    """Return the words that are named, directly or by their kind; all if there are no names.
 
     Raises UnknownWord.
     """
@@ -90,7 +90,7 @@ def chosen(names: Sequence[str]) -> tuple[Item, ...]:
 
 
 def listing(found: Iterable[Item], output_format: str, width: int = 0) -> str:
-    """Write items in one of `terminal.LISTINGS`; a `width` of 0 is that of the terminal."""
+    """Return items in one of `terminal.LISTINGS`; a `width` of 0 is that of the terminal."""
     width = width or shutil.get_terminal_size().columns
     width = max(NARROWEST, min(width, WIDEST))
     match output_format:
@@ -112,7 +112,7 @@ def reference() -> str:
 
 
 def parts_of(docstring: str) -> tuple[str, str, str]:
-    """Split a docstring into its first sentence, what follows, and its source."""
+    """Split a docstring into its first sentence, the rest, and its source."""
     text, _, source = " ".join(docstring.split()).partition("Source: ")
     first, *rest = re.split(r"(?<=\.)\s+(?=[A-Z`])", text.strip(), maxsplit=1)
     return first, " ".join(rest), source.strip().rstrip(".")
@@ -180,7 +180,7 @@ def _plain_kind(kind: str) -> str:
 
 
 def _plain(item: Item, width: int) -> str:
-    """Indent a word by 2, what belongs to it by 6, the second line of an argument further."""
+    """Return an item indented by 2, its text by 6, wrapped arguments further."""
 
     def wrapped(text: str, first: str, then: str) -> list[str]:
         return textwrap.wrap(
@@ -220,7 +220,7 @@ def _markdown(item: Item) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep Markdown from reading formulas as emphasis or tags; code spans stay."""
+    """Escape Markdown in formulas; code spans stay."""
     pieces = re.split(r"(`[^`]*`)", text)
     pieces[::2] = [re.sub(r"([\\*<|\[\]]|_(?!\w))", r"\\\1", p) for p in pieces[::2]]
     return "".join(pieces)

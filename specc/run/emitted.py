@@ -1,7 +1,7 @@
-"""An emitted module for torch, as a user of it meets it: imported by path, fed with tensors.
+"""An emitted torch module, as its user meets it: imported by path, called with tensors.
 
-Takes paths and samples in NumPy, gives the module and samples in torch. Invariant: nothing
-is left behind, neither byte code beside the module nor a setting of torch.
+Takes paths and NumPy samples, returns the module and samples in torch. Invariant: no bytecode is
+left beside the module, and no setting of torch is changed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from specc.library.data.split import Samples
 
 SMALL_STEP = 1_000_000
-"""Products of a forward pass below which a second thread costs more than it gives."""
+"""The number of products in a forward pass below which a second thread does not pay off."""
 
 
 @contextlib.contextmanager
 def threads(size: int) -> Iterator[None]:
-    """Return a step of `size` products one thread where more would only wait for each
-    other.
+    """Run with one thread if a step has few products, where more threads only wait for each other.
 
-    One thread also rounds alike whatever the number of cores.
+    With one thread, rounding does not depend on the number of cores.
     """
     import torch
 
@@ -45,7 +44,7 @@ def threads(size: int) -> Iterator[None]:
 
 
 def imported(path: Path) -> ModuleType:
-    """Import the module at `path`, and leave no byte code beside it."""
+    """Import the module at `path` without leaving bytecode beside it."""
     name = f"specc_run_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -60,7 +59,7 @@ def imported(path: Path) -> ModuleType:
 
 
 def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
-    """Return the number farthest from 0 if float32 cannot hold it, else None."""
+    """Return the number farthest from 0 if it is too large for float32, else None."""
     import numpy as np
 
     farthest = max(numbers.min(initial=0), numbers.max(initial=0), key=abs)
@@ -69,10 +68,10 @@ def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
 
 
 def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]:
-    """Return the parts of a split as torch tensors on `device`, reals in `dtype`.
+    """Return the parts of a split as torch tensors on `device`, real numbers in `dtype`.
 
-    Raises ValueError, in torch's words, where the device cannot be used, be it that
-    nothing comes back from it.
+    Raises ValueError, with the message of torch, if the device cannot be used, or nothing can be
+    copied back from it.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""Which figures a run has, and what they show.
+"""The plots of a run.
 
-Takes a checked spec, its samples and the trained network; gives the pictures by file
-name. Invariant: the network is asked through `predict` alone.
+Takes a checked spec, its samples and the trained network; returns pictures by file name. Invariant:
+the network is used only through `predict`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def drawn(
     model: Model, data: Clause, split: Split, network: Any, history: Any
 ) -> dict[str, bytes]:
-    """Draw the curves of a run that has epochs, and the region of a plane that is learnt."""
+    """Draw the curves of a run with epochs, and the learned region for inputs of two numbers."""
     from specc.run import plots
 
     pictures = {}
@@ -33,7 +33,7 @@ def drawn(
 
 
 def _is_told(model: Model) -> bool:
-    """True if the network gives one number for a point, or a score for each class."""
+    """True if the network has one output for a point, or a score for each class."""
     if model.target.dtype == "int":
         return model.target.shape == ()
     return model.target.shape in ((), (1,)) and model.output_shape in ((), (1,))
@@ -70,7 +70,7 @@ def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
 
 
 def _threshold(model: Model) -> float | None:
-    """Tell above which output the network says class 1; None if it tells no classes."""
+    """Return the output above which the class is 1; None if the network has no classes."""
     for metric in model.metrics:
         if metric.use.entry.name == "accuracy":
             return float(metric.use["threshold"])

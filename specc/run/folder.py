@@ -1,8 +1,7 @@
-"""The folder of a run: where it lies, and how files get into it.
+"""The folder of a run: its path, and how files are written to it.
 
-Takes the place that the command line asks for, gives a folder made for the run.
-Invariant: a file in it is the old one or the new one, whole, and no folder is touched
-that is not a run's.
+Takes the path that the command line asks for, returns a folder made for the run. Invariant: a file
+in it is the old one or the new one, never a part, and only folders of runs are changed.
 """
 
 from __future__ import annotations
@@ -22,15 +21,14 @@ CURVES, REGION = "curves.png", "region.png"
 
 
 class NotARun(Exception):
-    """The folder asked for holds something else than a run of the model."""
+    """The folder contains something other than a run of the model."""
 
 
 def make(name: str, out: str | None) -> Path:
-    """Make the folder `out` for a run of the model `name`, or by default the first free
-    one of `runs/name`, `runs/name-2`, …
+    """Make the folder `out` for a run of the model `name`.
 
-    Raises NotARun where `out` is no folder, or has files and is no run's or another
-    model's, and OSError.
+    By default it is the first free one of `runs/name`, `runs/name-2`, and so on. Raises NotARun if
+    `out` is not a folder, or has files that are not those of a run of this model, and OSError.
     """
     if out is None:
         for number in count(1):
@@ -52,23 +50,23 @@ def make(name: str, out: str | None) -> Path:
 
 
 def _is_run(folder: Path) -> bool:
-    """True if a history, a spec and a module of specc's lie in the folder."""
+    """True if a folder has a history, a spec and a module of specc."""
     complete = (folder / HISTORY).is_file() and any(folder.glob("*.spec"))
     return complete and bool(_models(folder))
 
 
 def _models(folder: Path) -> set[str]:
-    """Name the models whose modules, written by specc, lie in the folder."""
+    """Return the models whose modules, written by specc, are in the folder."""
     first = HEADER[0].encode()
     modules = (path for path in folder.glob("*.py") if path.is_file())
     return {path.stem for path in modules if path.read_bytes().startswith(first)}
 
 
 def begin(folder: Path) -> None:
-    """Remove what an earlier run came to, and mark the folder as a run's.
+    """Remove the results of an earlier run, and mark the folder as that of a run.
 
-    So a run cut short can be started again in it, and never lies beside the parameters,
-    history or pictures of another.
+    An interrupted run can be started again in it, and its files never mix with those of another
+    run.
     """
     for name in (WEIGHTS, CURVES, REGION):
         (folder / name).unlink(missing_ok=True)
@@ -76,7 +74,7 @@ def begin(folder: Path) -> None:
 
 
 def history_csv(history: Sequence[Mapping[str, Any]]) -> bytes:
-    """Write the records of the epochs, one a line, under the names of the figures."""
+    """Return the records of the epochs as CSV, one line each."""
     text = io.StringIO()
     names = list(history[0]) if history else []
     table = csv.DictWriter(text, names, lineterminator="\n")

@@ -1,9 +1,8 @@
-"""The two figures of a run: its curves, and for two-number inputs the region that it
-learnt.
+"""The two plots of a run: its curves, and the learned region for inputs of two numbers.
 
-Takes numbers, gives PNG images as bytes. Invariant: a figure needs no display, and the
-same numbers give the same picture. The colours are Okabe and Ito's, which people with
-any colour vision tell apart.
+Takes numbers, returns PNG images as bytes. Invariant: no display is needed, and the same numbers
+give the same picture. The colours are those of Okabe and Ito, which are distinct for people with
+any colour vision.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 SERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", RED, "#F0E442", "#000000")
 _LOG_RANGE = 30
-"""A loss whose largest value is so many times its smallest is drawn on a log scale."""
+"""A loss is drawn on a log scale if its largest value is this many times its smallest."""
 _GRID = 300
 
 Array = NDArray[np.float64]
@@ -34,7 +33,7 @@ Predict = Callable[[Array], Array]
 def curves(
     history: Sequence[Mapping[str, Any]], best_epoch: int | None, title: str
 ) -> bytes:
-    """Draw the loss and each metric against the epochs, counted from 0, as a PNG."""
+    """Return a PNG of the loss and each metric against the epochs, counted from 0."""
     names = metric_names(history[0])[:3]
     figure = _figure(5.2 * len(names), 3.9)
     epochs = np.arange(len(history))
@@ -83,11 +82,11 @@ def region(
     classes: Sequence[str] | None,
     title: str,
 ) -> bytes:
-    """Draw what a network makes of the plane, and the samples x (n, 2) and y, as a PNG.
+    """Return a PNG of the predictions over the plane, with the samples x (n, 2) and y.
 
-    A whole-number y is classes: the regions of the largest output. Otherwise y is (n,
-    1): with a `threshold` the region where the output is above it, without one the
-    output itself. `margin` is above 0 where class 1 truly is, if anybody knows.
+    An integer y is classes: the regions of the largest output. Otherwise y is (n, 1): with a
+    `threshold` the region where the output is above it, without one the output itself. `margin` is
+    above 0 where the true class is 1, None if that is unknown.
     """
     low, high = x.min(axis=0), x.max(axis=0)
     pad = np.where(high > low, 0.04 * (high - low), 0.5)
@@ -154,7 +153,7 @@ def region(
 def _class_regions(
     axes: Axes, axis_x: Array, axis_y: Array, told: NDArray[Any], count: int
 ) -> None:
-    """Fill the plane with the colour of the class that the network tells there."""
+    """Fill the plane with the colour of the predicted class."""
     from matplotlib.colors import ListedColormap
 
     colours = [SERIES[k % len(SERIES)] for k in range(count)]
@@ -171,7 +170,7 @@ def _class_regions(
 
 
 def _edge(axes: Axes, axis_x: Array, axis_y: Array, field: Array, at: float) -> None:
-    """Draw the line on which a field has the value `at`, where it has."""
+    """Draw the contour of a field at the value `at`, if there is one."""
     if field.min() < at < field.max():
         axes.contour(axis_x, axis_y, field, [at], colors=GREY, linewidths=0.9)
 

@@ -1,8 +1,7 @@
-"""What `specc train` says: progress on standard error, the figures on standard output.
+"""The output of `specc train`: progress on standard error, metrics on standard output.
 
-Takes the records of epochs and the final figures, gives lines. Invariant: without a
-terminal nothing is animated or coloured, and nothing ever depends on the terminal but
-its looks.
+Takes the records of epochs and the final metrics, returns or prints lines. Invariant: without a
+terminal nothing is animated or coloured.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 SHARES = ("accuracy", "precision", "recall", "f1")
-"""The metrics that are shares, told in per cent."""
+"""The metrics that are fractions, printed in per cent."""
 
 
 def console(stream: IO[str]) -> Console:
-    """Return rich's view of a stream: plain where `NO_COLOR` is set or no person reads."""
+    """Return rich's console for a stream, without colour if `NO_COLOR` is set."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         file=stream, no_color=plain, highlight=False, markup=False, soft_wrap=True
@@ -30,14 +29,14 @@ def console(stream: IO[str]) -> Console:
 
 
 def figure(name: str, value: float | None) -> str:
-    """Write one figure: a share in per cent, anything else with four digits."""
+    """Return a metric as text: a fraction in per cent, anything else with four digits."""
     if value is None:
         return "-"
     return f"{value:.2%}" if name in SHARES else f"{value:.4g}"
 
 
 def epoch_line(logs: Mapping[str, Any]) -> str:
-    """Write the record of an epoch: each figure for training, then for validation."""
+    """Return the record of an epoch as text: each metric for training, then for validation."""
     parts = []
     for name in metric_names(logs):
         values = [
@@ -50,15 +49,15 @@ def epoch_line(logs: Mapping[str, Any]) -> str:
 
 
 def metric_names(logs: Mapping[str, Any]) -> list[str]:
-    """Name what is measured in each epoch, the loss first."""
+    """Return the names of the metrics of an epoch, the loss first."""
     return [key.removeprefix("train_") for key in logs if key.startswith("train_")]
 
 
 class EpochProgress:
-    """Shows how far a fit has come; call it after each epoch.
+    """Shows the progress of a fit; called after each epoch.
 
-    On a terminal it is one animated line, elsewhere about ten lines in all, and nothing
-    at all where `quiet` is set. `epochs` is how many there are at most.
+    On a terminal it is one animated line, elsewhere about ten lines in all, and nothing if `quiet`.
+    `epochs` is the largest number of epochs.
     """
 
     def __init__(self, epochs: int, quiet: bool, stream: IO[str] | None = None) -> None:
@@ -104,7 +103,7 @@ class EpochProgress:
 
 
 def final_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return a table of the figures of each part of the samples, one part a column."""
+    """Return a table of the metrics, with a column for each part of the samples."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("")
     for part in figures:
@@ -118,7 +117,7 @@ def final_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def endings(history: Any, epochs: int) -> str:
-    """Say how training went: how many epochs, why it ended, which one was kept."""
+    """Return how training ended: the number of epochs, the reason, the epoch that was kept."""
     run = len(history)
     ends = {
         "epochs": "all of them",

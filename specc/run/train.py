@@ -1,10 +1,8 @@
-"""The command `specc train`: compile a spec, train the module on the spec's data, keep
-the run.
+"""The command `specc train`: compiles a spec, trains the module on its data, saves the run.
 
-Takes a spec and what the command line changes; leaves a folder with the spec, the
-module, the history, the parameters and the figures. Invariant: the network is trained
-by the emitted module alone, through its public names, exactly as a user of the module
-would do it.
+Takes a spec and options; writes a folder with the spec, the module, the history, the parameters and
+the plots. Invariant: the network is trained only through the public names of the emitted module, as
+a user of the module would do it.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class Refused(Exception):
-    """A run that cannot go on: what to say, and the exit code."""
+    """A run that cannot continue: the message, and the exit code."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
@@ -34,7 +32,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A checked spec with its samples, also as tensors by part, and its folder."""
+    """A checked spec with its samples (as tensors too) and its folder."""
 
     model: Model
     data: Clause
@@ -44,7 +42,7 @@ class Run:
 
     @property
     def module_path(self) -> Path:
-        """Where the module lies."""
+        """The path of the module."""
         return self.folder / f"{self.model.name}.py"
 
 
@@ -60,7 +58,7 @@ def train_command(
 ) -> int:
     """Train the spec at `path` and return the exit code.
 
-    `seed` and `epochs` are the spec's where they are None; `dtype` is float32 or
+    `seed` and `epochs` override those of the spec unless they are None; `dtype` is float32 or
     float64.
     """
     try:
@@ -85,7 +83,7 @@ def train_command(
 def prepare(
     path: str, overrides: Mapping[str, str], out: str | None, device: str, dtype: str
 ) -> Run:
-    """Compile the spec, load its data, make the folder and write spec and module into it."""
+    """Compile the spec, load its data, and write spec and module to the folder of the run."""
     from specc.cli.destinations import recorded_command
     from specc.compiler import Request, compile_source
     from specc.run.emitted import tensors
@@ -125,7 +123,7 @@ def prepare(
 
 
 def load(model: Model, data: Clause, folder: Path | None) -> Split:
-    """Load the spec's samples."""
+    """Return the spec's samples."""
     target = model.target
     classes = model.output_shape[-1] if target.dtype == "int" else None
     place = place_of(model, data)
@@ -141,8 +139,10 @@ def load(model: Model, data: Clause, folder: Path | None) -> Split:
 
 
 def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
-    """Refuse samples that training could not use: what early stopping monitors is not
-    there, they are no whole batch, or `dtype` cannot hold them.
+    """Raise Refused if training cannot use the samples.
+
+    Early stopping may monitor validation samples that do not exist, the samples may be fewer than a
+    batch, or too large for `dtype`.
     """
     from specc.run.emitted import beyond_float32
 
@@ -168,7 +168,7 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
 
 
 def place_of(model: Model, clause: Clause) -> str:
-    """Write where a clause stands, to begin a message with."""
+    """Return the place of a clause, to begin a message with."""
     return f"{model.source.name}:{clause.span.line}: " if clause.span else ""
 
 
@@ -179,9 +179,9 @@ def execute(
     device: str,
     quiet: bool,
 ) -> int:
-    """Train the module in the run's folder, keep what came out, and print the figures.
+    """Train the module in the folder of the run, save the results, and print the metrics.
 
-    Pictures come last: whatever happens to them, the rest is kept and told.
+    Plots come last: if they fail, everything else is already saved and printed.
     """
     from specc.run.emitted import imported, threads
     from specc.run.progress import EpochProgress
@@ -217,7 +217,7 @@ def execute(
 
 
 def keep(run: Run, network: Any, history: Any) -> None:
-    """Write the parameters and the history, the dearest first."""
+    """Write the parameters, then the history."""
     weights = run.folder / run_folder.WEIGHTS
     with seal.naming(weights):
         network.save(weights)
@@ -226,7 +226,7 @@ def keep(run: Run, network: Any, history: Any) -> None:
 
 
 def tell(run: Run, network: Any, history: Any, epochs: int) -> None:
-    """Print the figures and how training ended, then draw, then print every file's path."""
+    """Print the metrics and how training ended, draw the plots, then print all paths."""
     from specc.run.figures import drawn
     from specc.run.progress import console, endings, final_table
 

@@ -1,1 +1,1 @@
-"""From the text of a spec to its syntax tree, and how every message is rendered."""
+"""The text of a spec -> its syntax tree; the rendering of every message."""

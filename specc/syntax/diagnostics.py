@@ -73,7 +73,7 @@ class Diagnostic:
     """One error or warning."""
 
     code: str
-    """Stable: `E012`, `W003`."""
+    """`E012`, `W003`; a code never changes its meaning."""
     severity: Literal["error", "warning"]
     message: str
     """One sentence without a full stop, names in backquotes."""

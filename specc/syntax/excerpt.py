@@ -1,7 +1,7 @@
-"""One line of a source as a terminal shows it, with the carets below the right columns.
+"""One line of a source as a terminal shows it, with carets below the right columns.
 
-Takes a Span, gives an Excerpt of printable characters. Invariant: nothing that comes out can move
-the cursor, change the direction of reading or break the line, whatever the source holds.
+Takes a Span, returns an Excerpt of printable characters. Invariant: the result cannot move the
+cursor, change the direction of text or break the line, whatever the source contains.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from specc.syntax.source import Span
 
 WIDTH = 100
-"""How many columns of a line are shown at most."""
+"""The largest number of columns of a line that is shown."""
 
 TAB = 4
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A line, and where the carets stand below it; columns of the terminal, from 0."""
+    """A line and the position of the carets below it; columns of the terminal, from 0."""
 
     text: str
     start: int
@@ -27,17 +27,17 @@ class Excerpt:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would act on: control, format and separator characters."""
+    """Escape characters that a terminal acts on: control, format and separator characters."""
     return "".join(_shown(char) for char in text)
 
 
 def suspicious(char: str) -> bool:
-    """True if a character is invisible or changes how the others read."""
+    """True if a character is invisible or changes how others are displayed."""
     return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}
 
 
 def excerpt(span: Span) -> Excerpt:
-    """Show the first line of a span; a long line is clipped around the carets."""
+    """Return the first line of a span; a long line is clipped around the carets."""
     source = span.source
     first = source.line_starts[span.line - 1]
     last = source.text.find("\n", first)

@@ -1,9 +1,8 @@
 """Source -> syntax tree, with every syntax error of the file.
 
-The one file that imports lark. The tokens are cut into statements (`statements.py`), and
-each is parsed on its own, so that an error in one leaves the others readable.
-Invariant: `parse` returns for any text, and a tree is never deeper than
-`fragments.NESTING` allows.
+The only module that imports lark. Tokens are cut into statements (`statements.py`), and each is
+parsed alone, so that an error in one leaves the others intact. Invariant: `parse` returns for any
+text, and a tree is never deeper than `statements.NESTING`.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def parse(source: Source) -> tuple[Tree, tuple[Diagnostic, ...]]:
 
 
 def _broken(fragment: Fragment) -> Broken:
-    """Keep what a statement would have defined, so that its uses are no errors."""
+    """Keep the name that a broken statement would define, so that its uses cause no errors."""
     named = [token.text for token in fragment.tokens[:3] if token.kind == "NAME"]
     word = fragment.tokens[0].text
     return Broken(word, named[0] if named else None, fragment.span)
@@ -83,12 +82,12 @@ def parse_expression(source: Source, start: int) -> Expr | Diagnostic:
 
 
 def grammar_text() -> str:
-    """Read the grammar that travels with specc."""
+    """Return the text of the grammar that is part of specc."""
     return (folder("grammar") / "specc.lark").read_text(encoding="utf-8")
 
 
 _FAULTS = 50
-"""How many characters that are none of the language's make a text no text."""
+"""With more stray characters than this, the file is taken for a binary one."""
 
 
 _OPTIONS: dict[str, Any] = {
@@ -102,7 +101,7 @@ _OPTIONS: dict[str, Any] = {
 
 @cache
 def _grammar() -> lark.Lark:
-    """Return lark's tables: those of the last run, where they are of this grammar and this lark."""
+    """Return the parser, from the cached tables if they are of this grammar and this lark."""
     text = grammar_text()
     source = f"{lark.__version__} {_OPTIONS} {text}"
     tables = kept("grammar", source)
@@ -118,16 +117,16 @@ def _grammar() -> lark.Lark:
 
 @cache
 def _lexer() -> BasicLexer:
-    """Build the lexer once: `Lark.lex` would do so for each text."""
+    """Return the lexer, built once; `Lark.lex` would build it for each text."""
     with _without_comparing():
         return BasicLexer(_grammar().lexer_conf)
 
 
 @contextmanager
 def _without_comparing() -> Iterator[None]:
-    """Keep lark from comparing all terminals, which it does where interegular is installed.
+    """Keep lark from comparing all terminals, as it does if interegular is installed.
 
-    It takes 0.2 s; a test does that with `strict=True`, once.
+    It takes 0.2 s; a test does it once, with `strict=True`.
     """
     compares, lark.lexer.has_interegular = lark.lexer.has_interegular, False
     try:
@@ -137,7 +136,7 @@ def _without_comparing() -> Iterator[None]:
 
 
 def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
-    """Cut a text into tokens; what is none is told, and passed over as white space is."""
+    """Cut a text into tokens; other characters are reported and skipped."""
     faults = list(islice(invisible(source), _FAULTS + 1))
     text = source.text
     for fault in faults:
@@ -176,7 +175,7 @@ def _without(text: str, span: Span) -> str:
 
 
 def _parsed(fragment: Fragment, start: str) -> Any:
-    """Parse the tokens of a fragment to lark's tree, or say what is wrong with them."""
+    """Return lark's tree of a fragment, or the error in it."""
     fault = bracket_fault(fragment)
     if fault is not None:
         return fault
@@ -196,7 +195,7 @@ def _parsed(fragment: Fragment, start: str) -> Any:
 
 
 def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnostic:
-    """Say what a token stands in the place of."""
+    """Return the error about an unexpected token."""
     if token is fragment.tokens[0] and accepted & _STATEMENT_KINDS:
         label = did_you_mean(token.text, STATEMENTS)
         if token.kind != "NAME":
@@ -217,7 +216,7 @@ def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnos
 
 
 def _ended(fragment: Fragment, accepted: Set[str]) -> Diagnostic:
-    """Say what is missing behind the last token."""
+    """Return the error about a statement that ends too early."""
     end = fragment.span.end
     span = Span(fragment.span.source, end, end)
     rest = span.source.text[end:].strip()
@@ -244,13 +243,13 @@ _NAMES = {
 
 @cache
 def _spellings() -> dict[str, str]:
-    """Say what each terminal is: in a person's words, or as it is written in a spec."""
+    """Return a description of each terminal, or its spelling in a spec."""
     terminals = {t.name: f"`{t.pattern.value}`" for t in _grammar().terminals}
     return terminals | _NAMES
 
 
 def _friendly(accepted: Set[str]) -> str:
-    """List what may stand somewhere as a person would, by no name of a terminal."""
+    """Return a list of what can follow, without names of terminals."""
     kinds = set(accepted)
     listed = []
     if kinds >= _VALUE:

@@ -1,11 +1,11 @@
-"""Finds the folders of data files that travel with specc: `grammar` and `templates`.
+"""The data folders of specc, `grammar` and `templates`, and a cache of what is built from them.
 
-Takes a folder's name, gives a `Traversable`. They lie inside the package in a wheel and
-beside it in a checkout or an editable install; nothing else in specc knows which.
+Takes the name of a folder, returns a `Traversable`. The folders are inside the package in a wheel
+and beside it in a checkout or an editable install; only this module knows which.
 
-What is made of them takes most of a start, so it is kept between runs where Python keeps the
-bytecode of this package: what can be written there can be run already. Invariant: nothing depends
-on it. Where Python keeps none, or a file is damaged or of another source, it is made again.
+Building the grammar and the templates takes most of the start-up time, so the result is cached
+where Python caches the bytecode of this package. Invariant: nothing depends on the cache. If Python
+writes none, or a file is damaged or out of date, the result is built again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 
 def folder(name: str) -> Traversable:
-    """Return the data folder `name`; raises `FileNotFoundError` where there is none."""
+    """Return the data folder `name`; raise `FileNotFoundError` if it is missing."""
     inside = files("specc") / name
     if inside.is_dir():
         return inside
@@ -33,7 +33,7 @@ def folder(name: str) -> Traversable:
 
 
 def kept(name: str, source: str) -> bytes | None:
-    """Return what was made of `source`, if `keep` has written it and it is whole."""
+    """Return what was cached for `source`, None if nothing valid is."""
     try:
         data = _place(name).read_bytes()
     except OSError:
@@ -43,7 +43,7 @@ def kept(name: str, source: str) -> bytes | None:
 
 
 def keep(name: str, source: str, content: bytes) -> None:
-    """Write what was made of `source`, unless Python may not do so for bytecode."""
+    """Cache what was built from `source`, unless Python is told to write no bytecode."""
     if sys.dont_write_bytecode:
         return
     place = _place(name)
@@ -62,7 +62,7 @@ def _digest(source: str, content: bytes) -> bytes:
 
 
 def _place(name: str) -> Path:
-    """Return the path of what is kept, which another version of Python does not share."""
+    """Return the path of a cached file, which is specific to the version of Python."""
     return Path(cache_from_source(__file__)).with_name(
         f"{name}.{sys.implementation.cache_tag}"
     )

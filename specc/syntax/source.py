@@ -1,6 +1,6 @@
-"""The text of a spec and places in it.
+"""The text of a spec and positions in it.
 
-Takes a path, gives a Source. Invariant: a Source that `read` gave is valid Unicode without NUL, and
+Takes a path, returns a Source. Invariant: a Source from `read` is valid Unicode without NUL, and
 its lines end in a line feed.
 """
 
@@ -16,14 +16,14 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Source:
-    """A spec's text; `name` is the path as the user gave it, `<stdin>` for standard input."""
+    """The text of a spec; `name` is the path as the user wrote it, `<stdin>` for standard input."""
 
     name: str
     text: str
 
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
-        """The offset at which each line begins."""
+        """The offset of the first character of each line."""
         ends = (i + 1 for i, char in enumerate(self.text) if char == "\n")
         return (0, *ends)
 
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a source: offsets in characters, the end excluded."""
+    """A range of a source: offsets in characters, the end excluded."""
 
     source: Source
     start: int
@@ -43,17 +43,17 @@ class Span:
 
     @property
     def line(self) -> int:
-        """The line on which it starts, from 1."""
+        """The line of the first character, from 1."""
         return self.source.position(self.start)[0]
 
     @property
     def text(self) -> str:
-        """What the spec says there."""
+        """The text of the range."""
         return self.source.text[self.start : self.end]
 
 
 LARGEST = 1_000_000
-"""How many bytes a spec may have: a thousand times what a long one has."""
+"""The largest size of a spec in bytes: a thousand times that of a long one."""
 
 
 class Unreadable(Exception):
@@ -61,10 +61,10 @@ class Unreadable(Exception):
 
 
 def read(path: str) -> Source:
-    """Read a spec in UTF-8, `-` from standard input; Unreadable where that fails.
+    """Read a spec in UTF-8, from standard input if `path` is `-`; raise Unreadable if that fails.
 
-    A byte order mark is dropped, and every line end becomes a line feed, so that the same spec
-    gives the same module whichever editor saved it.
+    A byte order mark is dropped, and every line end becomes a line feed, so that the module does
+    not depend on the editor that saved the spec.
     """
     name = "<stdin>" if path == "-" else path
     try:

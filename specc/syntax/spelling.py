@@ -1,8 +1,8 @@
-"""Which known name a misspelt one was meant to be.
+"""Spelling suggestions: the known names that a misspelt name resembles.
 
-Takes a name and the names that are known, returns those spelled like it. Invariant: a name is
-suggested only where a typing error explains the difference, or where one name is the other with a
-word added (`leaky`, `leaky_relu`); an unrelated neighbour never is.
+Takes a name and the known names, returns the nearest. Invariant: a name is suggested only if a
+typing error explains the difference, or if one name is the other with a word added (`leaky`,
+`leaky_relu`); an unrelated neighbour never is.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 LONGEST = 100
-"""How many characters of a name are compared."""
+"""The number of characters of a name that are compared."""
 MOST = 3
-"""How many names are suggested at most."""
+"""The largest number of suggestions."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,9 +1,9 @@
-"""Tokens -> fragments, one a statement; and what is wrong with their brackets.
+"""Tokens -> fragments, one for each statement; and errors in their brackets.
 
-A statement begins at a reserved statement word outside brackets. Where a bracket stays
-open, it also begins at such a word that starts a line and goes on as a statement does:
-the one with the open bracket is then at fault alone. Invariant: the fragments hold
-every token once, in order.
+A statement begins at a reserved statement word outside brackets. If a bracket stays open, a
+statement also begins at such a word that starts a line and continues as a statement does, so that
+only the statement with the open bracket has an error. Invariant: the fragments contain every token
+once, in order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STATEMENTS = (
 )
 RESERVED = frozenset((*STATEMENTS, "in", "real", "int", "activation", "range", "log"))
 NESTING = 64
-"""How deep brackets may nest; also how many operators may wait for each other."""
+"""The largest depth of brackets, and the largest number of operators in an expression."""
 
 _NAMING = frozenset({"model", "param", "input", "target", "block"})
 _CLOSES = {")": "(", "]": "[", "}": "{"}
@@ -56,7 +56,7 @@ class Fragment:
 
     @property
     def span(self) -> Span:
-        """From the first token to the last."""
+        """The range from the first to the last token."""
         first, last = self.tokens[0].span, self.tokens[-1].span
         return Span(first.source, first.start, last.end)
 
@@ -110,7 +110,7 @@ def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
 
 
 def _goes_on(word: str, after: list[str]) -> bool:
-    """True if what follows a statement word makes it a statement, not an argument."""
+    """True if the tokens after a statement word make it a statement, not an argument."""
     match word:
         case "layers":
             return after[0] == "{"
@@ -122,7 +122,7 @@ def _goes_on(word: str, after: list[str]) -> bool:
 
 
 def bracket_fault(fragment: Fragment) -> Diagnostic | None:
-    """Find the first bracket that has no counterpart or lies too deep."""
+    """Return the error about the first bracket without a match, or nested too deep."""
     waiting: list[tuple[Token, int]] = []
     operators = 0
     for token in fragment.tokens:

@@ -1,7 +1,7 @@
-"""What a text holds that is no token: stray characters, open strings, malformed numbers.
+"""Errors about text that is not a token: stray characters, open strings, malformed numbers.
 
-Takes a source and an offset, gives the finding. Invariant: the span of a finding is never empty and
-never passes the end of its line, so that skipping it always gets further.
+Takes a source and an offset, returns the error. Invariant: the span of an error is never empty and
+never passes the end of its line, so that skipping it always makes progress.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LOOKALIKES = {
 
 
 def invisible(source: Source) -> Iterator[Diagnostic]:
-    """Find the characters that make a text look different from what it is, comments included."""
+    """Yield an error for every character that makes text read differently, also in comments."""
     return (
         error(
             "E009",
@@ -50,7 +50,7 @@ def invisible(source: Source) -> Iterator[Diagnostic]:
 
 
 def unexpected(source: Source, at: int) -> Diagnostic:
-    """Say what is wrong at an offset where no token begins."""
+    """Return the error about an offset where no token begins."""
     char = source.text[at]
     if char == '"':
         return _string(source, at)
@@ -70,7 +70,7 @@ def unexpected(source: Source, at: int) -> Diagnostic:
 
 
 def malformed_number(source: Source, start: int, end: int) -> Diagnostic:
-    """Say that a number runs into a name, as in `12abc`."""
+    """Return the error about a number that runs into a name, as in `12abc`."""
     text = source.text[start:end]
     label = "a name cannot begin with a digit"
     if re.fullmatch(r"[0-9_.]+[eE]?_*", text):
@@ -95,7 +95,7 @@ def _string(source: Source, at: int) -> Diagnostic:
 
 
 def _named(char: str) -> str:
-    """Spell a character so that nobody mistakes it for another."""
+    """Return an unambiguous name of a character."""
     number = f"U+{ord(char):04X}"
     if suspicious(char) or char.isspace():
         return f"{number} {unicodedata.name(char, '')}".strip()

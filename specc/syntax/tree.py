@@ -1,7 +1,8 @@
-"""The syntax tree: what a spec says, before anything is looked up.
+"""The syntax tree: a spec before any name is looked up.
 
-Every node carries its span in the source. Nothing here knows the vocabulary. `Broken` stands for a
-statement with a syntax error, so that the checker does not complain that it is missing.
+Invariant: every node has its span in the source, and nothing here depends on the vocabulary.
+`Broken` stands for a statement with a syntax error, so that the checker does not report it as
+missing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from specc.syntax.source import Source, Span
 
 @dataclass(frozen=True)
 class Name:
-    """A name, where it is written."""
+    """A name and its place."""
 
     text: str
     span: Span
@@ -30,7 +31,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Text:
-    """A string, without its quotation marks and escapes."""
+    """A string, without quotation marks and escapes."""
 
     value: str
     span: Span
@@ -212,7 +213,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Broken:
-    """A statement that does not parse: its word, and the name that it would define."""
+    """A statement with a syntax error: its word, and the name that it would define."""
 
     word: str
     name: str | None
@@ -234,7 +235,7 @@ Statement = (
 
 @dataclass(frozen=True)
 class Tree:
-    """A whole file."""
+    """A whole spec."""
 
     source: Source
     statements: tuple[Statement, ...]

@@ -1,7 +1,7 @@
 """lark's tree of one statement or expression -> syntax nodes.
 
-Takes a tree without looking at its classes, so that lark stays in `parser.py`: `data` is the rule,
-`children` its tokens and trees in order (None where an optional part is left out).
+Takes a tree without naming its classes, so that only `parser.py` depends on lark: `data` is the
+rule, `children` its tokens and trees in order (None for an optional part that is left out).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from specc.syntax.source import Source, Span
 
 
 def build(tree: Any, source: Source) -> Any:
-    """Build the node of a rule of the grammar, by the rule's name."""
+    """Return the syntax node of a tree."""
     span = Span(source, tree.meta.start_pos, tree.meta.end_pos)
     parts = list(tree.children)
 
@@ -24,7 +24,7 @@ def build(tree: Any, source: Source) -> Any:
         return None if part is None else build(part, source)
 
     def nodes(part: Any) -> tuple[Any, ...]:
-        """Build the children of a list, which may be left out."""
+        """Return the nodes of a list, () if it is left out."""
         if part is None:
             return ()
         return tuple(node(child) for child in part.children if child is not None)
