@@ -190,7 +190,7 @@ def train(
     FILE is a spec with a `data` statement, or `-` for standard input. The module, the
     parameters, the history and plots are written to the folder of the run.
     """
-    from specc.run.train import train_command
+    from specc.cli.train import train_command
 
     return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
 

@@ -1,33 +1,58 @@
-"""The command `specc train`: compiles a spec, trains the module on its data, saves the run.
+"""Training runs: a compiled spec trained on its own data, in a folder of its own.
 
-Takes a spec and options; writes a folder with the spec, the module, the history, the parameters and
-the plots. Invariant: the network is trained only through the public names of the emitted module, as
-a user of the module would do it.
+Takes a request; leaves a folder with the spec, the module, the history and the parameters.
+Invariant: the emitted module alone trains the network, through its public names, exactly as a user
+of the module would do it.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specc.cli.terminal import message, show
+from specc.compiler import Request, compile_source
 from specc.emit import seal
 from specc.library.data.split import DataError, Split
 from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
+from specc.syntax.diagnostics import Diagnostic
+from specc.syntax.source import Source
 
-FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
+Report = Callable[[tuple[Diagnostic, ...]], None]
 
 
 class Refused(Exception):
-    """A run that cannot continue: the message, and the exit code."""
+    """A run that cannot go on: what is wrong, and whether the spec or its data are at fault."""
 
-    def __init__(self, message: str, code: int = USAGE) -> None:
+    def __init__(self, message: str, finding: bool = False) -> None:
         super().__init__(message)
-        self.code = code
+        self.finding = finding
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What is asked of a training run."""
+
+    source: Source
+    overrides: Mapping[str, str]
+    """The values of `-D name=value`."""
+    command: str
+    """The command that the module names as its origin."""
+    stem: str | None
+    """The name of the spec's copy in the run folder; None for that of the model."""
+    data_folder: Path | None
+    """Where paths of data files start from; None without a file for the spec."""
+    out: str | None
+    """The run folder; None for the next free one in `runs/`."""
+    seed: int | None = None
+    epochs: int | None = None
+    """Override the spec's, where they are not None."""
+    device: str = "cpu"
+    dtype: str = "float32"
+    """float32 or float64."""
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,78 +71,41 @@ class Run:
         return self.folder / f"{self.model.name}.py"
 
 
-def train_command(
-    path: str,
-    overrides: Mapping[str, str],
-    out: str | None,
-    seed: int | None,
-    epochs: int | None,
-    device: str,
-    dtype: str,
-    quiet: bool,
-) -> int:
-    """Train the spec at `path` and return the exit code.
+def prepare(request: TrainRequest, report: Report) -> Run:
+    """Compile the spec, load its data, make the folder and write spec and module into it.
 
-    `seed` and `epochs` override those of the spec unless they are None; `dtype` is float32 or
-    float64.
+    `report` receives the findings of the compiler before any data is read. Raises Refused where
+    the run cannot start, and OSError where the file system refuses.
     """
-    try:
-        run = prepare(path, overrides, out, device, dtype)
-        if not quiet:
-            message(f"data: {run.split.describe()}")
-            message(f"run: {run.folder}")
-        return execute(run, seed, epochs, device, quiet)
-    except Refused as error:
-        message(str(error), "error")
-        return error.code
-    except OSError as error:
-        reason = error.strerror or str(error)
-        place = f"{error.filename}: " if error.filename else ""
-        message(f"{place}{reason}", "error")
-        return USAGE
-    except KeyboardInterrupt:
-        message("interrupted")
-        return INTERRUPTED
-
-
-def prepare(
-    path: str, overrides: Mapping[str, str], out: str | None, device: str, dtype: str
-) -> Run:
-    """Compile the spec, load its data, and write spec and module to the folder of the run."""
-    from specc.cli.destinations import recorded_command
-    from specc.compiler import Request, compile_source
     from specc.run.emitted import tensors
-    from specc.syntax.source import Unreadable, read
 
-    try:
-        source = read(path)
-    except Unreadable as error:
-        raise Refused(str(error)) from None
-    command = recorded_command(path, overrides, "torch")
-    result = compile_source(source, Request(overrides=overrides, command=command))
-    show(result.diagnostics, "full", sys.stderr)
+    source = request.source
+    result = compile_source(
+        source, Request(overrides=request.overrides, command=request.command)
+    )
+    report(result.diagnostics)
     model, text = result.model, result.text
     if model is None or text is None:
-        raise Refused(f"{source.name} does not compile", FINDINGS)
+        raise Refused(f"{source.name} does not compile", finding=True)
     if model.data is None:
         hint = "add one, such as `data disk(train=1000, validation=1000)`"
         raise Refused(f"{source.name} has no `data` statement to train on; {hint}")
-    split = load(model, model.data, None if path == "-" else Path(path).parent)
-    check_samples(model, model.data, split, dtype)
+    split = load(model, model.data, request.data_folder)
+    check_samples(model, model.data, split, request.dtype)
     try:
-        samples = tensors(split, device, dtype)
+        samples = tensors(split, request.device, request.dtype)
     except ValueError as error:
-        raise Refused(f"cannot use --device {device}: {error}") from None
+        raise Refused(f"cannot use --device {request.device}: {error}") from None
     try:
-        folder = run_folder.make(model.name, out)
+        folder = run_folder.make(model.name, request.out)
     except run_folder.NotARun as error:
         raise Refused(str(error)) from None
     run = Run(model, model.data, split, samples, folder)
-    stem = model.name if path == "-" else Path(path).stem
     if seal.state(run.module_path, text) in ("edited", "foreign"):
         raise Refused(f"{run.module_path} was edited by hand: pass another --out")
     run_folder.begin(folder)
     seal.write(run.module_path, text, force=False)
+    stem = request.stem or model.name
     seal.replace_whole(folder / f"{stem}.spec", source.text.encode())
     return run
 
@@ -132,7 +120,7 @@ def load(model: Model, data: Clause, folder: Path | None) -> Split:
             folder, model.input.shape, target.shape, target.dtype, classes
         )
     except DataError as error:
-        raise Refused(f"{place}{error}", FINDINGS) from None
+        raise Refused(f"{place}{error}", finding=True) from None
     except MemoryError:
         raise Refused(f"{place}the samples do not fit into memory") from None
     return split
@@ -150,12 +138,12 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
     stopping = model.early_stopping
     if stopping and stopping.monitor.startswith("val_") and split.validation is None:
         text = f"early stopping monitors `{stopping.monitor}`, but the data has no"
-        raise Refused(f"{place}{text} validation samples", FINDINGS)
+        raise Refused(f"{place}{text} validation samples", finding=True)
     count, batch = len(split.train[1]), model.train.batch_size
     if model.train.drop_last and count < batch:
         text = f"`drop_last` drops all {count:,} training samples"
         hint = f"they are fewer than batch_size={batch}"
-        raise Refused(f"{place}{text}: {hint}", FINDINGS)
+        raise Refused(f"{place}{text}: {hint}", finding=True)
     if dtype != "float32":
         return
     for samples in split.parts.values():
@@ -164,7 +152,7 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
             if number is not None:
                 text = f"`{feature.name}` has {number!r}, too large for float32"
                 hint = "pass `--dtype float64`"
-                raise Refused(f"{place}{text}: {hint}", FINDINGS)
+                raise Refused(f"{place}{text}: {hint}", finding=True)
 
 
 def place_of(model: Model, clause: Clause) -> str:
@@ -172,48 +160,37 @@ def place_of(model: Model, clause: Clause) -> str:
     return f"{model.source.name}:{clause.span.line}: " if clause.span else ""
 
 
-def execute(
-    run: Run,
-    seed: int | None,
-    epochs: int | None,
-    device: str,
-    quiet: bool,
-) -> int:
-    """Train the module in the folder of the run, save the results, and print the metrics.
+def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
+    """Train the module in the run's folder; return the network and its history.
 
-    Plots come last: if they fail, everything else is already saved and printed.
+    The parameters and the history are saved when this returns.
     """
     from specc.run.emitted import imported, threads
     from specc.run.progress import EpochProgress
 
     module = imported(run.module_path)
     samples = run.samples
-    chosen = {} if seed is None else {"seed": seed}
-    most = epochs or run.model.train.epochs
-    network = module.Model(dtype=samples["train"][0].dtype, device=device, **chosen)
+    chosen = {} if request.seed is None else {"seed": request.seed}
+    most = request.epochs or run.model.train.epochs
+    network = module.Model(
+        dtype=samples["train"][0].dtype, device=request.device, **chosen
+    )
     validation = samples.get("validation", (None, None))
     size = run.model.train.batch_size * network.flat_parameters.numel()
-    with threads(size), EpochProgress(most, quiet) as progress:
+    with threads(size), EpochProgress(most, request.quiet) as progress:
         try:
             history = network.fit(
                 *samples["train"],
                 *validation,
-                epochs=epochs,
+                epochs=request.epochs,
                 callback=progress,
                 checkpoint=None,
             )
         except ValueError as error:
-            # What the module says about its arguments: a rate that grows out of range.
-            raise Refused(str(error), FINDINGS) from None
+            # The module refuses its arguments: a rate that grows out of range.
+            raise Refused(str(error), finding=True) from None
     keep(run, network, history)
-    try:
-        tell(run, network, history, most)
-    except KeyboardInterrupt:
-        kept = "the parameters and the history are saved in"
-        message(f"interrupted: {kept} {run.folder}")
-        return INTERRUPTED
-    codes = {"interrupted": INTERRUPTED, "non_finite": FINDINGS}
-    return codes.get(history.stopped_by, FINE)
+    return network, history
 
 
 def keep(run: Run, network: Any, history: Any) -> None:
@@ -223,22 +200,3 @@ def keep(run: Run, network: Any, history: Any) -> None:
         network.save(weights)
     record = run.folder / run_folder.HISTORY
     seal.replace_whole(record, run_folder.history_csv(history))
-
-
-def tell(run: Run, network: Any, history: Any, epochs: int) -> None:
-    """Print the metrics and how training ended, draw the plots, then print all paths."""
-    from specc.run.figures import drawn
-    from specc.run.progress import console, endings, final_table
-
-    out = console(sys.stdout)
-    figures = {part: network.evaluate(*s) for part, s in run.samples.items()}
-    out.print(final_table(figures))
-    out.print(endings(history, epochs))
-    if history.note:
-        message(history.note, "error")
-    pictures = drawn(run.model, run.data, run.split, network, history)
-    for name, picture in pictures.items():
-        seal.replace_whole(run.folder / name, picture)
-    names = (run_folder.WEIGHTS, run_folder.HISTORY, *pictures)
-    written = [run.module_path, *(run.folder / name for name in names)]
-    out.print("\n".join(f"  {path}" for path in written))

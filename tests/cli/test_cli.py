@@ -393,9 +393,9 @@ def test_train_hands_over_what_was_given(monkeypatch):
     from types import ModuleType
 
     calls = []
-    fake = ModuleType("specc.run.train")
+    fake = ModuleType("specc.cli.train")
     fake.train_command = lambda *given: calls.append(given) or 0
-    monkeypatch.setitem(sys.modules, "specc.run.train", fake)
+    monkeypatch.setitem(sys.modules, "specc.cli.train", fake)
     words = "net.spec -D width=5 --out runs --seed 3 --epochs 2 --dtype float64 --quiet"
     assert main.main(["train", *words.split()]) == 0
     assert calls == [("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True)]

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from specc.cli.train import train_command
 from specc.emit import seal
 from specc.run import emitted, figures, plots
 from specc.run import folder as run_folder
 from specc.run import progress as report
-from specc.run.train import train_command
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
