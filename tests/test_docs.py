@@ -192,6 +192,26 @@ def test_the_architecture_page_names_every_folder() -> None:
     assert set(re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE, re.M)) == folders
 
 
+def rows(text: str, first: str) -> dict[tuple[str, str], dict[str, str]]:
+    """The rows of the table whose head begins so: (network, batch) -> head -> cell."""
+    table = text[text.index(first) :].partition("\n\n")[0].splitlines()
+    head, _, *lines = [[c.strip() for c in row.strip("|").split("|")] for row in table]
+    return {(row[0], row[1]): dict(zip(head, row, strict=True)) for row in lines}
+
+
+def test_the_readme_repeats_measurements_as_they_are() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    steps = rows(page, "| network | batch | specc, µs")
+    epochs = rows(page, "| network | batch | specc c")
+    shown = rows(README, "| network | batch |")
+    assert shown
+    for place, cells in shown.items():
+        for name, cell in list(cells.items())[2:]:
+            module, peer = name.split(" / ")
+            known = steps if module == "torch module" else epochs
+            assert known[place][peer] == cell, (place, name)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_link_to_what_is_there(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
