@@ -15,6 +15,7 @@ from specc.library import VOCABULARY
 from specc.library.vocabulary import spelled
 from specc.syntax.diagnostics import render
 from specc.syntax.source import Source
+from tests.cases.goldens import Goldens
 from tests.cases.modules import checked, compiled, example, source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,17 +43,24 @@ def disk(target: str = "torch") -> str:
     return (ROOT / "generated" / target / "disk.py").read_text(encoding="utf-8")
 
 
+def function(module: str, name: str) -> str:
+    """The text of a function of a module."""
+    found = re.search(rf"^def {name}\(.*?(?=\n\n\n)", module, re.S | re.M)
+    assert found is not None
+    return found[0]
+
+
 def test_the_readme_shows_the_example() -> None:
     assert example("disk") in blocks(README)
 
 
-def test_the_readme_shows_what_the_example_compiles_to() -> None:
-    shown = blocks(README, "python")[0].strip("\n").split("\n\n\n")
-    assert [part.split("(")[0] for part in shown] == [
-        "def forward",
-        "def backward",
-    ]
-    assert [part for part in shown if part not in disk()] == []
+def test_the_readme_shows_what_the_example_compiles_to(goldens: Goldens) -> None:
+    """With `--update-golden` the functions that it shows are written anew."""
+    shown = blocks(README, "python")[0]
+    names = re.findall(r"^def (\w+)", shown, re.M)
+    assert names == ["forward", "backward"]
+    made = "\n\n\n".join(function(disk(), name) for name in names)
+    goldens.compare(ROOT / "README.md", README.replace(shown, made + "\n"))
 
 
 def test_the_module_page_shows_lines_of_the_example() -> None:
@@ -190,6 +198,26 @@ def test_the_architecture_page_shows_every_stage() -> None:
 def test_the_architecture_page_names_every_folder() -> None:
     folders = {path.parent.name for path in (ROOT / "specc").glob("*/__init__.py")}
     assert set(re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE, re.M)) == folders
+
+
+def rows(text: str, first: str) -> dict[tuple[str, str], dict[str, str]]:
+    """The rows of the table whose head begins so: (network, batch) -> head -> cell."""
+    table = text[text.index(first) :].partition("\n\n")[0].splitlines()
+    head, _, *lines = [[c.strip() for c in row.strip("|").split("|")] for row in table]
+    return {(row[0], row[1]): dict(zip(head, row, strict=True)) for row in lines}
+
+
+def test_the_readme_repeats_measurements_as_they_are() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    steps = rows(page, "| network | batch | specc, µs")
+    epochs = rows(page, "| network | batch | specc c")
+    shown = rows(README, "| network | batch |")
+    assert shown
+    for place, cells in shown.items():
+        for name, cell in list(cells.items())[2:]:
+            module, peer = name.split(" / ")
+            known = steps if module == "torch module" else epochs
+            assert known[place][peer] == cell, (place, name)
 
 
 @pytest.mark.parametrize("page", PAGES)
