@@ -6,7 +6,7 @@ that needs an operation which the target has neither a line for nor can be made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from specc.derive.derived import Derived
 from specc.derive.network import identifier
@@ -22,18 +22,16 @@ from specc.targets.registry import TARGETS, target_called
 
 def uncovered(model: Model, derived: Derived, target: Language) -> list[Diagnostic]:
     """Report what `target` cannot write."""
-    targets = [target_called(name) for name in TARGETS]
     found: dict[tuple[str, bool, Span], None] = {}
     for program in derived.programs:
         for value in simplify(program).values:
             for op, arrays in _lacking(value, target):
                 found[op, arrays, _place(value, program, model, derived)] = None
-    return [_finding(*lack, target, targets) for lack in found]
+    return [_finding(*lack, target) for lack in found]
 
 
-def _finding(
-    op: str, arrays: bool, span: Span, target: Language, targets: Iterable[Language]
-) -> Diagnostic:
+def _finding(op: str, arrays: bool, span: Span, target: Language) -> Diagnostic:
+    targets = (target_called(name) for name in TARGETS)
     message = f"the target {quoted(target.name)} has no {quoted(op)}"
     able = [quoted(other.name) for other in targets if op in _table(other, arrays)]
     note = f"targets that have it: {', '.join(able)}" if able else "no target has it"

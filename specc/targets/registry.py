@@ -21,11 +21,11 @@ TARGETS = ("torch", "numpy", "c")
 
 def target_called(name: str) -> Language:
     """Return the target of a name in `TARGETS`."""
-    from specc.targets.c.operations import C
-    from specc.targets.numpy.operations import NUMPY
-    from specc.targets.torch.operations import TORCH
-
-    return {target.name: target for target in (TORCH, NUMPY, C)}[name]
+    if name not in TARGETS:
+        raise KeyError(name)
+    module = import_module(f"specc.targets.{name}.operations")
+    language: Language = getattr(module, name.upper())
+    return language
 
 
 def code_of(
