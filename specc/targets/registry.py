@@ -8,11 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from specc.derive.derived import Derived
-from specc.emit.language import Language
-from specc.model.model import Model
-
 if TYPE_CHECKING:
+    from specc.derive.derived import Derived
+    from specc.emit.language import Language
+    from specc.model.model import Model
     from specc.targets.c.memory.sizes import Memory
 
 TARGETS = ("torch", "numpy", "c")
