@@ -169,8 +169,8 @@ def test_so_is_a_word_of_training(part: str, file: str) -> None:
 PLANTED = {
     "a wrong row of ops.py": (
         "specc/ir/ops.py",
-        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),',
-        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
+        '"tanh": Op(types.same, lambda dy, y, x: (dy * (1 - y**2),)),',
+        '"tanh": Op(types.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
     ),
     "a wrong line of a template": (
         "templates/torch/fit.py.j2",

@@ -23,7 +23,7 @@ from specc.library.vocabulary import Argument, Entry, spelled
 from specc.syntax.diagnostics import either
 from specc.syntax.spelling import did_you_mean
 
-BODIES = {"repeat": ("repeat(n) { ... }", "Writes its body n times.")}
+BODIES = {"repeat": ("repeat(n) { ... }", "Repeats its body n times.")}
 """The layers that belong to the grammar: signature, meaning."""
 
 WIDEST, NARROWEST = 100, 56
@@ -105,9 +105,8 @@ def listing(found: Iterable[Item], output_format: str, width: int = 0) -> str:
 
 def reference() -> str:
     """Return the page `docs/reference.md`."""
-    title = "# Reference\n\nEvery word of the language, as `specc list` gives it"
-    title += " (`specc list --output-format markdown`). How a spec is written is in"
-    title += " [language.md](language.md).\n\n"
+    title = "# Reference\n\nThe vocabulary, as `specc list --output-format markdown` prints it."
+    title += " [language.md](language.md) describes how a spec is written.\n\n"
     return title + listing(items(), "markdown")
 
 
