@@ -1,6 +1,7 @@
-"""The check of what a module in C offers to a program in C, and its Python binding does not call.
+"""The check of the C functions that a C program can call and the Python binding does not.
 
-Takes a Subject, yields findings; none for another target.
+Takes a Subject, yields findings; none for another target. Invariant: each function is compared with
+the binding, or with a reference, on the same samples.
 """
 
 from __future__ import annotations
@@ -24,14 +25,11 @@ from specc.verify.reference.training import trains
 
 RATES = 300
 SAME = 1e-12
-"""How far apart may be what is computed twice, in one order or another."""
+"""The tolerance of results that differ only in the order of sums."""
 
 
 def from_c(subject: Subject) -> Iterator[Finding]:
-    """The source's own loop of training leaves what the binding's does, bit for bit.
-
-    Then what else a program in C may call and do, and what sanitizers tell of all of it.
-    """
+    """Compare the C functions with the Python binding, and run sanitizers on all of them."""
     model = subject.model
     if subject.target != "c" or not trains(model):
         return
@@ -54,7 +52,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
 
 
 def _rates(subject: Subject) -> Iterator[Finding]:
-    """The source's rate is the binding's, which was compared with its closed form."""
+    """Compare the learning rate of the source with that of the binding."""
     model, binding = subject.model, subject.module.learning_rate
     net = subject.net()._inner
     takes = len(inspect.signature(binding).parameters)
@@ -67,9 +65,10 @@ def _rates(subject: Subject) -> Iterator[Finding]:
 
 
 def _figures(subject: Subject) -> Iterator[Finding]:
-    """The source's figures are the binding's, which makes some of them anew: of few hits, or none.
+    """Compare the metrics of the source with those of the binding.
 
-    A layer gives nothing but its bias, targets are met, or all alike.
+    Predictions are constant, targets are exact, or all equal, so that some metrics have few hits or
+    none.
     """
     if not hasattr(subject.module._inner.Model, "_means"):
         return
@@ -91,7 +90,7 @@ def _figures(subject: Subject) -> Iterator[Finding]:
 
 
 def _just_enough(subject: Subject) -> Iterator[Finding]:
-    """As many samples as the workspace holds are not too many."""
+    """Check that a batch as large as the workspace is accepted."""
     x, y = subject.drawn(subject.most)
     net = subject.net(subject.state())
     asked = {"training": True} if True in subject.modes else {}
@@ -104,7 +103,7 @@ def _just_enough(subject: Subject) -> Iterator[Finding]:
 
 
 def _too_many(subject: Subject) -> Iterator[Finding]:
-    """Of more samples than the workspace holds a step learns what it should, or gives NAN."""
+    """Check that a step on more samples than the workspace holds is right, or returns NAN."""
     state = subject.state()
     net, other = subject.net(state), subject.net(state)
     x, y = subject.drawn(subject.most + 1)
@@ -129,7 +128,7 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
 
 
 def _several(subject: Subject) -> Iterator[Finding]:
-    """Gradients of more samples than the workspace holds are summed, part by part."""
+    """Check that gradients of more samples than the workspace holds are summed in parts."""
     state = subject.state()
     net, reference = subject.net(state), subject.reference(state)
     samples = subject.drawn(subject.most + 3)
@@ -137,7 +136,7 @@ def _several(subject: Subject) -> Iterator[Finding]:
 
 
 def _padding(inner: Any, said: str) -> Finding:
-    """Rows are padded with zeros, which stay zeros."""
+    """Check that the padding of rows is zero."""
     flats = inner.flat_parameters, inner.flat_gradients
     whole = sum(map(np.count_nonzero, flats))
     values = [*inner.parameters.values(), *inner.gradients.values()]
@@ -147,7 +146,7 @@ def _padding(inner: Any, said: str) -> Finding:
 
 
 def _begun(subject: Subject) -> Iterator[Finding]:
-    """A model may begin in memory that held something, of which nothing is left."""
+    """Check that a model can be initialized in memory that was used before."""
     inner = subject.net()._inner
     yield _padding(inner, "at the start")
     clean, used = (
@@ -160,7 +159,7 @@ def _begun(subject: Subject) -> Iterator[Finding]:
 
 
 def _flat(subject: Subject) -> Iterator[Finding]:
-    """Parameters go out to one array and come in from it, in the order of torch."""
+    """Check that parameters are copied to and from one array, in the order of torch."""
     model = subject.model
     net, other = subject.net(subject.state()), subject.net()
     wanted = torch.cat([net.state_dict()[name].flatten() for name in model.parameters])

@@ -1,4 +1,4 @@
-"""The checks of whole fits: history, early stopping, what is kept, checkpoints, callbacks.
+"""The checks of `fit`: history, early stopping, the parameters kept, checkpoints, callbacks.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -39,11 +39,11 @@ from specc.verify.reference.training import (
 
 
 def fits(subject: Subject) -> Iterator[Finding]:
-    """Compare `fit`: its history, when it stops, which parameters it keeps.
+    """Compare `fit` with a loop in torch: history, when it stops, which parameters it keeps.
 
-    The targets of validation are what the network itself predicts after a few epochs, so that
-    their loss falls first, then rises, and early stopping has something to find. Their last batch
-    is short; one more fit is of whole ones alone.
+    The validation targets are predictions of the network after a few epochs, so that the loss falls
+    first, then rises, and early stopping triggers. The last batch is short; one more fit has only
+    whole batches.
     """
     model = subject.model
     batch = model.train.batch_size
@@ -76,10 +76,10 @@ def fits(subject: Subject) -> Iterator[Finding]:
 
 
 def _last_of_one(subject: Subject) -> Iterator[Finding]:
-    """Compare running statistics that one more sample does not move, in a batch of its own.
+    """Compare running statistics after a last batch of one sample, which must not change them.
 
-    No batch but the first moves them, which needs no more of torch than one prediction; torch
-    itself refuses the second.
+    Only the first batch changes them, which needs one prediction of torch; torch itself refuses the
+    second batch.
     """
     batch = subject.model.train.batch_size
     x, y = subject.drawn(batch + 1)
@@ -114,7 +114,7 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
 def _by_steps(
     subject: Subject, training: Samples, kept: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return what the module's own steps make of an epoch; what it measured is in `kept`."""
+    """Return the state after an epoch of the module's own steps; measured buffers are in `kept`."""
     model = subject.model
     net = subject.net()
     node = model.standardize
@@ -133,7 +133,7 @@ def _by_steps(
 
 
 class Runs:
-    """The reference in training on some samples, and a rounding off."""
+    """The runs of the reference on some samples, exact and perturbed by roundings."""
 
     def __init__(self, subject: Subject, training: Samples) -> None:
         self.training = training
@@ -142,7 +142,7 @@ class Runs:
         self._shaken: dict[int, Run] = {}
 
     def shaken(self, draw: int) -> Run:
-        """Return the run of an entry of `SHAKEN`."""
+        """Return the run for an entry of `SHAKEN`."""
         if draw not in self._shaken:
             least, noise = SHAKEN[draw]
             start = state_of(started(self._subject))
@@ -175,7 +175,7 @@ def _one_fit(
 
 
 def resumed(subject: Subject) -> Iterator[Finding]:
-    """A run that goes on from a checkpoint is the uninterrupted one, bit for bit."""
+    """Check that a run resumed from a checkpoint equals the uninterrupted one, bit for bit."""
     model = subject.model
     size = max(model.train.batch_size + 2, 5)
     training, validation = subject.drawn(size), subject.drawn(6, seed=1)
@@ -219,7 +219,7 @@ def resumed(subject: Subject) -> Iterator[Finding]:
 
 
 def callbacks(subject: Subject) -> Iterator[Finding]:
-    """A callback is told each epoch and its figures, and ends training by returning True."""
+    """Check that a callback receives each epoch with its metrics, and can end training."""
     size = 2 * subject.model.train.batch_size + 2
     training, validation = subject.drawn(size), subject.drawn(5, seed=1)
     seen: list[tuple[Any, Any]] = []

@@ -1,4 +1,4 @@
-"""The checks of the other methods: files, refusals, `as_module`.
+"""The checks of the other methods: save and load, input validation, `as_module`.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -23,7 +23,7 @@ from specc.verify.reference.network import Reference
 
 
 def serialization(subject: Subject) -> Iterator[Finding]:
-    """Save, load, and what a state may lack."""
+    """Check that a saved model loads, and that invalid states are rejected."""
     state = subject.state()
     net, other = subject.net(state), subject.net(seed=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +58,7 @@ def serialization(subject: Subject) -> Iterator[Finding]:
 
 
 def input_validation(subject: Subject) -> Iterator[Finding]:
-    """Samples that are none are refused, each by a ValueError."""
+    """Check that invalid samples are rejected with a ValueError."""
     model = subject.model
     net = subject.net()
     x, y = subject.drawn(4)
@@ -101,7 +101,7 @@ def _refuses(call: Callable[[], Any]) -> bool:
 
 
 def as_module(subject: Subject) -> Iterator[Finding]:
-    """Compare the nn.Module over the emitted passes with the reference, on the torch target."""
+    """Compare gradients through `as_module()` with the reference, for the torch target."""
     if subject.target != "torch":
         return
     state = subject.state()

@@ -1,6 +1,6 @@
-"""The check of what is whose: what a caller is given, and what a model keeps of what was before.
+"""The check of ownership: results belong to the caller, and no state leaks between calls.
 
-It takes a Subject and yields findings. Everything is float64.
+Takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from specc.verify.compare.subject import Subject
 
 
 def ownership(subject: Subject) -> Iterator[Finding]:
-    """What a caller is given stays as it is, and what he does with it changes nothing."""
+    """Check that later calls do not change results, and that changing results does not change the
+    model.
+    """
     state = subject.state()
     net = subject.net({name: value.clone() for name, value in state.items()})
     x, y = subject.drawn(3)
@@ -62,7 +64,7 @@ def _views(subject: Subject, net: Any) -> dict[str, Tensor]:
 
 
 def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state may be views of the model itself, in another order."""
+    """Check that a state can be views of the model itself, in another order."""
     net = subject.net(state)
     own = _views(subject, net)
     shapes: dict[tuple[int, ...], str] = {}
@@ -78,7 +80,7 @@ def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
 
 
 def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state that is loaded, and a fit, begin with nothing left of updates before."""
+    """Check that nothing of earlier updates is left after load_state_dict, or by a fit."""
     size = 2 * subject.model.train.batch_size + 2
     samples = subject.drawn(size)
     used, fresh = subject.net(state), subject.net(state)
@@ -107,7 +109,7 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
 
 
 def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state that is loaded begins with nothing left of a step that was infinite or NaN."""
+    """Check that nothing of an infinite or NaN step is left after load_state_dict."""
     x, _ = subject.drawn(4)
     fresh = subject.net(state)
     fresh.train_step(*subject.drawn(4), 0.01)
@@ -125,7 +127,7 @@ def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
 
 
 def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """Who writes good numbers over bad ones, through the views, has a model that trains."""
+    """Check that a model trains after bad parameters are overwritten through the views."""
     samples = subject.drawn(2 * subject.model.train.batch_size + 2)
     fresh = subject.net(state)
     expected = fresh.fit(*samples, *samples, epochs=2)
