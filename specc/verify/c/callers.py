@@ -98,7 +98,7 @@ def _just_enough(subject: Subject) -> Iterator[Finding]:
     pair = x.numpy(), y.numpy()
     before = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     held = not (math.isnan(loss) or math.isnan(before))
-    where = f"{subject.most} samples are refused, as many as the workspace holds"
+    where = f"{subject.most} samples are rejected, though the workspace holds them"
     yield fact("c-api", "just enough", held, where)
 
 
@@ -110,15 +110,17 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
     pair = x.numpy(), y.numpy()
     if True in subject.modes and not subject.in_parts:
         loss = functions.in_training(net._inner, subject.model.name, *pair)
-        where = f"it gives {loss} and gradients, of a batch that it cannot hold"
+        where = f"it returns {loss} and gradients for a batch that is too large"
         yield fact("c-api", "too many", math.isnan(loss), where)
     told = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     if math.isnan(told):
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
-        yield fact("c-api", "too many", kept, "it gives NAN and changes the parameters")
+        yield fact(
+            "c-api", "too many", kept, "it returns NAN but changes the parameters"
+        )
         return
     if not subject.in_parts:
-        where = f"it gives {told}, of a batch that it cannot hold"
+        where = f"it returns {told} for a batch that is too large"
         yield fact("c-api", "too many", False, where)
         return
     other.train_step(x, y, LITTLE)  # in parts
@@ -141,7 +143,7 @@ def _padding(inner: Any, said: str) -> Finding:
     whole = sum(map(np.count_nonzero, flats))
     values = [*inner.parameters.values(), *inner.gradients.values()]
     named = sum(map(np.count_nonzero, values))
-    where = f"{whole - named} numbers between the rows"
+    where = f"{whole - named} numbers in the padding"
     return fact("c-api", "padding", whole == named, where, said)
 
 
@@ -153,9 +155,11 @@ def _begun(subject: Subject) -> Iterator[Finding]:
         functions.begun_in(inner, subject.model.name, b) for b in (0, functions.USED)
     )
     same = np.array_equal(clean[:-64], used[:-64])
-    yield fact("c-api", "init", same, "what the memory held is left in the model")
+    yield fact(
+        "c-api", "init", same, "old contents of the memory are left in the model"
+    )
     kept = not clean[-64:].any() and bool((used[-64:] == functions.USED).all())
-    yield fact("c-api", "init beyond", kept, "memory behind the model is written to")
+    yield fact("c-api", "init beyond", kept, "memory after the model is overwritten")
 
 
 def _flat(subject: Subject) -> Iterator[Finding]:
@@ -166,11 +170,11 @@ def _flat(subject: Subject) -> Iterator[Finding]:
     flat = np.full(len(wanted) + 1, 7.0)
     functions.get(net._inner, model.name, flat)
     same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
-    yield fact("c-api", "get", same, "not the parameters in their order, and no more")
+    yield fact("c-api", "get", same, "not exactly the parameters in order")
     functions.set_(other._inner, model.name, flat)
     for name in model.parameters:
         same = torch.equal(other.state_dict()[name], net.state_dict()[name])
-        yield fact("c-api", f"set {name}", same, "not what the array has")
+        yield fact("c-api", f"set {name}", same, "not the numbers of the array")
     used = subject.net(subject.state())
     for _ in range(2):
         used.train_step(*subject.drawn(4), LITTLE)
@@ -179,4 +183,4 @@ def _flat(subject: Subject) -> Iterator[Finding]:
         each.train_step(*subject.drawn(4), LITTLE)
     for name in model.parameters:
         same = torch.equal(used.state_dict()[name], net.state_dict()[name])
-        yield fact("c-api", f"set {name}", same, "updates before it leave something")
+        yield fact("c-api", f"set {name}", same, "earlier updates leave a trace")

@@ -97,7 +97,7 @@ class _Fits:
         """Compare all parameters and buffers of two models, bit for bit."""
         states = net.state_dict(), other.state_dict()
         for name, value in states[1].items():
-            where = "not what the binding's fit leaves"
+            where = "differs from the binding's fit"
             same = _same(states[0][name], value)
             yield fact("c-api", f"{what} {name}", same, where)
 
@@ -119,7 +119,7 @@ class _Fits:
                 where = f"epoch {logs['epoch']}: {value}, expected {logs[name]}"
                 yield fact("c-api", f"{what} {name}", same, where)
             yield fact(
-                "c-api", f"{what} validated", _whole(row)[1] == 1, "it is not told"
+                "c-api", f"{what} validated", _whole(row)[1] == 1, "it is not reported"
             )
 
     def whole(self, what: str, held: int, epochs: int = EPOCHS) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ class _Fits:
         yield _ended(what, ended, BY_NON_FINITE)
         yield from self._alike(what, net, expected)
         kept = loop.state.stop == 1
-        yield fact("c-api", what, kept, "that it is to stop is forgotten")
+        yield fact("c-api", what, kept, "`stop` was reset")
 
     def alone(self) -> Iterator[Finding]:
         """Train without validation samples: no validation metrics, and no best epoch."""
@@ -226,7 +226,7 @@ class _Fits:
         yield _ended(what, ended, BY_EPOCHS)
         for row in loop.log:
             nothing = not row[count : 2 * count].any() and _whole(row)[1] == 0
-            yield fact("c-api", what, nothing, "something is told of it")
+            yield fact("c-api", what, nothing, "validation is reported")
         losses = [row[0] for row in loop.log]
         same = losses == [logs["train_loss"] for logs in history]
         yield fact("c-api", f"{what} loss", same, "not that of the binding's fit")
@@ -238,8 +238,7 @@ class _Fits:
             yield fact("c-api", f"{what} end", last, "not the last parameters")
 
     def alone_and_not_finite(self) -> Iterator[Finding]:
-        """Set a parameter to NaN after two epochs: the parameters before the last update must be
-        kept.
+        """Set a parameter to NaN after two epochs: those before the last update must be kept.
 
         Without validation samples no epoch is the best one. The expected parameters are those of
         torch.
@@ -280,7 +279,7 @@ def _stop(loop: Loop) -> int:
 
 
 def _ended(what: str, ended: int, wanted: int) -> Finding:
-    where = f"it gives {ended}, expected {wanted}"
+    where = f"it returns {ended}, expected {wanted}"
     return fact("c-api", f"{what} ended", ended == wanted, where)
 
 

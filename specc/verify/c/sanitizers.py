@@ -47,7 +47,11 @@ def found(subject: Subject) -> Iterator[Finding]:
     runtime = _runtime(module.compiler())
     if not runtime:
         yield fact(
-            "c-api", "sanitizers", True, "", "left out: no sanitizers of gcc here"
+            "c-api",
+            "sanitizers",
+            True,
+            "",
+            "left out: the sanitizers of gcc are not installed",
         )
         return
     size = max(model.train.batch_size + 2, min(2 * subject.most + 3, 67))
@@ -69,7 +73,7 @@ def found(subject: Subject) -> Iterator[Finding]:
             timeout=PATIENCE,
         )
     if BUILT not in ran.stdout.split():
-        said = "left out: gcc's sanitizers do not run here"
+        said = "left out: the sanitizers of gcc do not run here"
         yield fact("c-api", "sanitizers", True, "", said)
         return
     told = TOLD.search(ran.stderr)

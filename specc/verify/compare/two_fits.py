@@ -65,7 +65,7 @@ class TwoFits:
         said = self._said()
         whole = length == len(self.expected.history)
         if not whole:
-            said += f"; roundings grow, compared for {length}"
+            said += f"; rounding is amplified, compared for {length}"
         for epoch, bound in enumerate(bounds[: len(self.history)]):
             told = self._ends(epoch)
             yield from self._epoch(epoch, bound, said)
@@ -138,7 +138,7 @@ class TwoFits:
             if name in lost:
                 continue
             if _counted(name) and value != other[name]:
-                told = f"{name} left out where roundings decide ties"
+                told = f"{name} left out where rounding decides ties"
                 yield Finding("fit", name, 0.0, bound, said=told)
                 continue
             seen = found.get(name, math.nan)

@@ -48,7 +48,7 @@ def fits(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     batch = model.train.batch_size
     if not trains(model):
-        said = "left out: torch trains no batch_norm on batches of one"
+        said = "left out: torch does not train batch_norm on batches of one"
         yield Finding("fit", "history", 0.0, DRIFT, said=said)
         return
     size = batch + max(1, batch // 3) if batch > 1 else 5
@@ -98,7 +98,9 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
     history = net.fit(x, y, x, y, epochs=1)
     gap = apart(*tracked)
     if history.stopped_by == "non_finite" or not gap <= CHAOS:
-        told = "a batch of one left out: the loss is not finite, or roundings grow"
+        told = (
+            "a batch of one left out: the loss is not finite, or rounding is amplified"
+        )
         yield Finding("fit", "running statistics", 0.0, DRIFT, said=told)
         return
     kept, said = net.state_dict(), f"{batch} samples and one"
@@ -200,14 +202,14 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         for name, value in whole.state_dict().items()
     )
     said = f"2 of {epochs} epochs, then the others"
-    yield fact("resume", "parameters", same, "not those of one run", said)
+    yield fact("resume", "parameters", same, "not those of an uninterrupted run", said)
     alike = len(history) == len(again) and all(
         a[key] == b[key] or (a[key] != a[key] and b[key] != b[key])
         for a, b in zip(history, again, strict=True)
         for key in a
         if key != "seconds"
     )
-    yield fact("resume", "history", alike, "not that of one run", said)
+    yield fact("resume", "history", alike, "not that of an uninterrupted run", said)
     rest = list(range(2, len(history)))
     where = f"epochs {seen} were run, expected {rest}"
     yield fact("resume", "epochs", seen == rest, where, said)
@@ -215,7 +217,7 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         where = f"{len(history)} epochs, expected {epochs}"
         yield fact("resume", "count", len(history) == epochs, where)
     best = history.best_epoch == again.best_epoch
-    yield fact("resume", "best_epoch", best, "not that of one run", said)
+    yield fact("resume", "best_epoch", best, "not that of an uninterrupted run", said)
 
 
 def callbacks(subject: Subject) -> Iterator[Finding]:
@@ -236,7 +238,7 @@ def callbacks(subject: Subject) -> Iterator[Finding]:
     told = all(
         logs == dict(found) for (_, logs), found in zip(seen, history, strict=False)
     )
-    yield fact("callback", "figures", told, "not those of the history")
+    yield fact("callback", "metrics", told, "not those of the history")
     if len(history) == 2 and history.stopped_by != "early_stopping":
         ended = history.stopped_by == "callback"
         yield fact("callback", "stopped_by", ended, history.stopped_by)

@@ -90,7 +90,7 @@ def _compared(
         if what in peer:
             gap = max(gap, _apart(peer[what], expected))
         if not largest < LARGEST or not AMPLIFIED * gap < 0.1:
-            told = f"{what} left out: roundings of float32 grow, or it holds no such number"
+            told = f"{what} left out: rounding of float32 is amplified, or overflows"
             yield Finding("float32", what, 0.0, CLOSE, said=told)
             return
         error, bound = _apart(found[what], expected), CLOSE + AMPLIFIED * gap
@@ -141,9 +141,7 @@ def _by_torch(
 
 
 def _leave_out(made: dict[str, Numbers], gradients: Numbers) -> None:
-    """Remove the steps of parameters whose gradients are only rounding errors, which Adam scales
-    up.
-    """
+    """Remove the steps of gradients that are only rounding errors, which Adam scales up."""
     largest = max((float(g.abs().max()) for g in gradients.values()), default=0.0)
     if "step" in made:
         made["step"] = {

@@ -69,7 +69,7 @@ def against(
     if not math.isfinite(truth.loss):
         if not known:
             return  # a place where the spec's function has no value
-        why = "the loss is not finite on drawn samples: nothing can be compared"
+        why = "the loss is not finite on random samples: nothing can be compared"
         yield Finding(check, "loss", math.nan, EXACT, why, said)
         return
     loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
@@ -182,7 +182,7 @@ def _where_cancelled(
     apart: dict[str, float] = {}
     for finding in compared(check, other, expected, EXACT):
         apart[finding.what] = max(finding.error, apart.get(finding.what, 0.0))
-    told = f"{said}; digits cancel" if said else "digits cancel"
+    told = f"{said}; cancellation" if said else "cancellation"
     made = []
     for finding, again in zip(
         judged, compared(check, found, expected, EXACT, told), strict=True
@@ -208,7 +208,7 @@ def _with_roundings(
         return compared(check, found, expected, EXACT, said)
     told = f"{said}; " if said else ""
     bound = EXACT + AMPLIFIED * apart
-    return compared(check, found, expected, bound, f"{told}roundings grow")
+    return compared(check, found, expected, bound, f"{told}rounding is amplified")
 
 
 def extremes(subject: Subject) -> Iterator[Finding]:
@@ -271,8 +271,7 @@ def kinks(subject: Subject) -> Iterator[Finding]:
 
 
 def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
-    """Compare for targets that are predictions, or at the distance of a kink of the loss, or
-    beside.
+    """Compare for targets at the kinks of the loss: predictions, at its `delta`, and just beside.
 
     The last layer with a bias outputs only that bias, so that both sides predict the same bits;
     after an activation that rounds, they may not, and such a place is skipped.

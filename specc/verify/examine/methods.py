@@ -35,12 +35,15 @@ def serialization(subject: Subject) -> Iterator[Finding]:
         torch.equal(loaded[name], value) for name, value in state.items()
     )
     yield fact(
-        "serialization", "save and load", same, "what is loaded is not what was saved"
+        "serialization",
+        "save and load",
+        same,
+        "the loaded state differs from the saved one",
     )
     x, _ = subject.drawn(3)
     alike = torch.equal(net.forward(x), other.forward(x))
     yield fact(
-        "serialization", "predictions", alike, "a loaded model predicts otherwise"
+        "serialization", "predictions", alike, "a loaded model predicts something else"
     )
     first = next(iter(state))
     broken = {
@@ -52,7 +55,9 @@ def serialization(subject: Subject) -> Iterator[Finding]:
         refused = _refuses(functools.partial(other.load_state_dict, wrong))
         kept = torch.equal(other.forward(x), net.forward(x))
         where = (
-            "it was taken" if not refused else "it was refused and changed something"
+            "it was accepted"
+            if not refused
+            else "it was rejected but changed the model"
         )
         yield fact("serialization", f"{what} state", refused and kept, where)
 
@@ -84,7 +89,7 @@ def input_validation(subject: Subject) -> Iterator[Finding]:
             x, y * 0 + classes, 0.1
         )
     for what, call in cases.items():
-        yield fact("input-validation", what, _refuses(call), "it was taken")
+        yield fact("input-validation", what, _refuses(call), "it was accepted")
     size = 2 * model.train.batch_size
     x, y = subject.drawn(size)
     history = net.fit(x, y, x, y, epochs=1)

@@ -151,8 +151,7 @@ def _large(subject: Subject) -> Iterator[Case]:
 
 
 def _between_epochs(subject: Subject) -> Iterator[Finding]:
-    """Check an overflow between epochs: a callback makes the parameters so large that the next loss
-    is infinite.
+    """Check an overflow between epochs, after a callback makes the parameters large.
 
     The validation loss is never finite, so that no epoch is the best one, and the parameters before
     the last update must be kept.
@@ -260,7 +259,7 @@ def _exploded(
     )
     either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
-        told = f"{said} left out: it stays finite where torch's network does not"
+        told = f"{said} left out: it stays finite, unlike torch's network"
         yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)
         return
     place = len(expected.history), expected.bad_update

@@ -17,9 +17,7 @@ from specc.verify.compare.subject import Subject
 
 
 def ownership(subject: Subject) -> Iterator[Finding]:
-    """Check that later calls do not change results, and that changing results does not change the
-    model.
-    """
+    """Check that later calls do not change results, and changed results not the model."""
     state = subject.state()
     net = subject.net({name: value.clone() for name, value in state.items()})
     x, y = subject.drawn(3)
@@ -50,7 +48,7 @@ def ownership(subject: Subject) -> Iterator[Finding]:
         net = subject.net(state)
         net.train_step(*subject.drawn(1), 0.0)
         same = all(torch.equal(v, state[n]) for n, v in net.buffers.items())
-        yield fact("ownership", "one sample", same, "it moves the running statistics")
+        yield fact("ownership", "one sample", same, "it changes the running statistics")
     yield from _exchanged(subject, state)
     yield from _anew(subject, state)
     yield from _recovered(subject, state)
@@ -90,9 +88,7 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact(
-        "ownership", "load_state_dict", same, "updates before it leave something"
-    )
+    yield fact("ownership", "load_state_dict", same, "earlier updates leave a trace")
     used, fresh = subject.net(state), subject.net(state)
     used.train_step(*subject.drawn(4), 0.0)
     before = used.state_dict()
@@ -100,12 +96,12 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.fit(*samples, *samples, epochs=1)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("ownership", "fit", same, "updates before it leave something")
+    yield fact("ownership", "fit", same, "earlier updates leave a trace")
     fresh = subject.net(used.state_dict())
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("ownership", "after fit", same, "its updates leave something")
+    yield fact("ownership", "after fit", same, "its updates leave a trace")
 
 
 def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
@@ -122,7 +118,7 @@ def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
         used.train_step(*subject.drawn(4), 0.01)
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and torch.equal(used.forward(x), fresh.forward(x))
-        where = f"a step of parameters that are {bad} leaves something"
+        where = f"a step of parameters that are {bad} leaves a trace"
         yield fact("ownership", "load_state_dict", same, where)
 
 
@@ -143,5 +139,5 @@ def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Fin
         found = used.fit(*samples, *samples, epochs=2)
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and found.stopped_by == expected.stopped_by
-        where = f"a step of parameters that are {bad} leaves something to the next fit"
+        where = f"a step of parameters that are {bad} changes the next fit"
         yield fact("ownership", "parameters", same, where)

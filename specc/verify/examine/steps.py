@@ -80,7 +80,7 @@ def optimizer(subject: Subject) -> Iterator[Finding]:
         if found:
             yield from found
             return
-    why = "the reference itself diverges at a ten-thousandth of the rate"
+    why = "the reference diverges even at 1/10,000 of the rate"
     yield Finding("optimizer", model.optimizer.use.entry.name, math.nan, DRIFT, why)
 
 

@@ -45,9 +45,7 @@ def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 def off(
     state: Mapping[str, Tensor], seed: int, least: float = 0.0, by: float = 4e-16
 ) -> dict[str, Tensor]:
-    """Return numbers perturbed by about one rounding of themselves, or of `least`, which moves 0
-    too.
-    """
+    """Return numbers perturbed by one rounding of themselves, or of `least`, which moves 0."""
     draw = torch.Generator().manual_seed(seed)
     moved = {}
     for name, value in state.items():
