@@ -203,7 +203,7 @@ def execute(
                 checkpoint=None,
             )
         except ValueError as error:
-            # What the module says about its arguments: a rate that grows out of range.
+            # The module rejects its arguments, such as a rate that overflows.
             raise Refused(str(error), FINDINGS) from None
     keep(run, network, history)
     try:

@@ -103,7 +103,7 @@ def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding
     made: list[Finding] = []
     try:
         with warnings.catch_warnings():
-            # NumPy warns of overflow, which some checks ask for; torch of what is amiss.
+            # Some checks provoke overflow warnings of NumPy; those of torch are findings.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", UserWarning)
             for finding in check.run(subject):

@@ -175,7 +175,7 @@ class Moons(Synthetic):
         second, angle = u[:, 0] >= 0.5, np.pi * u[:, 1]
         upper = np.column_stack([np.cos(angle), np.sin(angle)])
         x = np.where(second[:, None], [1, 0.5] - upper, upper)
-        # Box and Muller, both numbers of the pair: u is below 1, so the logarithm is finite.
+        # Box and Muller, both numbers of a pair; u < 1, so the logarithm is finite.
         radius, turn = np.sqrt(-2 * np.log(1 - u[:, 2])), 2 * np.pi * u[:, 3]
         normal = radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
         return x + self.noise * normal, second

@@ -116,7 +116,7 @@ class Linear(Layer):
         weight = Parameter((self.units, shape[-1]), self.weight, fans)
         if self.bias is None:
             return {"weight": weight}
-        # torch.nn draws the bias from the weight's fan-in; no other initializer reads it.
+        # torch.nn draws the bias by the fan-in of the weight; other initializers ignore it.
         return {"weight": weight, "bias": Parameter((self.units,), self.bias, fans)}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
@@ -200,9 +200,7 @@ class Residual(Join):
         return x
 
     def join(self, values: Sequence[Value]) -> Value:
-        x, body = (
-            values  # the body's result is nobody else's: the sum may take its place
-        )
+        x, body = values  # only the sum reads the body: it may be computed in place
         return body + x
 
 
@@ -253,7 +251,7 @@ class View(Layer):
     """A layer that reads the numbers of a sample in another shape."""
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        return x  # in the rows of the new shape, which lowering gives it
+        return x  # lowering reshapes the rows
 
 
 @entry("layer")

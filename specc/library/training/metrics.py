@@ -43,7 +43,7 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
         above = ops.greater(prediction, threshold)
         return ops.share(ops.equal(above, ops.greater(target, threshold)))
     whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
-    largest = ops.argmax(whole, axis=last)  # of logits, which no rounding makes equal
+    largest = ops.argmax(whole, axis=last)  # logits: rounding cannot make them equal
     return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
 
 
@@ -69,7 +69,7 @@ def r2(prediction: Value, target: Value) -> Summary:
     exact = ops.double(target)
 
     def formula(error: Value, mean: Value, square: Value) -> Value:
-        # In double, of which rounding leaves 1e-13; a power of Python's would overflow.
+        # In double: rounding leaves 1e-13. Python's power would raise OverflowError.
         variance = square - mean * mean
         constant = ops.apply("less_equal", variance, ROUNDING * square)
         perfect = ops.where(ops.greater(error, 0), 0, 1)

@@ -38,7 +38,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     samples = subject.drawn(model.train.batch_size + 2)
     net.fit(*samples, *samples, epochs=2)
     yield _padding(net._inner, "after a fit")
-    net._inner.flat_gradients.fill(7.0)  # which are another call's to use
+    net._inner.flat_gradients.fill(7.0)  # other calls may use them
     net.loss_and_gradients(*samples)
     yield _padding(net._inner, "after gradients")
     yield from _rates(subject)
@@ -123,7 +123,7 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
         where = f"it returns {told} for a batch that is too large"
         yield fact("c-api", "too many", False, where)
         return
-    other.train_step(x, y, LITTLE)  # in parts
+    other.train_step(x, y, LITTLE)  # the binding steps in parts
     said = "more samples than the workspace holds"
     for name, value in other.state_dict().items():
         yield near("c-api", name, net.state_dict()[name], value, DRIFT, said)

@@ -24,7 +24,7 @@ import numpy as np
 
 from specc.verify.c import functions
 
-if TYPE_CHECKING:  # torch has no place in a process that is watched
+if TYPE_CHECKING:  # the checked process must not import torch
     from specc.verify.compare.finding import Finding
     from specc.verify.compare.subject import Subject
 
@@ -109,7 +109,7 @@ def main() -> None:
         part = min(count, len(x))
         net.predict(x[:part])
         net.evaluate(x[:part], y[:part])
-        held = min(part, most)  # of which batch_norm needs all at once
+        held = min(part, most)  # batch_norm needs all of them at once
         net.loss_and_gradients(x[:held], y[:held], input_gradient=True)
         net.train_step(x[:held], y[:held], 1e-3)
     more = [np.resize(part, (most + 1, *part.shape[1:])) for part in (x, y)]

@@ -173,7 +173,7 @@ class TwoFits:
             gap = max(
                 abs(value - b[name]) / max(abs(value), LEAST)
                 for name, value in a.items()
-                if math.isfinite(value)  # an infinite loss of validation is no drift
+                if math.isfinite(value)  # an infinite validation loss is not drift
                 and (name in watched or not _counted(name))
             )
             if not gap <= CHAOS:

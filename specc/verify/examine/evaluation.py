@@ -55,7 +55,7 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
             continue
         limit = clause.use["threshold"]
         if limit != 0.5 and _gives_logits(subject):
-            continue  # whose probability is the limit or a rounding off
+            continue  # rounding decides whether the probability is the limit
         state = subject.state()
         subject.bias_alone(layer, state)
         for start in _inverses(float(limit)):
@@ -66,9 +66,7 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 [limit, limit + 0.1, limit - 0.1, limit], dtype=torch.float64
             ).reshape(-1, *[1] * (y.dim() - 1))
             prediction = net.forward(x)
-            none = torch.full_like(
-                y, limit - 0.1
-            )  # of which precision and recall are 0
+            none = torch.full_like(y, limit - 0.1)  # precision and recall are 0
             for targets in (y, none):
                 found = net.evaluate(x, targets)[clause.use.entry.name]
                 wanted = metric(model, clause.use, prediction, targets)

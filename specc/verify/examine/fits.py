@@ -58,7 +58,7 @@ def fits(subject: Subject) -> Iterator[Finding]:
         size += 1
     x, y = subject.drawn(size)
     if model.standardize is not None:
-        x[..., 0] = 1.5  # which has no deviation to divide by
+        x[..., 0] = 1.5  # a constant feature, with a deviation of 0
     x_val, _ = subject.drawn(11, seed=1)
     stopping = model.early_stopping
     longest = 2 * stopping.patience + stopping.start + 8 if stopping else 6

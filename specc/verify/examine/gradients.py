@@ -38,7 +38,7 @@ KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
 def autograd(subject: Subject) -> Iterator[Finding]:
     """Compare with autograd on the same network in torch.nn, in prediction and in training."""
     state = subject.state()
-    net = subject.net(state)  # one for all, so that buffers have what was there before
+    net = subject.net(state)  # shared, so that its buffers were used before
     for count, training in itertools.product(_sizes(subject), subject.modes):
         if training and not _moves(subject, count):
             continue
@@ -68,7 +68,7 @@ def against(
     truth = reference.truth(x, y, training)
     if not math.isfinite(truth.loss):
         if not known:
-            return  # a place where the spec's function has no value
+            return  # the function of the spec is undefined there
         why = "the loss is not finite on random samples: nothing can be compared"
         yield Finding(check, "loss", math.nan, EXACT, why, said)
         return

@@ -132,7 +132,7 @@ def _large(subject: Subject) -> Iterator[Case]:
     size = 3 * batch if batch > 1 else 4
     real = subject.any_target
     if not trains(model) or (not real and model.standardize is not None):
-        return  # nothing is large once it is standardized
+        return  # standardized samples are never large
     order = torch.arange(size)
     if model.train.shuffle:
         order = torch.from_numpy(permutation(0, "shuffle/0", size))
@@ -143,7 +143,7 @@ def _large(subject: Subject) -> Iterator[Case]:
     for scale, position, factor, seed in itertools.chain(late, first, steep, beyond):
         x, y = subject.drawn(size, seed=10 + seed)
         place = int(order[position])
-        if factor != 1:  # the others change nothing, where a bias of 0 gives 0
+        if factor != 1:  # the others change nothing if biases are 0
             others = torch.arange(size) != place
             x[others], y[others] = 0, 0
         (y if real else x)[place] *= scale
@@ -159,7 +159,7 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     stopping = model.early_stopping
     epochs = 3
-    if waits(model):  # it ends with a reduction, the second or the first
+    if waits(model):  # end with a reduction, the second or the first
         patience = int(model.schedule.use["patience"])
         epochs = max(2, 2 * patience if patience <= 10 else min(patience, 20))
     if not trains(model) or (stopping is not None and stopping.patience < epochs + 1):
@@ -257,7 +257,9 @@ def _exploded(
     sound = history.stopped_by != "non_finite" and all(
         bool(value.isfinite().all()) for value in net.parameters.values()
     )
-    either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
+    either = math.isnan(
+        expected.bad_loss
+    )  # the order of a sum decides between NaN and infinity
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
         told = f"{said} left out: it stays finite, unlike torch's network"
         yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)

@@ -188,7 +188,7 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
         made.best_epoch = len(made.history) - 1
     made.state = last if kept is None else kept
     if left_out:
-        run.begin()  # its last epoch is no whole one
+        run.begin()  # its last epoch is incomplete
     return made
 
 

@@ -63,7 +63,7 @@ def metric(
                 return math.nan
             if spread <= 1e-13 * square:
                 if rounded and error <= ROUNDINGS * max(square, ROUNDINGS):
-                    return math.nan  # 1 or 0, as the last bits have it
+                    return math.nan  # 1 or 0, by the last bits
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
     if use.entry.name not in ("precision", "recall", "f1"):
