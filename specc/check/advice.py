@@ -124,7 +124,7 @@ def _about_starts(
         if span is None:
             continue
         weight = nodes[i].use["weight"]
-        if nodes[i + 1].inputs != (i,):  # the next body, or what joins several
+        if nodes[i + 1].inputs != (i,):  # the next node is another body, or a join
             continue
         after = nodes[i + 1].use.entry.name
         word = weight.entry.name if isinstance(weight, Use) else ""

@@ -57,7 +57,7 @@ def _place(
                 given = _place(item, counts, repeated, layers, given)
                 continue
             element = item.join if isinstance(item, Branches) else item
-            name = _name(element, counts, repeated)  # a join is read before its bodies
+            name = _name(element, counts, repeated)  # a join is named before its bodies
             inputs: tuple[int, ...] = (given,)
             if isinstance(item, Branches):
                 inputs = tuple(

@@ -58,7 +58,7 @@ def link(parts: Parts) -> Model | None:
 
 def warnings(parts: Parts, model: Model) -> Iterator[Diagnostic]:
     """Yield the warnings about a model without errors."""
-    assert parts.layers is not None  # else there were no model
+    assert parts.layers is not None  # true for every model
     stopping = parts.clauses.get("early_stopping")
     spans = stopping.bound.spans if stopping else {}
     data = model.data.use() if model.data else None

@@ -70,7 +70,7 @@ def _of_features(features: Mapping[str, Feature], report: Report) -> dict[str, s
     if "target" in features:
         target = features["target"]
         owner = f"the target `{target.name}`"
-        same = owners and target.name == features["input"].name  # told already
+        same = owners and target.name == features["input"].name  # reported already
         if target.name in owners and not same:
             both = f"{owner} and {owners[target.name]} both need the name"
             report(error("E023", f"{both} `{target.name}`", target.span, "", _NOTE))

@@ -108,7 +108,7 @@ def verify_command(
             return FINDINGS
     _tell(report, module_path or source.name, as_json)
     if module_path is not None and report.fails:
-        message(f"is {module_path} of this spec, and of the target {target}?")
+        message(f"is {module_path} a module of this spec, for the target {target}?")
     return FINE if report.ok else FINDINGS
 
 
@@ -141,7 +141,7 @@ def _imported(place: Path) -> ModuleType | None:
     try:
         return imported(place)
     except Exception as error:
-        message(f"{place} cannot be imported: {type(error).__name__}: {error}", "error")
+        message(f"cannot import {place}: {type(error).__name__}: {error}", "error")
         return None
 
 
@@ -193,7 +193,7 @@ def _notes(report: Report, check: str) -> str:
     """Return at most two notes about how a check was done."""
     said = dict.fromkeys(f.said for f in report.findings if f.check == check and f.said)
     notes = [note for note in said if "left out" in note or "rate" in note]
-    notes += [note for note in said if "roundings" in note]
+    notes += [note for note in said if "rounding is" in note]
     if not notes and check in ("fit", "schedule", "optimizer", "patience"):
         notes = list(said)[-1:]
     return f": {'; '.join(notes[:2])}" if notes else ""

@@ -241,7 +241,7 @@ class _Explainer:
         return replace(made, name=name)
 
     def _whole(self, function: str) -> Lines | None:
-        public = f"{self.model.name}_{function}"  # as C has it
+        public = f"{self.model.name}_{function}"  # the name in C
         place = self.places.get(function) or self.places.get(public)
         return None if place is None else place.lines
 

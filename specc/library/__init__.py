@@ -1,4 +1,6 @@
-"""The vocabulary of the language: one class or function a word, its parameters its arguments."""
+"""The vocabulary of the language: one class or function for each word; its parameters are the
+arguments.
+"""
 
 from specc.library.data import bundled, files, synthetic
 from specc.library.network import activations, initializers, layers, norms
@@ -19,4 +21,4 @@ WORDS = (
     settings,
     synthetic,
 )
-"""The modules whose import registers the words."""
+"""The modules that register the words when they are imported."""

@@ -1,9 +1,9 @@
-"""What other frameworks call the words of the vocabulary, and which of theirs specc lacks.
+"""What other frameworks call the words of the vocabulary, and which of their words specc lacks.
 
 `CALLED` has what specc calls differently, `DEFINABLE` what one `def` of a spec adds, `MISSING` what
-specc does not have yet. A place among the layers takes layers and activations, which are one kind
-here. Invariant: no name of a table is a word of the vocabulary, so a new word leaves the table; a
-test names those that did not.
+specc does not have yet. Layers and activations are one kind here, since both are written among the
+layers. Invariant: no name of a table is a word of the vocabulary; a test names those that are, so a
+new word is removed from its table.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ CALLED: Mapping[str, Mapping[str, str]] = {
         "label_smoothing": "smoothing",
     },
 }
-"""Of each kind: what a spec writes, and the names that other frameworks have for it."""
+"""For each kind: what to write in a spec, and the names of other frameworks for it."""
 
 DEFINABLE: Mapping[str, Mapping[str, str]] = {
     "layer": {
@@ -174,7 +174,7 @@ DEFINABLE: Mapping[str, Mapping[str, str]] = {
         "lambda_lr": "def schedule lambda_lr(lr, t, total) = lr * 0.95^t",
     },
 }
-"""Of each kind: what the vocabulary lacks and a line of the spec adds."""
+"""For each kind: words that specc lacks, and the definition that adds them."""
 
 MISSING: Mapping[str, str] = {
     "layer": """
@@ -223,7 +223,7 @@ MISSING: Mapping[str, str] = {
         sinh cosh asin acos atan atan2 arcsin arccos arctan mod fmod erfc erfinv gamma
         lgamma sum mean prod cumsum dot softmax random""",
 }
-"""Of each kind: what other frameworks have and specc does not have yet."""
+"""For each kind: words of other frameworks that specc does not have yet."""
 
 ADVICE: Mapping[str, str] = {
     "activation": "write the activation behind the layer: `linear(8) relu`",
@@ -232,4 +232,4 @@ ADVICE: Mapping[str, str] = {
     "in_features": "leave it out: sizes of inputs are inferred",
     "name": "write the name before the layer: `hidden = linear(8)`",
 }
-"""Arguments of other frameworks that specc writes in another place, or not at all."""
+"""Arguments of other frameworks that are written in another place, or not at all."""

@@ -1,8 +1,8 @@
-"""What a word of the vocabulary is: a class or a function whose parameters ARE its arguments.
+"""The words of the vocabulary: each is a class or a function whose parameters are its arguments.
 
-An entry is registered by a decorator that names its kind. Everything the checker needs is in the
-signature: the name of an argument, its type, its constraint (in `Annotated`), its default. Nothing
-about a word is written down twice.
+A decorator registers an entry under its kind. Invariant: everything about a word is in the
+signature: the name of an argument, its type, its range (in `Annotated`), its default; nothing is
+written twice.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 from specc.library.kinds import KINDS
 
 POSITIONAL = ("layer", "activation", "initializer")
-"""The kinds whose required arguments are spelled without their names: `linear(25)`."""
+"""The kinds whose required arguments are written without names: `linear(25)`."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers an argument may take."""
+    """The range of an argument."""
 
     low: float | None = None
     high: float | None = None
@@ -32,7 +32,7 @@ class Interval:
     high_open: bool = False
 
     def holds(self, value: float) -> bool:
-        """True if `value` lies inside (NaN never does)."""
+        """True if `value` is in the range (NaN never is)."""
         above = self.low is None or (
             value > self.low if self.low_open else value >= self.low
         )
@@ -52,15 +52,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Of:
-    """Marks an argument whose value is itself an entry, of this kind (`weight=he_normal`)."""
+    """Marks an argument whose value is an entry of this kind (`weight=he_normal`)."""
 
     kind: str
 
 
 MOST = 2**31 - 1
-"""The largest whole number that every target counts with."""
+"""The largest integer that every target supports."""
 Size = Annotated[int, Interval(low=1)]
-"""How large something is; where that is too much, its shape is told."""
+"""A size; an error about its shape is reported if it is too large."""
 Count = Annotated[int, Interval(low=1, high=MOST)]
 CountOrZero = Annotated[int, Interval(low=0, high=MOST)]
 Positive = Annotated[float, Interval(low=0, low_open=True)]
@@ -71,10 +71,10 @@ Share = Annotated[int | float, Interval(low=0)]
 
 
 class ArgumentError(Exception):
-    """An argument's value is of the right type and still makes no sense.
+    """The value of an argument has the right type, but contradicts the others.
 
-    `argument` names the parameter at fault, "" the entry as a whole; `item` the string at fault
-    where the argument is a list of them.
+    `argument` names the parameter with the error, "" the entry as a whole; `item` the string with
+    the error if the argument is a list of them.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ArgumentError(Exception):
 
 
 class ShapeError(Exception):
-    """A layer, loss or metric cannot take values of the shapes it is given."""
+    """A layer, loss or metric does not accept values of these shapes."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -98,14 +98,14 @@ class ShapeError(Exception):
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of an entry, read off its signature."""
+    """One argument of an entry, read from its signature."""
 
     name: str
     type: Any
     """`int`, `float`, `bool`, `str`, `Use`, a `Literal`, `tuple[T, ...]`, or such `| None`."""
     constraint: Interval | None
     kind: str | None
-    """The kind of entry that the argument takes, where it takes one."""
+    """The kind of entry that is its value, None if it is not an entry."""
     required: bool
     default: Any
 
@@ -115,35 +115,35 @@ class Argument:
 
 @dataclass(frozen=True)
 class Entry:
-    """A word: its kind, its name in a spec, and what makes the thing that it names."""
+    """A word: its kind, its name in a spec, and the class or function behind it."""
 
     kind: str
     name: str
     make: Callable[..., Any]
     operands: int
-    """How many leading parameters of `make` are values of the network, not arguments."""
+    """The number of leading parameters of `make` that are values of the network, not arguments."""
     defined: bool = False
     """Whether the spec defines it."""
     reach: Callable[..., tuple[float, float]] | None = None
-    """Of an activation: what it gives lies between these two, for its arguments; None if that
-    is anything, or nobody knows."""
+    """For an activation: the range of its output for given arguments; None if unbounded or unknown.
+    """
     operations: int = 0
-    """Of what a spec defines: how many its formula has."""
+    """For a definition of the spec: the number of operations of its formula."""
 
     @property
     def function(self) -> str:
-        """What an emitted module calls its function, where it has one."""
+        """The name of its function in an emitted module, if it has one."""
         ends = self.name.endswith(f"_{self.kind}")
         return f"{self.name}_{self.kind}" if self.defined and not ends else self.name
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """The arguments, in the order in which positional ones are given."""
+        """The arguments, in the order of positional ones."""
         return _arguments(self)
 
     @property
     def signature(self) -> str:
-        """The entry as a user would write it, with every default: `linear(units, bias=zeros)`."""
+        """The entry as a spec writes it, with every default: `linear(units, bias=zeros)`."""
         inside = ", ".join(str(argument) for argument in self.arguments)
         return f"{self.name}({inside})" if inside else self.name
 
@@ -163,10 +163,10 @@ class Use:
         return dict(self.arguments)[name]
 
     def __str__(self) -> str:
-        """Spell the use as short as it can be: arguments at their defaults are left out.
+        """Return the use as short as possible, without arguments at their defaults.
 
-        Only validated identifiers and numbers come out, so the text may stand in a comment;
-        strings (paths, column names) are left out for the same reason.
+        It consists of validated identifiers and numbers, so it is safe in a comment; strings
+        (paths, column names) are left out for the same reason.
         """
         required = [a.name for a in self.entry.arguments if a.required]
         defaults = {a.name: a.default for a in self.entry.arguments if not a.required}
@@ -190,12 +190,12 @@ def _is_plain(value: Any) -> bool:
 
 
 def written(number: float) -> float:
-    """Round a number of the compiler's to what a person writes: 0.9 for 1 - 0.1."""
+    """Return a number of the compiler rounded as a person writes it: 0.9 for 1 - 0.1."""
     return float(f"{number:.15g}")
 
 
 def spelled(value: Any) -> str:
-    """Write a bound value the way a spec does."""
+    """Return a bound value as a spec writes it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -228,12 +228,12 @@ def entry(
 
 
 def kinds_of(word: str) -> list[str]:
-    """Return the kinds that a word belongs to."""
+    """Return the kinds that have a word."""
     return [kind for kind, words in VOCABULARY.items() if word in words]
 
 
 def use(kind: str, name: str) -> Use:
-    """Name an entry with all its defaults, as the default of another's argument."""
+    """Return an entry with all its defaults, as the default of another's argument."""
     found = VOCABULARY[kind][name]
     return Use(found, tuple((a.name, a.default) for a in found.arguments))
 
@@ -262,7 +262,7 @@ def _arguments(entry: Entry) -> tuple[Argument, ...]:
 
 
 def _stripped(hint: Any) -> tuple[Any, list[Any]]:
-    """Take the marks off a hint: `Annotated[float, mark] | None` is (float | None, [mark])."""
+    """Return a hint and its marks: `Annotated[float, mark] | None` is (float | None, [mark])."""
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
         return inner, marks

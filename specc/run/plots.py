@@ -209,7 +209,7 @@ def _points(
 def _figure(width: float, height: float) -> Figure:
     import matplotlib
 
-    # Agg needs no display; a figure made without pyplot is forgotten when it goes.
+    # Agg needs no display; without pyplot a figure is freed when it goes out of scope.
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 

@@ -42,7 +42,7 @@ def excerpt(span: Span) -> Excerpt:
     first = source.line_starts[span.line - 1]
     last = source.text.find("\n", first)
     last = len(source.text) if last < 0 else last
-    # Of a very long line, what cannot be shown is not looked at.
+    # Skip the parts of a very long line that are not shown.
     first = max(first, span.start - 2 * WIDTH)
     cut = span.start + 2 * WIDTH < last
     line = source.text[first : span.start + 2 * WIDTH if cut else last]

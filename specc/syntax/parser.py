@@ -150,7 +150,7 @@ def _tokens(source: Source) -> tuple[list[Token], list[Diagnostic]]:
             faults.append(fault)
             text = _without(text, fault.span)
     else:
-        return [], faults  # no text, but a binary file
+        return [], faults  # a binary file
     tokens = [_token(source, token) for token in found]
     for token, after in zip(tokens, tokens[1:], strict=False):
         glued = token.span.end == after.span.start

@@ -52,7 +52,7 @@ def keep(name: str, source: str, content: bytes) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(_digest(source, content) + content)
         part.replace(place)
-    except OSError:  # read-only, or full: the next start takes as long as this one
+    except OSError:  # read-only or full: the next start builds it again
         with suppress(OSError):
             part.unlink()
 

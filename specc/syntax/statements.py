@@ -66,7 +66,7 @@ def split(tokens: list[Token]) -> list[Fragment]:
     fragments: list[Fragment] = []
     begin = 0
     waiting: list[str] = []
-    counts: Counter[str] = Counter()  # of those waiting: a search would take too long
+    counts: Counter[str] = Counter()  # of open brackets: a search would be too slow
     for i, token in enumerate(tokens):
         if i > begin and _begins(tokens, begin, i, len(waiting)):
             fragments.append(Fragment(tuple(tokens[begin:i])))
@@ -77,9 +77,9 @@ def split(tokens: list[Token]) -> list[Fragment]:
         elif token.text in _CLOSES:
             opener = _CLOSES[token.text]
             while counts[opener] and waiting[-1] != opener:
-                counts[waiting.pop()] -= 1  # one that is never closed
+                counts[waiting.pop()] -= 1  # never closed
             if waiting and (counts[opener] or waiting[-1] != "{"):
-                counts[waiting.pop()] -= 1  # or closed by the wrong bracket
+                counts[waiting.pop()] -= 1  # closed by the wrong bracket
     if tokens:
         fragments.append(Fragment(tuple(tokens[begin:])))
     return fragments
@@ -97,7 +97,7 @@ def _begins(tokens: list[Token], begin: int, i: int, depth: int) -> bool:
     if before.text in _NAMING and i - 1 == begin and not _starts_line(tokens, i):
         return False  # a reserved word where a name is expected
     if token.text not in STATEMENTS:
-        # No statement goes on with a name after a whole operand: an unknown statement.
+        # A name after a whole operand begins a statement, if an unknown one.
         whole = before.kind in {"NAME", "NUMBER", "STRING"} or before.text in _CLOSES
         return token.kind == "NAME" and whole and depth == 0 and _starts_line(tokens, i)
     if before.text == "def" and token.text in {"loss", "schedule"}:

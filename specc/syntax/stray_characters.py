@@ -87,7 +87,7 @@ def _string(source: Source, at: int) -> Diagnostic:
         span = Span(source, at, at + len(line))
         return error("E002", "this string is not closed", span, 'expected `"`')
     escape = re.search(r'\\[^"\\]', whole[0].replace("\\\\", "__"))
-    assert escape is not None  # else it were a token
+    assert escape is not None  # otherwise it is a token
     span = Span(source, at, at + len(whole[0]))
     shown = source.text[at + escape.start() : at + escape.end()]
     message = f"unknown escape `{shown}` in a string"

@@ -1,1 +1,1 @@
-"""The independent judge of an emitted module; it shares no formula with specc.calculus."""
+"""Independent verification of emitted modules; it shares no formula with specc.calculus."""

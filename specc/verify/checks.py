@@ -1,4 +1,8 @@
-"""Every check of an emitted module, in the order in which `specc verify` tells them."""
+"""Every check of an emitted module, in the order of `specc verify`.
+
+Takes a Subject, returns findings. Invariant: an exception in a check is a finding too, except a
+missing reference, which is no fault of the module.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ from specc.verify.reference.missing import MissingReference
 
 @dataclass(frozen=True)
 class Check:
-    """One way in which a module is examined."""
+    """One check of a module."""
 
     name: str
     run: Callable[[Subject], Iterator[Finding]]
@@ -74,15 +78,15 @@ CHECKS = (
     Check("as_module", methods.as_module, "autograd through as_module()"),
 )
 FAILS = "crash"
-"""What a check compares when it raises an exception."""
+"""The name of what was compared, if a check raised an exception."""
 THREE_WAYS = ("autograd", "finite-differences", "rederivation")
 """The checks that compare the gradient of every parameter."""
 
 
 def examined(subject: Subject) -> list[Finding]:
-    """Run every check; one that fails to run is a finding too.
+    """Run every check; one that raises an exception is a finding too.
 
-    Where the first of them fails to run, or finds no finite loss, no other would say more.
+    If the first one raises, or its loss is not finite, the others are skipped.
     """
     first, *others = CHECKS
     found = findings(first, subject)
@@ -92,14 +96,14 @@ def examined(subject: Subject) -> list[Finding]:
 
 
 def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding]:
-    """Run one check; an exception or a warning, such as one of torch's, is a finding.
+    """Run one check; an exception or a warning, such as one of torch, is a finding.
 
-    Where not the `whole` is asked for, it ends with the first that disagrees.
+    Unless `whole`, it ends with the first finding beyond its bound.
     """
     made: list[Finding] = []
     try:
         with warnings.catch_warnings():
-            # NumPy warns of overflow, which some checks ask for; torch of what is amiss.
+            # Some checks provoke overflow warnings of NumPy; those of torch are findings.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", UserWarning)
             for finding in check.run(subject):

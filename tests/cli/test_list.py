@@ -178,7 +178,7 @@ def test_concise_is_one_line_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "activations", "--output-format", "concise"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(VOCABULARY["activation"])
-    assert "relu: max(x, 0), of slope 0 at 0." in lines
+    assert "relu: max(x, 0), with derivative 0 at 0." in lines
 
 
 def test_the_page_is_what_the_command_prints(

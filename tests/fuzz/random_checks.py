@@ -127,7 +127,7 @@ def cancels(text: str) -> bool:
     """
     (autograd,) = (check for check in CHECKS if check.name == "autograd")
     return any(
-        "digits cancel" in finding.said
+        "cancellation" in finding.said
         for target in ("torch", "numpy")
         for finding in findings(autograd, examined_as(text, target))
     )

@@ -143,7 +143,7 @@ def _entry_value(
             if passed is None and NoneType in alternatives(argument.type):
                 return None
             raise _no_entry(entry, argument, expr)
-        if expr.name.lower() in CONSTANTS:  # in the letters of Python, such as `None`
+        if expr.name.lower() in CONSTANTS:  # spelled as in Python, such as `None`
             if expr.name.lower() == "none" and NoneType in alternatives(argument.type):
                 message = f"unknown name {quoted(expr.name)}"
                 raise Invalid(error("E011", message, expr.span, "did you mean `none`?"))

@@ -72,7 +72,7 @@ def converted(
     options = alternatives(argument.type)
     if value is UNKNOWN:
         return UNKNOWN
-    # A value keeps the type that it has: 1.0 is no count where a fraction may stand too.
+    # A value keeps its type: if an argument is a count or a fraction, 1.0 is not a count.
     for option in sorted(options, key=lambda option: option is not type(value)):
         fits, made = _fitted(value, option)
         if fits:

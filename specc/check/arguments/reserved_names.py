@@ -114,7 +114,7 @@ def forbidden_layer(name: Name) -> Diagnostic | None:
 
 def used_by_module(name: str) -> bool:
     """True if emitted functions use a name besides those of the network."""
-    partial = "_from_" in name  # a derivative that more is to be added to
+    partial = "_from_" in name  # a partial sum of a derivative
     ends = name.endswith(_ENDINGS) or name.startswith("_")
     return name in RESERVED or ends or partial
 

@@ -1,1 +1,1 @@
-"""The vocabulary of data: files, bundled and synthetic sets, and how they are split."""
+"""The vocabulary of data: files, bundled and synthetic data sets, and how they are split."""

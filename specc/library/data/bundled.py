@@ -1,8 +1,8 @@
-"""The data sources that come with scikit-learn, each by its name.
+"""The data sources that come with scikit-learn, by name.
 
-Each word is one class, its fields the arguments. What a check needs stands here, so that
-it needs no scikit-learn. Invariant: that is what scikit-learn's loader gives, in the same
-order and with the same values.
+Each word is one class, its fields are the arguments. Shapes and classes are written down here, so
+that a spec is checked without scikit-learn. Invariant: they are those of scikit-learn's loader, and
+samples have its order and values.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Bundled(Source):
     word: ClassVar[str]
     samples: ClassVar[int]
     inputs: ClassVar[tuple[Shape, ...]]
-    """The shapes that a sample may have."""
+    """The input shapes that a spec can declare."""
     classes: ClassVar[int | None]
-    """How many classes there are; None if the target is a number."""
+    """The number of classes; None if the target is a number."""
     names: ClassVar[tuple[str, ...] | None] = None
-    """The names of the classes, where they are more than their indices."""
+    """The names of the classes, None if they are only indices."""
     targets: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     """The smallest and the largest real target."""
     binary: ClassVar[bool] = False
-    """Whether the class may also be a label, 0 or 1."""
+    """Whether the target can also be a label, 0 or 1."""
 
     validation: Share = 0.2
     test: Share = 0.0
@@ -98,7 +98,7 @@ class Bundled(Source):
 @entry("data")
 @dataclass(frozen=True)
 class Digits(Bundled):
-    """Handwritten digits of 8 by 8 pixels from 0 to 16.
+    """Handwritten digits: 1,797 images of 8 x 8 pixels with values from 0 to 16, in 10 classes.
 
     Source: Alpaydin and Kaynak 1998, sklearn.datasets.load_digits.
     """
@@ -112,7 +112,7 @@ class Digits(Bundled):
 @entry("data")
 @dataclass(frozen=True)
 class Iris(Bundled):
-    """Three species of iris by four lengths in centimetres.
+    """Iris flowers: 150 samples with 4 lengths in centimetres, in 3 species.
 
     Source: Fisher 1936, sklearn.datasets.load_iris.
     """
@@ -127,7 +127,7 @@ class Iris(Bundled):
 @entry("data")
 @dataclass(frozen=True)
 class Wine(Bundled):
-    """Wines of three growers by thirteen measurements.
+    """Wines: 178 samples with 13 measurements, from 3 growers.
 
     Source: Forina and others 1988, sklearn.datasets.load_wine.
     """
@@ -142,7 +142,7 @@ class Wine(Bundled):
 @entry("data")
 @dataclass(frozen=True)
 class BreastCancer(Bundled):
-    """Tumours by thirty measurements of their cells.
+    """Breast tumours: 569 samples with 30 measurements of cells, malignant or benign.
 
     Source: Street, Wolberg, Mangasarian 1993, sklearn.datasets.load_breast_cancer.
     """
@@ -158,7 +158,7 @@ class BreastCancer(Bundled):
 @entry("data")
 @dataclass(frozen=True)
 class Diabetes(Bundled):
-    """The progression of diabetes by ten scaled measurements.
+    """Progression of diabetes: 442 samples with 10 scaled measurements, a real target.
 
     Source: Efron and others 2004, sklearn.datasets.load_diabetes.
     """

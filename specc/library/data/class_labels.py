@@ -1,7 +1,7 @@
-"""The classes of a target column: whole numbers from 0, or names.
+"""The classes of a target column: integers from 0, or names.
 
-Takes the cells of a column; gives indices. Invariant: names are numbered in sorted
-order, and a column without faults is all numbers or all names. Standard library alone.
+Takes the cells of a column, returns indices. Invariant: names are numbered in sorted order, and a
+column without errors has only integers or only names. Uses only the standard library.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from specc.library.vocabulary import ArgumentError
 
 
 def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
-    """Return the classes' names in order, or None where every cell is a number.
+    """Return the names of the classes in order, or None if every cell is a number.
 
-    Cells without faults are assumed.
+    The cells must have no errors.
     """
     distinct = set(cells)
     return None if all(map(_is_number, distinct)) else tuple(sorted(distinct))
@@ -31,7 +31,7 @@ def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
 def faults(
     cells: Sequence[str], lines: Sequence[int], column: str, classes: int | None
 ) -> list[ArgumentError]:
-    """Tell where a column holds no class, or one beyond the network's `classes`."""
+    """Return the error about a cell that is not a class, or beyond the `classes` of the network."""
     odd = _odd(cells)
     if odd is not None:
         cell = cells[odd]
@@ -63,7 +63,7 @@ def faults(
 
 
 def _odd(cells: Sequence[str]) -> int | None:
-    """Find the first cell of the rarer kind, where numbers and words are mixed."""
+    """Return the index of the first cell of the rarer kind, if numbers and names are mixed."""
     numbers = {cell: _is_number(cell) for cell in set(cells)}
     count = sum(numbers[cell] for cell in cells)
     if count in (0, len(cells)):

@@ -1,8 +1,8 @@
-"""Reading a CSV file: a header, then one sample a line.
+"""Reads a CSV file: a header, then one sample in each line.
 
-Takes a path and the columns wanted; gives their cells and every fault found, each with
-its place. Invariant: a table without faults is rectangular and every feature in it is a
-finite number. Uses the standard library alone, because a spec is checked without NumPy.
+Takes a path and the columns wanted; returns their cells and every error, with its place. Invariant:
+a table without errors is rectangular, and all its features are finite numbers. Uses only the
+standard library, because a spec is checked without NumPy.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 FAULTS = 3
-"""How many faulty cells are told before reading stops."""
+"""The number of faulty cells after which reading stops."""
 
 MISSING = frozenset({"-", "?", "n/a", "na", "nan", "none", "null"})
-"""What other programs write, in any case, where a value is missing: never a class."""
+"""Markers of missing values, in any case; they are never a class."""
 
 
 @dataclass
@@ -37,19 +37,18 @@ class Table:
     x: array[float] = field(default_factory=lambda: array("d"))
     """The features, row by row."""
     target: list[str] = field(default_factory=list)
-    """The target's cells as they stand, white space stripped; where the table has no
-    faults, none of them is empty, and no class is one of MISSING."""
+    """The cells of the target, stripped; in a table without errors none is empty or in MISSING."""
     lines: array[int] = field(default_factory=lambda: array("q"))
-    """The line on which each row ends, from 1."""
+    """The line in which each row ends, from 1."""
     complete: bool = False
     """Whether the whole file was read."""
     faults: list[ArgumentError] = field(default_factory=list)
 
 
 def find(folder: Path | None, file: str) -> Path:
-    """Resolve a path of a spec, which is relative to the spec's folder.
+    """Return the path of a file; it is relative to the folder of the spec.
 
-    Raises ArgumentError, about the argument `file`, where no regular file is there.
+    Raises ArgumentError about the argument `file` if there is no regular file.
     """
     path = (folder or Path()) / file
     try:
@@ -70,7 +69,7 @@ def find(folder: Path | None, file: str) -> Path:
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Suggest the nearest known name, or nothing."""
+    """Return `did you mean ...?` with the nearest known name, or ""."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
@@ -83,7 +82,7 @@ def read(
     real_target: bool,
     limit: int | None = None,
 ) -> Table:
-    """Read the header and up to `limit` rows; faults are in the table, not raised."""
+    """Read the header and up to `limit` rows; errors are in the table, not raised."""
     table = Table(path.name)
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -155,7 +154,7 @@ def _fill(
 def header_faults(
     header: list[str], target: str, features: tuple[str, ...] | None
 ) -> list[ArgumentError]:
-    """Tell what is wrong with a header, in view of the columns wanted."""
+    """Return the errors of a header, given the columns wanted."""
     if not header:
         return [
             _fault(
@@ -202,7 +201,7 @@ def header_faults(
 
 
 def _number(table: Table, cell: str, column: str, line: int, argument: str) -> float:
-    """Read a cell; what is no finite number is a fault."""
+    """Return the number of a cell; add an error if it is not a finite number."""
     try:
         value = math.nan if "_" in cell else float(cell)
     except ValueError:

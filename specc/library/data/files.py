@@ -1,7 +1,7 @@
-"""The data sources that read a file: each word is one class, its fields the arguments.
+"""The data sources that read a file: each word is one class, its fields are the arguments.
 
-They check without NumPy and from the beginning of a file; see `source.py` for what
-every source answers.
+A spec is checked without NumPy, by the first rows of the file; `source.py` has the common
+interface.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from specc.library.data.split import Split, check_shares
 from specc.library.vocabulary import ArgumentError, CountOrZero, Share, entry
 
 _PROBED_ROWS = 1_000
-"""How many rows of a file are looked at while a spec is checked."""
+"""The number of rows that are read while a spec is checked."""
 
 
 @entry("data")
 @dataclass(frozen=True)
 class Csv(Source):
-    """Columns of a CSV file with a header; by default all but the target are input.
+    """Columns of a CSV file with a header. By default every column but the target is an input.
 
     Source: RFC 4180.
     """
@@ -110,7 +110,7 @@ class Csv(Source):
 @entry("data")
 @dataclass(frozen=True)
 class Npz(Source):
-    """Two arrays of a NumPy archive, samples first. Source: numpy.savez."""
+    """Two arrays of a NumPy archive, with samples along the first axis. Source: numpy.savez."""
 
     file: str
     x: str = "x"

@@ -1,8 +1,7 @@
-"""Reading the arrays of a NumPy archive; their names, shapes and types without NumPy.
+"""Reads the arrays of a NumPy archive; their names, shapes and types without NumPy.
 
-Takes a path; gives what the headers say. Invariant: nothing is unpickled, and what a
-header promises is what the archive holds, so that NumPy can read it afterwards without
-surprise.
+Takes a path, returns the headers or the arrays. Invariant: nothing is unpickled, and the archive
+contains what a header declares, so that NumPy can read it without errors.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEADER_LIMIT = 10_000
-"""Bytes of a header at most, as in NumPy: longer ones are not safe to parse."""
+"""The largest size of a header in bytes, as in NumPy: longer ones are not safe to parse."""
 
 
 _SIZED = {"c": "complex", "f": "float", "i": "int", "u": "uint"}
@@ -38,27 +37,27 @@ _NAMES = {
     "b": "bool",
     "m": "timedelta64",
 }
-"""What NumPy calls the types of elements, by its letters; sized ones with their bits."""
+"""The names of element types by their letters in NumPy; sized ones are followed by their bits."""
 
 _DESCR = r"[<>|=]?([biufcOSUV]|[mM](?=8))(\d{0,9})((?<=[mM]8)\[\w+\])?"
-"""A type as a header has it: `<f8`, `|O`, `<M8[ns]`."""
+"""The element type in a header: `<f8`, `|O`, `<M8[ns]`."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an archive says of one array; `kind` is NumPy's letter for its elements."""
+    """The header of one array; `kind` is the letter of its element type in NumPy."""
 
     kind: str
     itemsize: int
     shape: tuple[int, ...]
     unit: str = ""
-    """That of a date or a duration, in brackets: `[ns]`."""
+    """The unit of a date or a duration, in brackets: `[ns]`."""
     structured: bool = False
-    """Whether each element has fields."""
+    """Whether the elements have fields."""
 
     @property
     def dtype(self) -> str:
-        """NumPy's name for the type of the elements."""
+        """NumPy's name of the element type."""
         if self.structured:
             return "structured"
         if self.kind in _SIZED:
@@ -67,20 +66,19 @@ class Header:
 
     @property
     def holds_numbers(self) -> bool:
-        """True if its elements are real numbers, whole numbers or booleans."""
+        """True if the elements are real numbers, integers or booleans."""
         return self.kind in "fiub"
 
     @property
     def holds_whole_numbers(self) -> bool:
-        """True if its elements may be class indices."""
+        """True if the elements can be class indices."""
         return self.kind in "iu"
 
 
 def headers(path: Path, names: dict[str, str]) -> dict[str, Header]:
-    """Read the headers of the arrays that the arguments in `names` name.
+    """Return the headers of the arrays that the arguments in `names` name.
 
-    Raises ArgumentError, about that argument or `file`, where one is not there or not
-    sound.
+    Raises ArgumentError about that argument, or `file`, if an array is missing or invalid.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -143,7 +141,7 @@ def shape_faults(
     target_shape: tuple[int, ...],
     target_dtype: str,
 ) -> list[ArgumentError]:
-    """Tell where the arrays `x` and `y` do not fit the input and target of the spec."""
+    """Return the errors about arrays that do not fit the input and target of the spec."""
     faults = []
     for argument, shape in (("x", input_shape), ("y", target_shape)):
         header = found[argument]
@@ -178,10 +176,10 @@ def _shaped(shape: tuple[int, ...]) -> str:
 def arrays(
     path: Path, x: str, y: str, target_dtype: str
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Read both arrays, or raise ArgumentError.
+    """Return both arrays, or raise ArgumentError.
 
-    x is in float64, and so is y for a real target; class indices stay as they are stored,
-    because int64 would turn those beyond it into others.
+    x is in float64, and so is y for a real target. Class indices keep their stored type, because a
+    conversion to int64 could wrap them.
     """
     import numpy as np
 
@@ -201,7 +199,7 @@ def arrays(
 def value_faults(
     x: NDArray[np.float64], y: NDArray[Any], classes: int | None
 ) -> list[ArgumentError]:
-    """Tell the first element of each array that is not finite, or no class."""
+    """Return errors about the first element of each array that is not finite, or not a class."""
     import numpy as np
 
     faults = []

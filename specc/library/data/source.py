@@ -1,8 +1,7 @@
-"""What every data source answers, and how its arguments divide the samples.
+"""The interface of data sources, and how their arguments divide the samples.
 
-A source answers twice: `problems` tells a user's mistakes while a spec is checked, without
-NumPy; `load` gives all samples. Invariant: whatever `load` gives fits the shapes of the
-spec and is finite.
+`problems` returns errors of the user while a spec is checked, without NumPy; `load` returns all
+samples. Invariant: samples from `load` have the shapes of the spec and are finite.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ Shape = tuple[int, ...]
 Kind = Literal["real", "int"]
 
 Stratify = bool | Literal["auto"]
-"""Whether each class keeps its share in every part; `auto`: where samples have a class."""
+"""Whether each class keeps its share in every part; `auto` means if samples have a class."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a network needs of its samples, and where the spec lies."""
+    """The shapes and types that a network needs, and the folder of the spec."""
 
     folder: Path | None
-    """None for a spec from standard input: then the working folder counts."""
+    """None for a spec from standard input: paths are then relative to the working folder."""
     input_shape: Shape
     target_shape: Shape
     target_dtype: Kind
     classes: int | None
-    """How many classes the network tells apart; None for a real target, or unknown."""
+    """The number of classes of the network; None for a real target, or if unknown."""
 
     @property
     def one_class(self) -> bool:
@@ -44,7 +43,7 @@ class Needs:
 
 
 class Source:
-    """What every data source answers."""
+    """A data source."""
 
     def problems(
         self,
@@ -54,7 +53,7 @@ class Source:
         target_dtype: Kind,
         classes: int | None = None,
     ) -> list[ArgumentError]:
-        """Tell what is wrong with the source; shapes are those of one sample."""
+        """Return the errors of the source; shapes are those of one sample."""
         needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
         try:
             return self._faults(needs)
@@ -69,7 +68,7 @@ class Source:
         target_dtype: Kind,
         classes: int | None = None,
     ) -> Split:
-        """Return the samples; DataError says what is wrong with them."""
+        """Return the samples; raise DataError if they cannot be used."""
         needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
         try:
             return self._samples(needs)
@@ -78,11 +77,11 @@ class Source:
             raise DataError(error.message + hint) from None
 
     def margin(self, points: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Tell how far inside class 1 points (n, 2) are; None if nobody knows."""
+        """Return how far inside class 1 points (n, 2) are; None if that is unknown."""
         return None
 
     def span(self, folder: Path | None) -> tuple[float, float] | None:
-        """Return the smallest and the largest real target; None if no look tells it."""
+        """Return the smallest and the largest real target; None if that is unknown."""
         return None
 
     def _faults(self, needs: Needs) -> list[ArgumentError]:
@@ -93,7 +92,7 @@ class Source:
 
 
 class Shared(Protocol):
-    """A source whose samples are divided into shares."""
+    """A source whose samples are divided by shares."""
 
     @property
     def validation(self) -> float:
@@ -109,18 +108,18 @@ class Shared(Protocol):
 
     @property
     def seed(self) -> int:
-        """The seed of the stream that divides."""
+        """The seed of the stream that divides the samples."""
 
 
 def divided(source: Shared, x: Any, y: Any, needs: Needs) -> tuple[Any, Any, Any]:
-    """Divide samples as the source's arguments say: training, validation, test."""
+    """Return training, validation and test samples, divided by the arguments of the source."""
     counts = sizes(len(y), source.validation, source.test)
     stratify = needs.one_class if source.stratify == "auto" else source.stratify
     return divide(x, y, *counts, source.seed, stratify)
 
 
 def stratify_faults(stratify: Stratify, needs: Needs) -> list[ArgumentError]:
-    """Tell where `stratify=true` has no class labels to go by."""
+    """Return an error if `stratify=true` has no class labels."""
     if stratify is not True or needs.one_class:
         return []
     found = f"{needs.target_dtype}{list(needs.target_shape)}"
@@ -129,13 +128,13 @@ def stratify_faults(stratify: Stratify, needs: Needs) -> list[ArgumentError]:
 
 
 def refuse(faults: list[ArgumentError]) -> None:
-    """Raise the first of the faults."""
+    """Raise the first of the errors."""
     for fault in faults:
         raise fault
 
 
 def size_faults(samples: int, validation: float, test: float) -> list[ArgumentError]:
-    """Tell where the shares leave no sample for a part."""
+    """Return an error if the shares leave a part without samples."""
     try:
         sizes(samples, validation, test)
     except ArgumentError as error:
@@ -144,7 +143,7 @@ def size_faults(samples: int, validation: float, test: float) -> list[ArgumentEr
 
 
 def class_faults(word: str, classes: int, needs: Needs) -> list[ArgumentError]:
-    """Tell where a network tells apart more or fewer than a source's classes."""
+    """Return an error if the network has another number of classes than the source."""
     if needs.classes in (None, classes):
         return []
     message = (

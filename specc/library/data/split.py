@@ -1,9 +1,8 @@
 """Samples, and how they are divided into training, validation and test samples.
 
-Takes all samples of a source with the shares that the spec asks for; gives a Split.
-Invariant: the three parts are disjoint, together they are all samples, and training has
-at least one. Each part keeps the order of the source. NumPy is imported only where
-samples are.
+Takes all samples of a source with the shares of the spec, returns a Split. Invariant: the three
+parts are disjoint, together they are all samples, and training has at least one. Each part keeps
+the order of the source. NumPy is imported only when samples are loaded.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DataError(Exception):
-    """Data that cannot be used: one sentence that names file, place and value."""
+    """Data that cannot be used; the message names file, place and value."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Split:
     validation: Samples | None
     test: Samples | None
     classes: tuple[str, ...] | None = None
-    """The name of each class, by its index, where the source has names."""
+    """The name of each class, by its index; None if the source has no names."""
     features: tuple[str, ...] | None = None
-    """The name of each number of the input, where the source has names."""
+    """The name of each input number; None if the source has no names."""
 
     @property
     def parts(self) -> dict[str, Samples]:
@@ -48,7 +47,7 @@ class Split:
         return {name: samples for name, samples in named if samples is not None}
 
     def describe(self) -> str:
-        """Return in one line how many samples each part has, and the classes by index."""
+        """Return a line with the size of each part, and the classes by index."""
         sizes = ", ".join(f"{len(y):,} {name}" for name, (_, y) in self.parts.items())
         if self.classes is None:
             return sizes
@@ -58,7 +57,7 @@ class Split:
 
 
 def check_shares(validation: float, test: float) -> None:
-    """Raise ArgumentError where the shares make no sense for any number of samples."""
+    """Raise ArgumentError if the shares are invalid for any number of samples."""
     for name, share in (("validation", validation), ("test", test)):
         if isinstance(share, float) and share >= 1 and (share == 1 or share % 1):
             raise ArgumentError(
@@ -73,10 +72,9 @@ def check_shares(validation: float, test: float) -> None:
 
 
 def sizes(samples: int, validation: float, test: float) -> tuple[int, int]:
-    """Turn shares into counts (validation, test), fractions rounded half up.
+    """Return the counts of validation and test samples; fractions are rounded half up.
 
-    Raises ArgumentError where a fraction is less than one sample, or no training sample
-    is left.
+    Raises ArgumentError if a fraction is less than one sample, or no training sample is left.
     """
     counts = []
     for name, share in (("validation", validation), ("test", test)):
@@ -108,10 +106,9 @@ def divide(
     seed: int,
     stratify: bool,
 ) -> tuple[Samples, Samples | None, Samples | None]:
-    """Draw `test`, then `validation` samples by the stream `split`; the rest trains.
+    """Draw `test`, then `validation` samples by the stream `split`; the rest is for training.
 
-    `stratify` keeps the shares of the classes y (n,) in each part, to the nearest
-    sample.
+    `stratify` keeps the share of each class of y (n,) in each part, to the nearest sample.
     """
     import numpy as np
 
@@ -135,7 +132,7 @@ def divide(
 
 
 def _quotas(labels: NDArray[Any], count: int) -> list[tuple[int, int]]:
-    """Share `count` among the classes by their samples, by largest remainder."""
+    """Divide `count` among the classes by their sizes, by largest remainder."""
     import numpy as np
 
     names, sizes_ = np.unique(labels, return_counts=True)

@@ -1,8 +1,8 @@
-"""The data sources that draw points of the plane, of two classes.
+"""The data sources that draw points of the plane, in two classes.
 
-Each word is one class, its fields the arguments. Invariant: sample i of a source is a pure
-function of its seed and i, by the stream `data/<word>`; training takes the first samples,
-then validation, then test. The target is the label, 0 or 1, or the index of the class.
+Each word is one class, its fields are the arguments. Invariant: sample i is a pure function of the
+seed and i, by the stream `data/<word>`; training has the first samples, then validation, then test.
+The target is the label, 0 or 1, or the index of the class.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Synthetic(Source):
-    """Points and labels that are a formula of uniform numbers."""
+    """Points and labels that are a function of uniform random numbers."""
 
     word: ClassVar[str]
     drawn: ClassVar[int]
-    """How many uniform numbers a sample takes."""
+    """The number of uniform random numbers for a sample."""
     classes: ClassVar[tuple[str, str] | None] = None
 
     train: Count = 1000
@@ -38,7 +38,7 @@ class Synthetic(Source):
     seed: CountOrZero = 0
 
     def _points(self, u: Reals) -> tuple[Reals, NDArray[np.bool_]]:
-        """Return points (n, 2) and whether each is of class 1, from u (n, drawn) in [0, 1)."""
+        """Return points (n, 2) and whether each is in class 1, from u (n, drawn) in [0, 1)."""
         raise NotImplementedError
 
     def span(self, folder: Path | None) -> tuple[float, float]:
@@ -83,7 +83,7 @@ class Synthetic(Source):
 @entry("data")
 @dataclass(frozen=True)
 class Disk(Synthetic):
-    """x ~ U[0,1]^2; label 1 iff closer to (0.5, 0.5) than 1/sqrt(2 pi), else 0.
+    """x ~ U[0,1]^2; label 1 if the distance to (0.5, 0.5) is below 1/sqrt(2 pi), else 0.
 
     Source: the experiment of the README.
     """
@@ -92,7 +92,7 @@ class Disk(Synthetic):
     drawn = 2
 
     def margin(self, points: Reals) -> Reals:
-        """Return the radius less the distance to the centre."""
+        """Return the radius minus the distance to the centre."""
         import numpy as np
 
         distance = np.hypot(points[:, 0] - 0.5, points[:, 1] - 0.5)
@@ -106,7 +106,7 @@ class Disk(Synthetic):
 @entry("data")
 @dataclass(frozen=True)
 class Xor(Synthetic):
-    """x ~ U[0,1]^2; label 1 iff (x1 - 0.5) (x2 - 0.5) < 0: one of them alone is large.
+    """x ~ U[0,1]^2; label 1 if (x1 - 0.5) (x2 - 0.5) < 0, else 0.
 
     Source: Minsky and Papert 1969.
     """
@@ -127,11 +127,11 @@ class Xor(Synthetic):
 @entry("data")
 @dataclass(frozen=True)
 class Spiral(Synthetic):
-    """Two arms that wind around (0.5, 0.5), each the other's mirror image through it.
+    """Two spiral arms around (0.5, 0.5), each the point reflection of the other.
 
-    With t ~ U[0,1), r = (1 + 12 t) / 26 and a = 2 pi turns (1 - t), a point is (0.5, 0.5)
-    + s r (sin a, cos a); s is 1 for label 1 and -1 for label 0, each half of the time.
-    With three turns these are the classic arms, in the unit square.
+    With t ~ U[0,1), r = (1 + 12 t) / 26 and a = 2 pi turns (1 - t), a point is (0.5, 0.5) + s r
+    (sin a, cos a); s is 1 for label 1 and -1 for label 0, with equal probability. Three turns give
+    the classic spirals, in the unit square.
 
     Source: Lang and Witbrock 1988.
     """
@@ -155,10 +155,10 @@ class Spiral(Synthetic):
 @entry("data")
 @dataclass(frozen=True)
 class Moons(Synthetic):
-    """Two half circles that interlock, with noise: those of scikit-learn's `make_moons`.
+    """Two interlocking half circles with noise, as from scikit-learn's `make_moons`.
 
-    With a ~ U[0,pi), a point is (cos a, sin a) for label 0 and (1 - cos a, 0.5 - sin a) for
-    label 1, each half of the time; both coordinates get noise from N(0, noise^2).
+    With a ~ U[0,pi), a point is (cos a, sin a) for label 0 and (1 - cos a, 0.5 - sin a) for label
+    1, with equal probability; both coordinates have noise from N(0, noise^2).
 
     Source: sklearn.datasets.make_moons.
     """
@@ -175,7 +175,7 @@ class Moons(Synthetic):
         second, angle = u[:, 0] >= 0.5, np.pi * u[:, 1]
         upper = np.column_stack([np.cos(angle), np.sin(angle)])
         x = np.where(second[:, None], [1, 0.5] - upper, upper)
-        # Box and Muller, both numbers of the pair: u is below 1, so the logarithm is finite.
+        # Box and Muller, both numbers of a pair; u < 1, so the logarithm is finite.
         radius, turn = np.sqrt(-2 * np.log(1 - u[:, 2])), 2 * np.pi * u[:, 3]
         normal = radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
         return x + self.noise * normal, second

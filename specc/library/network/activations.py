@@ -1,8 +1,7 @@
 """The activations: each word is one function of a Value.
 
-Elementwise ones take and give any shape, and their derivative is derived (`slope.py`); softmaxes
-join one axis, counted within a sample. Formulas, kinks and NaN behaviour are those of
-`torch.nn.functional`.
+Elementwise ones keep any shape, and their derivative is derived (`slope.py`); softmaxes work along
+one axis of a sample. Formulas, kinks and the treatment of NaN are those of `torch.nn.functional`.
 """
 
 from __future__ import annotations
@@ -20,19 +19,29 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def relu(x: Value) -> Value:
+<<<<<<< HEAD
     """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
     return formulas.relu(x)
+=======
+    """max(x, 0), with derivative 0 at 0. Source: torch.nn.ReLU."""
+    return ops.relu(x)
+>>>>>>> partD
 
 
 @entry("activation", operands=1)
 def leaky_relu(x: Value, slope: float) -> Value:
+<<<<<<< HEAD
     """x where x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
     return formulas.where(formulas.greater(x, 0), x, slope * x)
+=======
+    """x if x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
+    return ops.where(ops.greater(x, 0), x, slope * x)
+>>>>>>> partD
 
 
 @entry("activation", operands=1, reach=lambda alpha: (-alpha, math.inf))
 def elu(x: Value, alpha: Positive = 1.0) -> Value:
-    """x where x > 0, else alpha (exp(x) - 1).
+    """x if x > 0, else alpha (exp(x) - 1).
 
     Source: Clevert, Unterthiner and Hochreiter 2016.
     """
@@ -41,7 +50,7 @@ def elu(x: Value, alpha: Positive = 1.0) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (-SELU_SCALE * SELU_ALPHA, math.inf))
 def selu(x: Value) -> Value:
-    """1.0507 x where x > 0, else 1.0507 1.6733 (exp(x) - 1).
+    """1.0507 x if x > 0, else 1.0507 1.6733 (exp(x) - 1).
 
     Source: Klambauer et al. 2017.
     """
@@ -51,7 +60,7 @@ def selu(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda approximate: (-0.1701, math.inf))
 def gelu(x: Value, approximate: Literal["none", "tanh"] = "none") -> Value:
-    """x (1 + erf(x / sqrt(2))) / 2, or its approximation by tanh.
+    """x (1 + erf(x / sqrt(2))) / 2, or with `approximate=tanh` its approximation by tanh.
 
     Source: Hendrycks and Gimpel 2016.
     """
@@ -75,8 +84,13 @@ def mish(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def softplus(x: Value) -> Value:
+<<<<<<< HEAD
     """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
     return formulas.softplus(x)
+=======
+    """log(1 + exp(x)), computed without overflow. Source: torch.nn.Softplus."""
+    return ops.softplus(x)
+>>>>>>> partD
 
 
 @entry("activation", operands=1, reach=lambda: (0, 1))
@@ -93,13 +107,13 @@ def tanh(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
 def hard_tanh(x: Value) -> Value:
-    """x, but 1 from 1 on and -1 up to -1; of slope 0 there. Source: torch.nn.Hardtanh."""
+    """min(max(x, -1), 1), with derivative 0 at -1 and 1. Source: torch.nn.Hardtanh."""
     return _between(x, -1, 1, x, -1)
 
 
 @entry("activation", operands=1, reach=lambda: (0, 1))
 def hard_sigmoid(x: Value) -> Value:
-    """x / 6 + 1/2, but 1 from 3 on and 0 up to -3; of slope 0 there.
+    """min(max(x / 6 + 1/2, 0), 1), with derivative 0 at -3 and 3.
 
     Source: torch.nn.Hardsigmoid.
     """
@@ -108,9 +122,15 @@ def hard_sigmoid(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (-0.375, math.inf))
 def hard_swish(x: Value) -> Value:
+<<<<<<< HEAD
     """x (x + 3) / 6, but x from 3 on and 0 up to -3. Source: torch.nn.Hardswish."""
     near = formulas.where(formulas.greater_equal(x, 3), x, x * (x + 3) / 6)
     return formulas.where(apply("less_equal", x, -3), 0, near)
+=======
+    """x (x + 3) / 6 for -3 < x < 3, x for x >= 3, 0 for x <= -3. Source: torch.nn.Hardswish."""
+    near = ops.where(ops.greater_equal(x, 3), x, x * (x + 3) / 6)
+    return ops.where(ops.apply("less_equal", x, -3), 0, near)
+>>>>>>> partD
 
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
@@ -121,7 +141,7 @@ def softsign(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda axis: (0, 1))
 def softmax(x: Value, axis: int = -1) -> Value:
-    """exp(x) / sum(exp(x)) along `axis`, counted within a sample: the last one.
+    """exp(x) / sum(exp(x)) along `axis` of a sample, by default the last.
 
     Source: torch.nn.Softmax.
     """
@@ -130,7 +150,7 @@ def softmax(x: Value, axis: int = -1) -> Value:
 
 @entry("activation", operands=1, reach=lambda axis: (-math.inf, 0))
 def log_softmax(x: Value, axis: int = -1) -> Value:
-    """x - log(sum(exp(x))) along `axis`, counted within a sample: the last one.
+    """x - log(sum(exp(x))) along `axis` of a sample, by default the last.
 
     Source: torch.nn.LogSoftmax.
     """
@@ -139,12 +159,19 @@ def log_softmax(x: Value, axis: int = -1) -> Value:
 
 @entry("activation", operands=1)
 def identity(x: Value) -> Value:
-    """x itself. Source: torch.nn.Identity."""
+    """x, unchanged. Source: torch.nn.Identity."""
     return x
 
 
 def _between(x: Value, low: float, high: float, y: Value, least: float) -> Value:
+<<<<<<< HEAD
     """y, but 1 where x >= high and `least` where x <= low; NaN stays NaN."""
     above = apply("greater_equal", x, high)
     below = apply("less_equal", x, low)
     return formulas.where(above, 1, formulas.where(below, least, y))
+=======
+    """Return y, but 1 for x >= high and `least` for x <= low; NaN stays NaN."""
+    above = ops.apply("greater_equal", x, high)
+    below = ops.apply("less_equal", x, low)
+    return ops.where(above, 1, ops.where(below, least, y))
+>>>>>>> partD

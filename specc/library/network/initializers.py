@@ -1,7 +1,7 @@
-"""How a parameter starts: each word gives the distribution that its numbers are drawn from.
+"""The initializers: each word gives the distribution that a parameter is drawn from.
 
-Takes the fans of the weight, gives a `Draw`; its numbers are constants of the compilation, since
-every shape is known. Sources: Glorot and Bengio 2010 (xavier), He et al. 2015 (he).
+Takes the fans of the weight, returns a `Draw` with numbers known at compile time, since every shape
+is. Sources: Glorot and Bengio 2010 (xavier), He et al. 2015 (he).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Literal
 from specc.library.vocabulary import ArgumentError, Positive, entry
 
 TRUNCATED_STD = 0.87962566103423978
-"""Standard deviation of a unit normal cut at two standard deviations."""
+"""The standard deviation of a standard normal truncated at two standard deviations."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """A distribution with its two numbers, and the formula that they came from.
+    """A distribution, its two parameters, and the formula that they came from.
 
     `uniform`: from `a` to `b`; `normal` and `truncated`: mean `a`, standard deviation `b`;
     `constant`: `a`; `orthogonal`: gain `a`.
@@ -28,12 +28,12 @@ class Draw:
     a: float
     b: float = 0.0
     formula: str = ""
-    """What a comment may say, such as `std = sqrt(2 / fan_in)`; plain ASCII."""
+    """The formula for a comment, such as `std = sqrt(2 / fan_in)`; plain ASCII."""
 
 
 @dataclass(frozen=True)
 class Fans:
-    """How many inputs and outputs a weight joins; None for a bias, which has no fans."""
+    """The numbers of inputs and outputs of a weight; None for a bias, which has no fans."""
 
     fan_in: int
     fan_out: int
@@ -68,7 +68,7 @@ def xavier_normal(fans: Fans, gain: Positive = 1.0, truncated: bool = False) -> 
 
 @entry("initializer", operands=1)
 def he_uniform(fans: Fans, mode: Literal["fan_in", "fan_out"] = "fan_in") -> Draw:
-    """U(-a, a) with a = sqrt(6 / fan). Source: He et al. 2015."""
+    """U(-a, a) with a = sqrt(6 / fan), fan by `mode`. Source: He et al. 2015."""
     a = math.sqrt(6 / getattr(fans, mode))
     return Draw("uniform", -a, a, f"a = sqrt(6 / {mode})")
 
@@ -79,7 +79,7 @@ def he_normal(
     mode: Literal["fan_in", "fan_out"] = "fan_in",
     truncated: bool = False,
 ) -> Draw:
-    """N(0, s) with s = sqrt(2 / fan). Source: He et al. 2015."""
+    """N(0, s) with s = sqrt(2 / fan), fan by `mode`. Source: He et al. 2015."""
     std = math.sqrt(2 / getattr(fans, mode))
     return _normal(0.0, std, truncated, f"std = sqrt(2 / {mode})")
 
@@ -99,31 +99,32 @@ def normal(
     std: Positive = 0.05,
     truncated: bool = False,
 ) -> Draw:
-    """N(mean, std), std the standard deviation. Source: torch.nn.init.normal_."""
+    """N(mean, std), with std the standard deviation. Source: torch.nn.init.normal_."""
     return _normal(mean, std, truncated, "")
 
 
 @entry("initializer", operands=1)
 def constant(fans: Fans | None, value: float) -> Draw:
-    """The value, everywhere. Source: torch.nn.init.constant_."""
+    """The value in every place. Source: torch.nn.init.constant_."""
     return Draw("constant", value)
 
 
 @entry("initializer", operands=1)
 def zeros(fans: Fans | None) -> Draw:
-    """0, everywhere. Source: torch.nn.init.zeros_."""
+    """0 in every place. Source: torch.nn.init.zeros_."""
     return Draw("constant", 0.0)
 
 
 @entry("initializer", operands=1)
 def ones(fans: Fans | None) -> Draw:
-    """1, everywhere. Source: torch.nn.init.ones_."""
+    """1 in every place. Source: torch.nn.init.ones_."""
     return Draw("constant", 1.0)
 
 
 @entry("initializer", operands=1)
 def torch_default(fans: Fans) -> Draw:
-    """U(-a, a) with a = 1 / sqrt(fan_in), of the layer's weight: what `torch.nn` draws.
+    """U(-a, a) with a = 1 / sqrt(fan_in), with fan_in that of the layer's weight: the default of
+    `torch.nn`.
 
     Source: torch.nn.Linear.
     """
@@ -133,7 +134,7 @@ def torch_default(fans: Fans) -> Draw:
 
 @entry("initializer", operands=1)
 def orthogonal(fans: Fans, gain: Positive = 1.0) -> Draw:
-    """gain times the sign-corrected Q of a normal matrix.
+    """An orthogonal matrix times gain: the sign-corrected Q of a normal matrix.
 
     Source: Saxe, McClelland and Ganguli 2014; torch.nn.init.orthogonal_.
     """
@@ -143,7 +144,7 @@ def orthogonal(fans: Fans, gain: Positive = 1.0) -> Draw:
 NEEDS_WEIGHT = frozenset(
     {"xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "orthogonal"}
 )
-"""The initializers that make no sense on a bias, which has no fans."""
+"""The initializers that need fans, which a bias does not have."""
 
 
 def _gain(gain: float) -> str:

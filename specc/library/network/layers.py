@@ -1,7 +1,7 @@
-"""The layers: each word is one class; its fields are its arguments.
+"""The layers: each word is one class, its fields are the arguments.
 
-A layer answers three questions: what shape it gives, which parameters it has, and what it computes
-(as Values). Shapes are of one sample; a Value's shape has the batch in front.
+A layer has an output shape, parameters, and a formula in Values. Shapes are those of one sample;
+the shape of a Value has the batch in front.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Initializer = Annotated[Use, Of("initializer")]
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a layer: its shape in torch's layout, how it starts, its fans."""
+    """A parameter of a layer: its shape in torch's layout, its initializer, its fans."""
 
     shape: Shape
     initializer: Use
@@ -41,28 +41,28 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Buffer:
-    """State of a layer that no gradient moves: its shape in torch's layout, how it starts."""
+    """State of a layer without a gradient: its shape in torch's layout, its first value."""
 
     shape: Shape
     start: float
 
 
 class Layer:
-    """What every layer answers; the defaults are those of a layer without parameters.
+    """A layer; the defaults are those of a layer without parameters.
 
-    `given` in formulas is what the layer has by its short names: parameters, buffers, and in
-    training the `mask` of what is dropped. A part of a formula that has a name is kept under it.
+    `given` in formulas has parameters, buffers, and in training the `mask` of dropout, by short
+    names. A named part of a formula is saved under its name.
     """
 
     dropped: float = 0.0
-    """Which part of its input training drops, at random."""
+    """The fraction of the input that training drops at random."""
     tracks: bool = False
-    """Whether training moves its buffers."""
+    """Whether training updates the buffers."""
     along: int = -1
-    """The axis of a sample along which its features lie, which formulas find as the last one."""
+    """The axis of a sample with the features; formulas see it as the last one."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of a sample's output; raise ShapeError where `shape` does not fit."""
+        """Return the shape of a sample's output; raise ShapeError if `shape` does not fit."""
         return shape
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
@@ -70,7 +70,7 @@ class Layer:
         return {}
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        """Return the state for an input of `shape`, under the names of torch's state_dict."""
+        """Return the buffers for an input of `shape`, by the names of torch's state_dict."""
         return {}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
@@ -78,19 +78,19 @@ class Layer:
         raise NotImplementedError
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
-        """Return the output in training, where that is another."""
+        """Return the output in training, if it differs."""
         return self.lower(x, given)
 
     def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
-        """Return the buffers after a step of training on `rows` samples.
+        """Return the buffers after a training step on `rows` samples.
 
-        `given` has the parts that `train` named too.
+        `given` also has the parts that `train` named.
         """
         return {}
 
 
 def with_features(shape: Shape, what: str) -> Shape:
-    """Return a shape, which must have an axis for features."""
+    """Return a shape; raise ShapeError if it has no axis for features."""
     if not shape:
         raise ShapeError(
             f"{what} needs at least one axis, found a single number per sample",
@@ -102,7 +102,7 @@ def with_features(shape: Shape, what: str) -> Shape:
 @entry("layer")
 @dataclass(frozen=True)
 class Linear(Layer):
-    """x W^T + b over the last axis; W is (units, in). Source: torch.nn.Linear."""
+    """x W^T + b along the last axis; W has shape (units, in). Source: torch.nn.Linear."""
 
     units: Size
     weight: Initializer = use("initializer", "xavier_uniform")
@@ -116,7 +116,7 @@ class Linear(Layer):
         weight = Parameter((self.units, shape[-1]), self.weight, fans)
         if self.bias is None:
             return {"weight": weight}
-        # torch.nn draws the bias from the weight's fan-in; no other initializer reads it.
+        # torch.nn draws the bias by the fan-in of the weight; other initializers ignore it.
         return {"weight": weight, "bias": Parameter((self.units,), self.bias, fans)}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
@@ -128,7 +128,7 @@ class Linear(Layer):
 @entry("layer")
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """x mask / (1 - rate) in training, where mask is 0 with probability `rate`; else x.
+    """x mask / (1 - rate) in training, with mask 0 with probability `rate` and else 1; otherwise x.
 
     Source: Srivastava et al. 2014, torch.nn.Dropout.
     """
@@ -148,7 +148,7 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """An activation word as a layer; it keeps the shape."""
+    """An activation as a layer; it keeps the shape."""
 
     use: Use
 
@@ -174,21 +174,21 @@ class Activation(Layer):
 
 
 class Join(Layer):
-    """A layer that takes several inputs: what bodies give."""
+    """A layer with several inputs: the outputs of its bodies."""
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """Return the shape of a sample's output; raise ShapeError where `shapes` do not fit."""
+        """Return the shape of a sample's output; raise ShapeError if `shapes` do not fit."""
         raise NotImplementedError
 
     def join(self, values: Sequence[Value]) -> Value:
-        """Return the output, as `lower` does."""
+        """Return the output, like `lower`."""
         raise NotImplementedError
 
 
 @entry("layer")
 @dataclass(frozen=True)
 class Residual(Join):
-    """x + body(x): what goes in, and what the body gives. Source: He et al. 2016."""
+    """x + body(x), the input plus the output of the body. Source: He et al. 2016."""
 
     def joined_shape(self, shapes: Sequence[Shape]) -> Shape:
         x, body = shapes
@@ -200,16 +200,14 @@ class Residual(Join):
         return x
 
     def join(self, values: Sequence[Value]) -> Value:
-        x, body = (
-            values  # the body's result is nobody else's: the sum may take its place
-        )
+        x, body = values  # only the sum reads the body: it may be computed in place
         return body + x
 
 
 @entry("layer")
 @dataclass(frozen=True)
 class Concat(Join):
-    """[a, b, ...]: what the bodies give of one input, joined along an axis of a sample.
+    """[a(x), b(x), ...], the outputs of the bodies joined along an axis of a sample.
 
     Source: torch.cat.
     """
@@ -246,20 +244,20 @@ JOINS = {
     "residual": ("one body", "residual { … }"),
     "concat": ("two bodies or more", "concat(axis=0) { … } { … }"),
 }
-"""The layers that take bodies: how many, and how they are written."""
+"""The layers with bodies: how many, and how they are written."""
 
 
 class View(Layer):
-    """A layer that looks at the numbers of a sample in another shape."""
+    """A layer that reads the numbers of a sample in another shape."""
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        return x  # in the rows of the new shape, which lowering gives it
+        return x  # lowering reshapes the rows
 
 
 @entry("layer")
 @dataclass(frozen=True)
 class Flatten(View):
-    """x, all numbers of a sample along one axis. Source: torch.nn.Flatten."""
+    """x with all numbers of a sample along one axis. Source: torch.nn.Flatten."""
 
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
@@ -273,7 +271,7 @@ def _counted(shape: Shape) -> str:
 @entry("layer")
 @dataclass(frozen=True)
 class Reshape(View):
-    """x, the numbers of a sample in the order of their rows, in another shape.
+    """x in another shape; the numbers of a sample stay in row-major order.
 
     Source: torch.nn.Unflatten.
     """

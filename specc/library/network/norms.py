@@ -1,4 +1,4 @@
-"""The layers that bring features to a common scale: each word is one class, as in `layers`."""
+"""The normalization layers: each word is one class, as in `layers`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from specc.library.vocabulary import Fraction, Positive, Use, entry, use, writte
 
 
 class Norm(Layer):
-    """What normalizing layers share: a weight and a bias for each feature, or none."""
+    """A normalization layer with an optional weight and bias for each feature."""
 
     weight: Use | None
     bias: Use | None
@@ -38,15 +38,15 @@ class Norm(Layer):
         }
 
     def numbers(self, shape: Shape, batch_size: int) -> int:
-        """Tell of how many numbers each mean is, in training."""
+        """Return how many numbers each mean is over, in training."""
         return shape[-1]
 
     of_one: ClassVar[str] = "0"
-    """What a single number becomes, which is its own mean."""
+    """What it turns a single number into, which is its own mean."""
 
 
 def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
-    """normalized weight + bias, of which either may be left out."""
+    """Return normalized * weight + bias; either may be missing."""
     y = named(normalized, "normalized")
     if "weight" in given:
         y = y * given["weight"]
@@ -56,7 +56,7 @@ def _affine(normalized: Value, given: Mapping[str, Value]) -> Value:
 @entry("layer")
 @dataclass(frozen=True)
 class LayerNorm(Norm):
-    """(x - mean) / sqrt(variance + eps) weight + bias, over the last axis of each sample.
+    """(x - mean) / sqrt(variance + eps) weight + bias, along the last axis of each sample.
 
     The variance is the biased one. Source: Ba, Kiros and Hinton 2016, torch.nn.LayerNorm.
     """
@@ -76,10 +76,10 @@ class LayerNorm(Norm):
 @entry("layer")
 @dataclass(frozen=True)
 class RmsNorm(Norm):
-    """x / sqrt(mean(x^2) + eps) weight, over the last axis of each sample.
+    """x / sqrt(mean(x^2) + eps) weight, along the last axis of each sample.
 
-    Frameworks disagree on eps: torch takes the smallest that the dtype tells from 1. Source: Zhang
-    and Sennrich 2019, torch.nn.RMSNorm.
+    Frameworks disagree on eps: the default of torch is the machine epsilon of the dtype. Source:
+    Zhang and Sennrich 2019, torch.nn.RMSNorm.
     """
 
     eps: Positive = 1e-6
@@ -98,12 +98,12 @@ class RmsNorm(Norm):
 @entry("layer")
 @dataclass(frozen=True)
 class BatchNorm(Norm):
-    """(x - mean) / sqrt(variance + eps) weight + bias, by feature over the batch.
+    """(x - mean) / sqrt(variance + eps) weight + bias, for each feature over the batch.
 
-    Features are along the first axis of a sample: channels, where there are more. Prediction
-    takes the running mean and the running, unbiased variance, which training moves by
-    `momentum`; a batch of one number a feature does not move them. Source: Ioffe and Szegedy
-    2015, torch.nn.BatchNorm1d.
+    Features are along the first axis of a sample: the channels, if there are more axes. Prediction
+    uses the running mean and the running, unbiased variance, which training updates by `momentum`;
+    a batch with one number for each feature does not update them. Source: Ioffe and Szegedy 2015,
+    torch.nn.BatchNorm1d.
     """
 
     momentum: Fraction = 0.1
@@ -145,7 +145,8 @@ class BatchNorm(Norm):
 @entry("layer")
 @dataclass(frozen=True)
 class Standardize(Layer):
-    """(x - mean) / std by feature, of the training samples alone, which `fit` measures.
+    """(x - mean) / std for each feature, with mean and std of the training samples, which `fit`
+    measures.
 
     A constant feature is divided by 1. Source: sklearn.preprocessing.StandardScaler.
     """
@@ -160,7 +161,7 @@ class Standardize(Layer):
         return (x - given["mean"]) / given["std"]
 
     def measured(self, x: Value, origin: Value) -> dict[str, Value]:
-        """Return the buffers for samples x; `origin`, any one of them, keeps sums small."""
+        """Return the buffers for samples x; subtracting `origin`, one of them, keeps sums small."""
         shifted = named(x - origin, "shifted")
         shift = named(formulas.mean_over(shifted, axis=0, keep=False), "shift")
         variance = formulas.mean_over((shifted - shift) ** 2, axis=0, keep=False)

@@ -1,7 +1,7 @@
-"""The losses: each word is one function of prediction and target that gives a scalar Value.
+"""The losses: each word is one function of prediction and target that returns a scalar Value.
 
-`FUSED` names the activation that a loss swallows: after a last `sigmoid`, `binary_cross_entropy`
-is computed from the logits in one stable formula, and predictions stay probabilities.
+`FUSED` has the activation that is fused with a loss: after a last `sigmoid`, `binary_cross_entropy`
+is computed from the logits by one stable formula, and predictions stay probabilities.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from specc.ir.value import Value
 from specc.library.vocabulary import Fraction, Positive, ShapeError, entry
 
 Reduction = Literal["mean", "sum", "batch_mean"]
-"""`mean` is over all elements; `batch_mean` sums those of a sample, and is a mean over samples.
+"""`mean` is over all elements; `batch_mean` sums the elements of a sample and averages over
+samples.
 
-Every loss takes it and gives a mean over all elements; `reduced` makes the other of it.
+Every loss has this argument and returns a mean over all elements; `reduced` turns it into the
+others.
 """
 
 FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
@@ -28,15 +30,25 @@ FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 def mse(
     prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
 ) -> Value:
+<<<<<<< HEAD
     """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
     loss = formulas.mse(prediction, target)
+=======
+    """mean((p - t)^2) over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
+    loss = ops.mse(prediction, target)
+>>>>>>> partD
     return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2)
 def mae(prediction: Value, target: Value, reduction: Reduction = "mean") -> Value:
+<<<<<<< HEAD
     """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
     return of_elements(lambda p, t: formulas.abs(p - t), prediction, target)
+=======
+    """mean(|p - t|) over all elements, with derivative 0 at 0. Source: torch.nn.L1Loss."""
+    return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
+>>>>>>> partD
 
 
 @entry("loss", operands=2)
@@ -46,7 +58,7 @@ def huber(
     delta: Positive = 1.0,
     reduction: Reduction = "mean",
 ) -> Value:
-    """mean (p - t)^2 / 2 where |p - t| < delta, else delta (|p - t| - delta / 2).
+    """mean of (p - t)^2 / 2 if |p - t| < delta, else delta (|p - t| - delta / 2).
 
     Source: Huber 1964, torch.nn.HuberLoss.
     """
@@ -62,18 +74,23 @@ def huber(
 def of_elements(
     element: Callable[[Value, Value], Value], prediction: Value, target: Value
 ) -> Value:
+<<<<<<< HEAD
     """The mean of what `element` gives for each prediction and target; its slope is derived."""
     return formulas.mean(pointwise(element, prediction, target))
+=======
+    """Return the mean of `element` over predictions and targets; its derivative is derived."""
+    return ops.mean(pointwise(element, prediction, target))
+>>>>>>> partD
 
 
 REDUCTION = inspect.Parameter(
     "reduction", inspect.Parameter.KEYWORD_ONLY, default="mean", annotation=Reduction
 )
-"""The argument of every loss."""
+"""The common argument of all losses."""
 
 
 def averaged(element: Callable[..., Value]) -> Callable[..., Value]:
-    """Make a loss of what it is for each element, with the argument that all have."""
+    """Return a loss from its formula for one element, with the common argument added."""
 
     def loss(
         prediction: Value, target: Value, *, reduction: str, **named: Any
@@ -92,7 +109,7 @@ def averaged(element: Callable[..., Value]) -> Callable[..., Value]:
 def binary_cross_entropy(
     prediction: Value, target: Value, reduction: Reduction = "mean"
 ) -> Value:
-    """mean max(z, 0) - z t + log1p(exp(-|z|)), z the logits.
+    """mean(max(z, 0) - z t + log1p(exp(-|z|))), with z the logits.
 
     Source: torch.nn.BCEWithLogitsLoss.
     """
@@ -106,10 +123,10 @@ def cross_entropy(
     label_smoothing: Fraction = 0.0,
     reduction: Reduction = "mean",
 ) -> Value:
-    """mean logsumexp(z) - z[t], z the logits over the classes, t the class.
+    """mean(logsumexp(z) - z[t]), with z the logits over the classes and t the class.
 
-    `label_smoothing` is the part of the target that all classes share alike.
-    Source: torch.nn.CrossEntropyLoss.
+    `label_smoothing` is the part of the target that is spread evenly over all classes. Source:
+    torch.nn.CrossEntropyLoss.
     """
     if label_smoothing:
         return formulas.smoothed_cross_entropy(prediction, target, label_smoothing)
@@ -117,9 +134,9 @@ def cross_entropy(
 
 
 def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -> Value:
-    """Reduce as the spec says; a target has `elements` a sample, `loss` is their mean.
+    """Return the loss with the reduction of the spec; `loss` is the mean over all elements.
 
-    `compared` has an element for each of those of the batch.
+    A target has `elements` elements in a sample, and `compared` has all elements of the batch.
     """
     if reduction == "sum":
         return loss * formulas.count(compared)
@@ -129,9 +146,9 @@ def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -
 def check_shapes(
     loss: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
 ) -> None:
-    """Raise ShapeError where `loss` cannot compare an output with a target of these shapes.
+    """Raise ShapeError if `loss` cannot compare an output and a target of these shapes.
 
-    Shapes are of one sample; `dtype` is the target's, "real" or "int".
+    Shapes are those of one sample; `dtype` is that of the target, "real" or "int".
     """
     if loss == "cross_entropy":
         if dtype != "int":

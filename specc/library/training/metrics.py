@@ -1,8 +1,8 @@
-"""The metrics: each word is one function of prediction and target that gives a scalar Value.
+"""The metrics: each word is one function of prediction and target that returns a scalar Value.
 
 A metric is a mean over samples, or a formula of several such means, so that the metric of an epoch
-is that of its samples together. Predictions are probabilities where the loss is about
-probabilities, else what the network gives.
+is that of all its samples. Predictions are probabilities if the loss is about probabilities, else
+the output of the network.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from specc.ir.value import Value, apply
 from specc.library.vocabulary import Fraction, ShapeError, entry
 
 LARGER_IS_BETTER = frozenset({"accuracy", "r2", "precision", "recall", "f1"})
-"""The metrics of which more is better; `mode=auto` takes the rest for errors."""
+"""The metrics that improve by growing; `mode=auto` minimizes the others."""
 OF_TWO_CLASSES = frozenset({"precision", "recall", "f1"})
-"""The metrics of a class against the rest."""
+"""The metrics of one class against the rest."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric that is made of several means over samples."""
+    """A metric that is a formula of several means over samples."""
 
     means: Mapping[str, Value]
-    """Their names, as a module has them, in the order in which `formula` takes them."""
+    """The means by their names in a module, in the order of the arguments of `formula`."""
     formula: Callable[..., Value]
 
 
 @entry("metric", operands=2)
 def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Value:
-    """The share of samples that are classified correctly.
+    """The fraction of samples that are classified correctly.
 
-    One output is compared with `threshold`; of several the largest counts.
-    Source: sklearn.metrics.accuracy_score.
+    A single output is compared with `threshold`; of several, the largest is the prediction. Source:
+    sklearn.metrics.accuracy_score.
     """
     last = len(prediction.shape) - 1
     if target.dtype == "int":
@@ -47,35 +47,50 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
             formulas.equal(above, formulas.greater(target, threshold))
         )
     whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
+<<<<<<< HEAD
     largest = formulas.argmax(
         whole, axis=last
     )  # of logits, which no rounding makes equal
     return formulas.share(formulas.equal(largest, formulas.argmax(target, axis=last)))
+=======
+    largest = ops.argmax(whole, axis=last)  # logits: rounding cannot make them equal
+    return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
+>>>>>>> partD
 
 
 @entry("metric", operands=2)
 def mae(prediction: Value, target: Value) -> Value:
+<<<<<<< HEAD
     """mean |p - t| over all elements. Source: sklearn.metrics.mean_absolute_error."""
     return formulas.mean(apply("abs", prediction - target))
+=======
+    """mean(|p - t|) over all elements. Source: sklearn.metrics.mean_absolute_error."""
+    return ops.mean(ops.apply("abs", prediction - target))
+>>>>>>> partD
 
 
 @entry("metric", operands=2)
 def mse(prediction: Value, target: Value) -> Value:
+<<<<<<< HEAD
     """mean (p - t)^2 over all elements. Source: sklearn.metrics.mean_squared_error."""
     return formulas.mean((prediction - target) ** 2)
+=======
+    """mean((p - t)^2) over all elements. Source: sklearn.metrics.mean_squared_error."""
+    return ops.mean((prediction - target) ** 2)
+>>>>>>> partD
 
 
 @entry("metric", operands=2)
 def r2(prediction: Value, target: Value) -> Summary:
-    """1 - sum (t - p)^2 / sum (t - mean t)^2, of one output.
+    """1 - sum((t - p)^2) / sum((t - mean(t))^2), for one output.
 
-    Of targets that are all the same: 1 where all are predicted, else 0. Source:
+    For constant targets it is 1 if every prediction is exact, else 0. Source:
     sklearn.metrics.r2_score.
     """
     exact = formulas.double(target)
 
     def formula(error: Value, mean: Value, square: Value) -> Value:
-        # In double, of which rounding leaves 1e-13; a power of Python's would overflow.
+        # In double: rounding leaves 1e-13. Python's power would raise OverflowError.
         variance = square - mean * mean
         constant = apply("less_equal", variance, ROUNDING * square)
         perfect = formulas.where(formulas.greater(error, 0), 0, 1)
@@ -91,7 +106,7 @@ def r2(prediction: Value, target: Value) -> Summary:
 
 @entry("metric", operands=2)
 def precision(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
-    """True positives / all that are predicted positive; 0 where none is.
+    """true positives / predicted positives; 0 if there are none.
 
     Of two classes the second is the positive one. Source: sklearn.metrics.precision_score.
     """
@@ -102,7 +117,7 @@ def precision(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Su
 
 @entry("metric", operands=2)
 def recall(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
-    """True positives / all that are positive; 0 where none is.
+    """true positives / positives; 0 if there are none.
 
     Of two classes the second is the positive one. Source: sklearn.metrics.recall_score.
     """
@@ -113,7 +128,7 @@ def recall(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summa
 
 @entry("metric", operands=2)
 def f1(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
-    """2 true positives / (positives + predicted positives); 0 where there are neither.
+    """2 true positives / (positives + predicted positives); 0 if there are neither.
 
     Of two classes the second is the positive one. Source: sklearn.metrics.f1_score.
     """
@@ -124,7 +139,7 @@ def f1(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Summary:
 
 
 def _positives(prediction: Value, target: Value, threshold: float) -> dict[str, Value]:
-    """Return the shares of samples that are predicted positive, are so, and both."""
+    """Return the fractions of samples that are predicted positive, positive, and both."""
     if target.dtype == "int":
         axis = len(prediction.shape) - 1
         predicted = formulas.equal(formulas.argmax(prediction, axis=axis), 1)
@@ -144,13 +159,13 @@ def _quotient(part: Value, whole: Value) -> Value:
 
 
 ROUNDING = 1e-13
-"""What is below this part of the mean square is no variance."""
+"""A variance below this fraction of the mean square counts as 0."""
 
 
 def check_shapes(
     metric: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
 ) -> None:
-    """Raise ShapeError where `metric` makes no sense for an output and a target of these shapes."""
+    """Raise ShapeError if `metric` is undefined for an output and a target of these shapes."""
     if metric == "accuracy" and not output:
         raise ShapeError("accuracy needs at least one output", "end with `linear(1)`")
     if metric in OF_TWO_CLASSES:

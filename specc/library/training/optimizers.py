@@ -1,7 +1,7 @@
-"""The optimizers: each word is one class whose `update` gives the new parameters as Values.
+"""The optimizers: each word is one class whose `update` returns the new parameters as Values.
 
-All parameters are one flat vector, so an update is a handful of elementwise operations. The rules
-are those of `torch.optim`, to the letter.
+All parameters are one flat vector, so an update is a few elementwise operations. Invariant: the
+rules are exactly those of `torch.optim`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from specc.library.vocabulary import (
 )
 
 Momentum = Annotated[float, Interval(low=0, high=1, high_open=True)]
-"""How much of a running mean, or of the velocity, stays from update to update."""
+"""The decay of a running mean, or of the velocity, in each update."""
 
 
 class Optimizer:
-    """What every optimizer has: a rate, the vectors that it keeps, an update."""
+    """An optimizer: a learning rate, state vectors, an update."""
 
     lr: float
 
     def state(self) -> tuple[str, ...]:
-        """Name the vectors kept between updates: as long as the parameters, 0 at first."""
+        """Return the names of the state vectors: as long as the parameters, 0 at first."""
         return ()
 
     def update(
@@ -44,7 +44,7 @@ class Optimizer:
     ) -> tuple[Value, dict[str, Value]]:
         """Return the new parameters and the new state.
 
-        `lr` is the schedule's rate, `t` how many updates there were before; both scalars.
+        `lr` is the rate of the schedule, `t` the number of updates so far; both are scalars.
         """
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class Sgd(Optimizer):
 
 @dataclass(frozen=True)
 class Moments(Optimizer):
-    """What Adam is with either weight decay: two running means of the gradient."""
+    """The moments of Adam and AdamW: two running means of the gradient."""
 
     lr: Positive = 1e-3
     beta1: Momentum = 0.9
@@ -109,7 +109,7 @@ class Moments(Optimizer):
         t: Value,
         state: Mapping[str, Value],
     ) -> tuple[Value, dict[str, Value]]:
-        """Return theta moved by the corrected means, and those."""
+        """Return theta after a step by the corrected moments, and the new moments."""
         first = self.beta1 * state["first_moment"] + _rest(self.beta1) * gradient
         second = self.beta2 * state["second_moment"] + _rest(self.beta2) * gradient**2
         step_size = named(lr / (1 - self.beta1 ** (t + 1)), "step_size")
@@ -124,9 +124,10 @@ class Moments(Optimizer):
 @entry("optimizer")
 @dataclass(frozen=True)
 class Adam(Moments):
-    """Moments m and v of the gradient, theta = theta - lr m' / (sqrt(v') + eps).
+    """theta = theta - lr m' / (sqrt(v') + eps), with m and v the moments of the gradient.
 
-    There m' = m / (1 - beta1^(t + 1)), v' likewise. Source: Kingma and Ba 2015, torch.optim.Adam.
+    The corrected moments are m' = m / (1 - beta1^(t + 1)), and v' likewise. Source: Kingma and Ba
+    2015, torch.optim.Adam.
     """
 
     weight_decay: NotNegative = 0.0
@@ -146,7 +147,7 @@ class Adam(Moments):
 @entry("optimizer")
 @dataclass(frozen=True)
 class Adamw(Moments):
-    """Adam, but the weight decay shrinks theta itself: theta = theta - lr weight_decay theta.
+    """Adam with decoupled weight decay: first theta = theta - lr weight_decay theta.
 
     Source: Loshchilov and Hutter 2019, torch.optim.AdamW.
     """
@@ -169,9 +170,10 @@ class Adamw(Moments):
 @entry("optimizer")
 @dataclass(frozen=True)
 class Rmsprop(Optimizer):
-    """theta = theta - lr g / (sqrt(s) + eps), s the running mean of g^2.
+    """theta = theta - lr g / (sqrt(s) + eps), with s the running mean of g^2.
 
-    With `momentum`, the quotient goes into a velocity. Source: Hinton 2012, torch.optim.RMSprop.
+    With `momentum`, the quotient is accumulated in a velocity. Source: Hinton 2012,
+    torch.optim.RMSprop.
     """
 
     lr: Positive = 1e-2
@@ -204,7 +206,7 @@ class Rmsprop(Optimizer):
 @entry("optimizer")
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
-    """theta = theta - lr g / (sqrt(s) + eps), s the sum of all g^2.
+    """theta = theta - lr g / (sqrt(s) + eps), with s the sum of all g^2.
 
     Source: Duchi, Hazan and Singer 2011, torch.optim.Adagrad.
     """
@@ -229,12 +231,12 @@ class Adagrad(Optimizer):
 
 
 def _decayed(gradient: Value, theta: Value, weight_decay: float) -> Value:
-    """Add the derivative of the coupled weight decay to the gradient."""
+    """Return the gradient plus the derivative of the coupled weight decay."""
     if not weight_decay:
         return gradient
     return named(gradient + weight_decay * theta, "decayed_gradient")
 
 
 def _rest(beta: float) -> float:
-    """Return 1 - beta as it is written: 0.1 for 0.9, which floats miss by 2e-17."""
+    """Return 1 - beta as a person writes it: 0.1 for 0.9, which floats miss by 2e-17."""
     return written(1 - beta)

@@ -1,8 +1,8 @@
 """The schedules: each word is one function (lr, t, total) -> Value, in closed form.
 
-`lr` is the optimizer's rate, `t` the epochs finished so far (updates, with `per=step`), from 0,
-`total` how many there are at most. All three are scalar Values; the result is too, so a schedule
-prints on every target. `warmup` and `per` belong to every word: `schedule` adds both.
+`lr` is the optimizer's rate, `t` the number of epochs so far (of updates with `per=step`), `total`
+the largest number. All three are scalar Values, and so is the result, so that every target can
+print a schedule. `schedule` adds `warmup` and `per` to every word.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMMON = tuple(
         ("warmup", CountOrZero, 0),
     )
 )
-"""The arguments of every schedule."""
+"""The common arguments of all schedules."""
 
 
 def schedule(make: Callable[..., Value]) -> Callable[..., Value]:
@@ -45,7 +45,7 @@ def schedule(make: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def warming(make: Callable[..., Value]) -> Callable[..., Value]:
-    """Return a schedule the arguments that all have, and let it warm up first."""
+    """Return a schedule with the common arguments and a warmup."""
 
     @functools.wraps(make)
     def warmed(
@@ -77,7 +77,7 @@ def warming(make: Callable[..., Value]) -> Callable[..., Value]:
 
 @schedule
 def constant(lr: Value, t: Value, total: Value) -> Value:
-    """lr, at every epoch. Source: torch.optim.lr_scheduler.ConstantLR."""
+    """lr, in every epoch. Source: torch.optim.lr_scheduler.ConstantLR."""
     return lr
 
 
@@ -138,7 +138,7 @@ def polynomial(
     end: NotNegative = 0.0,
     power: Positive = 1.0,
 ) -> Value:
-    """end + (lr - end) (1 - min(t, T) / T)^power, T the total.
+    """end + (lr - end) (1 - min(t, T) / T)^power, with T the number of epochs or updates.
 
     Source: torch.optim.lr_scheduler.PolynomialLR.
     """
@@ -147,7 +147,7 @@ def polynomial(
 
 @schedule
 def cosine(lr: Value, t: Value, total: Value, end: NotNegative = 0.0) -> Value:
-    """end + (lr - end) (1 + cos(pi min(t, T) / T)) / 2, T the total.
+    """end + (lr - end) (1 + cos(pi min(t, T) / T)) / 2, with T the number of epochs or updates.
 
     Source: Loshchilov and Hutter 2017.
     """
@@ -168,20 +168,20 @@ def plateau(
     monitor: str = "val_loss",
     mode: Literal["auto", "min", "max"] = "auto",
 ) -> Value:
-    """lr factor^(how often `monitor` had not improved for `patience` epochs).
+    """lr factor^k, with k the number of times that `monitor` did not improve for `patience` epochs.
 
-    An improvement is one by more than `min_delta`. Source:
+    Only a change by more than `min_delta` is an improvement. Source:
     torch.optim.lr_scheduler.ReduceLROnPlateau.
     """
     return lr * factor ** formulas.scalar(REDUCTIONS)
 
 
 REDUCTIONS = "reductions"
-"""The argument of a rate that says how often it was reduced."""
+"""The name of the argument with the number of reductions so far."""
 
 
 def _above(lr: Value, end: float) -> Value:
-    """Return lr - end, of numbers as it is written: 0.09 for 0.1 and 0.01."""
+    """Return lr - end, as a person writes the number: 0.09 for 0.1 and 0.01."""
     if is_constant(lr):
         return number(written(lr.attribute("value") - end))
     return lr - end

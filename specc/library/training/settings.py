@@ -1,4 +1,4 @@
-"""The two statements that are settings of the loop: `train(...)` and `early_stopping(...)`."""
+"""The settings of the training loop: `train(...)` and `early_stopping(...)`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specc.library.vocabulary import Count, CountOrZero, NotNegative, Positive, 
 @entry("setting")
 @dataclass(frozen=True)
 class Train:
-    """How long, in what batches, from which seed. Source: torch.utils.data.DataLoader."""
+    """The length of training, the batches and the seed. Source: torch.utils.data.DataLoader."""
 
     epochs: Count = 100
     batch_size: Count = 32
@@ -26,10 +26,10 @@ class Train:
 @entry("setting")
 @dataclass(frozen=True)
 class EarlyStopping:
-    """When to stop, and which epoch's parameters to keep.
+    """Stops training when a metric no longer improves, and restores the best parameters.
 
-    `monitor` is `val_` or `train_` before `loss` or the name of a metric of the spec.
-    Source: keras.callbacks.EarlyStopping.
+    `monitor` is `val_` or `train_` followed by `loss` or the name of a metric of the spec. Source:
+    keras.callbacks.EarlyStopping.
     """
 
     monitor: str = "val_loss"

@@ -1,1 +1,1 @@
-"""The checks of C sources, which run without their Python binding."""
+"""Checks of C sources without their Python binding."""

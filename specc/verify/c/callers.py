@@ -1,6 +1,7 @@
-"""The check of what a module in C offers to a program in C, and its Python binding does not call.
+"""The check of the C functions that a C program can call and the Python binding does not.
 
-Takes a Subject, yields findings; none for another target.
+Takes a Subject, yields findings; none for another target. Invariant: each function is compared with
+the binding, or with a reference, on the same samples.
 """
 
 from __future__ import annotations
@@ -24,14 +25,11 @@ from specc.verify.reference.training import trains
 
 RATES = 300
 SAME = 1e-12
-"""How far apart may be what is computed twice, in one order or another."""
+"""The tolerance of results that differ only in the order of sums."""
 
 
 def from_c(subject: Subject) -> Iterator[Finding]:
-    """The source's own loop of training leaves what the binding's does, bit for bit.
-
-    Then what else a program in C may call and do, and what sanitizers tell of all of it.
-    """
+    """Compare the C functions with the Python binding, and run sanitizers on all of them."""
     model = subject.model
     if subject.target != "c" or not trains(model):
         return
@@ -40,7 +38,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     samples = subject.drawn(model.train.batch_size + 2)
     net.fit(*samples, *samples, epochs=2)
     yield _padding(net._inner, "after a fit")
-    net._inner.flat_gradients.fill(7.0)  # which are another call's to use
+    net._inner.flat_gradients.fill(7.0)  # other calls may use them
     net.loss_and_gradients(*samples)
     yield _padding(net._inner, "after gradients")
     yield from _rates(subject)
@@ -54,7 +52,7 @@ def from_c(subject: Subject) -> Iterator[Finding]:
 
 
 def _rates(subject: Subject) -> Iterator[Finding]:
-    """The source's rate is the binding's, which was compared with its closed form."""
+    """Compare the learning rate of the source with that of the binding."""
     model, binding = subject.model, subject.module.learning_rate
     net = subject.net()._inner
     takes = len(inspect.signature(binding).parameters)
@@ -67,9 +65,10 @@ def _rates(subject: Subject) -> Iterator[Finding]:
 
 
 def _figures(subject: Subject) -> Iterator[Finding]:
-    """The source's figures are the binding's, which makes some of them anew: of few hits, or none.
+    """Compare the metrics of the source with those of the binding.
 
-    A layer gives nothing but its bias, targets are met, or all alike.
+    Predictions are constant, targets are exact, or all equal, so that some metrics have few hits or
+    none.
     """
     if not hasattr(subject.module._inner.Model, "_means"):
         return
@@ -91,7 +90,7 @@ def _figures(subject: Subject) -> Iterator[Finding]:
 
 
 def _just_enough(subject: Subject) -> Iterator[Finding]:
-    """As many samples as the workspace holds are not too many."""
+    """Check that a batch as large as the workspace is accepted."""
     x, y = subject.drawn(subject.most)
     net = subject.net(subject.state())
     asked = {"training": True} if True in subject.modes else {}
@@ -99,37 +98,39 @@ def _just_enough(subject: Subject) -> Iterator[Finding]:
     pair = x.numpy(), y.numpy()
     before = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     held = not (math.isnan(loss) or math.isnan(before))
-    where = f"{subject.most} samples are refused, as many as the workspace holds"
+    where = f"{subject.most} samples are rejected, though the workspace holds them"
     yield fact("c-api", "just enough", held, where)
 
 
 def _too_many(subject: Subject) -> Iterator[Finding]:
-    """Of more samples than the workspace holds a step learns what it should, or gives NAN."""
+    """Check that a step on more samples than the workspace holds is right, or returns NAN."""
     state = subject.state()
     net, other = subject.net(state), subject.net(state)
     x, y = subject.drawn(subject.most + 1)
     pair = x.numpy(), y.numpy()
     if True in subject.modes and not subject.in_parts:
         loss = functions.in_training(net._inner, subject.model.name, *pair)
-        where = f"it gives {loss} and gradients, of a batch that it cannot hold"
+        where = f"it returns {loss} and gradients for a batch that is too large"
         yield fact("c-api", "too many", math.isnan(loss), where)
     told = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
     if math.isnan(told):
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
-        yield fact("c-api", "too many", kept, "it gives NAN and changes the parameters")
+        yield fact(
+            "c-api", "too many", kept, "it returns NAN but changes the parameters"
+        )
         return
     if not subject.in_parts:
-        where = f"it gives {told}, of a batch that it cannot hold"
+        where = f"it returns {told} for a batch that is too large"
         yield fact("c-api", "too many", False, where)
         return
-    other.train_step(x, y, LITTLE)  # in parts
+    other.train_step(x, y, LITTLE)  # the binding steps in parts
     said = "more samples than the workspace holds"
     for name, value in other.state_dict().items():
         yield near("c-api", name, net.state_dict()[name], value, DRIFT, said)
 
 
 def _several(subject: Subject) -> Iterator[Finding]:
-    """Gradients of more samples than the workspace holds are summed, part by part."""
+    """Check that gradients of more samples than the workspace holds are summed in parts."""
     state = subject.state()
     net, reference = subject.net(state), subject.reference(state)
     samples = subject.drawn(subject.most + 3)
@@ -137,41 +138,43 @@ def _several(subject: Subject) -> Iterator[Finding]:
 
 
 def _padding(inner: Any, said: str) -> Finding:
-    """Rows are padded with zeros, which stay zeros."""
+    """Check that the padding of rows is zero."""
     flats = inner.flat_parameters, inner.flat_gradients
     whole = sum(map(np.count_nonzero, flats))
     values = [*inner.parameters.values(), *inner.gradients.values()]
     named = sum(map(np.count_nonzero, values))
-    where = f"{whole - named} numbers between the rows"
+    where = f"{whole - named} numbers in the padding"
     return fact("c-api", "padding", whole == named, where, said)
 
 
 def _begun(subject: Subject) -> Iterator[Finding]:
-    """A model may begin in memory that held something, of which nothing is left."""
+    """Check that a model can be initialized in memory that was used before."""
     inner = subject.net()._inner
     yield _padding(inner, "at the start")
     clean, used = (
         functions.begun_in(inner, subject.model.name, b) for b in (0, functions.USED)
     )
     same = np.array_equal(clean[:-64], used[:-64])
-    yield fact("c-api", "init", same, "what the memory held is left in the model")
+    yield fact(
+        "c-api", "init", same, "old contents of the memory are left in the model"
+    )
     kept = not clean[-64:].any() and bool((used[-64:] == functions.USED).all())
-    yield fact("c-api", "init beyond", kept, "memory behind the model is written to")
+    yield fact("c-api", "init beyond", kept, "memory after the model is overwritten")
 
 
 def _flat(subject: Subject) -> Iterator[Finding]:
-    """Parameters go out to one array and come in from it, in the order of torch."""
+    """Check that parameters are copied to and from one array, in the order of torch."""
     model = subject.model
     net, other = subject.net(subject.state()), subject.net()
     wanted = torch.cat([net.state_dict()[name].flatten() for name in model.parameters])
     flat = np.full(len(wanted) + 1, 7.0)
     functions.get(net._inner, model.name, flat)
     same = np.array_equal(flat[:-1], wanted.numpy()) and flat[-1] == 7.0
-    yield fact("c-api", "get", same, "not the parameters in their order, and no more")
+    yield fact("c-api", "get", same, "not exactly the parameters in order")
     functions.set_(other._inner, model.name, flat)
     for name in model.parameters:
         same = torch.equal(other.state_dict()[name], net.state_dict()[name])
-        yield fact("c-api", f"set {name}", same, "not what the array has")
+        yield fact("c-api", f"set {name}", same, "not the numbers of the array")
     used = subject.net(subject.state())
     for _ in range(2):
         used.train_step(*subject.drawn(4), LITTLE)
@@ -180,4 +183,4 @@ def _flat(subject: Subject) -> Iterator[Finding]:
         each.train_step(*subject.drawn(4), LITTLE)
     for name in model.parameters:
         same = torch.equal(used.state_dict()[name], net.state_dict()[name])
-        yield fact("c-api", f"set {name}", same, "updates before it leave something")
+        yield fact("c-api", f"set {name}", same, "earlier updates leave a trace")

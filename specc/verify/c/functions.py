@@ -1,6 +1,7 @@
 """The functions of a C source that its Python binding does not call, for NumPy arrays.
 
-Takes an imported module of the target C and its Model; shares memory with them, computes nothing.
+Takes an imported module of the target C and its Model; shares memory with them. Invariant: nothing
+is computed here.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ Pair = tuple[Array, Array]
 
 
 USED = 0xAB
-"""A byte that memory is full of which was used before."""
+"""The byte that fills memory which was used before."""
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class Loop:
-    """The source's own loop of training, run on a Model as a program in C would run it.
+    """The training loop of the source, called on a Model as a C program would call it.
 
-    What a run keeps is in memory that held something else before.
+    The state of a run is in memory that was used before.
     """
 
     def __init__(
         self, module: Any, net: Any, name: str, shuffles: bool, held: int = USED
     ) -> None:
-        """Take an imported module, a Model of it, the spec's name, whether samples are shuffled.
+        """Take a module, a Model of it, the name of the spec, and whether samples are shuffled.
 
-        And the byte that the memory is full of.
+        `held` is the byte that fills the memory.
         """
         self._net, self._name, self._shuffles = net, name, shuffles
         self.seed = int(net.seed)
-        """That of the run, which is not the model's where it is set."""
+        """The seed of the run, which may differ from that of the model."""
         size = module.Run(net).memory.nbytes
         self._memory = np.full(size + 64, held, np.uint8)
         self._at = self._memory.ctypes.data + -self._memory.ctypes.data % 64
@@ -44,8 +45,8 @@ class Loop:
         self.state: Any = state.from_address(self._at + size - ctypes.sizeof(state))
         self._numbers = 2 * len(module.FIGURES) + 2
         self.log: list[Array] = []
-        """Of each epoch what the callback was told: figures of training, then of validation (0
-        where there is none), the rate, and two whole numbers: the epoch, whether it validated."""
+        """For each epoch what the callback received: metrics of training, then of validation (0 if
+        there is none), the rate, and two integers: the epoch, and whether it validated."""
 
     def fit(
         self,
@@ -54,7 +55,7 @@ class Loop:
         epochs: int,
         after: Callable[[], int] = lambda: 0,
     ) -> int:
-        """Train from the start; `after` each epoch may end it. Give how it ended, as the header."""
+        """Train from the start; return how it ended, as in the header. `after` can end an epoch."""
         given = self._samples(training, held_out, epochs)
         return int(self._call("fit", *given, self._told(after), None))
 
@@ -69,7 +70,7 @@ class Loop:
         epochs: int,
         after: Callable[[], int] = lambda: 0,
     ) -> tuple[int, Array]:
-        """Train up to so many epochs; give how it ended, and what the log has of each."""
+        """Train up to `epochs` epochs; return how it ended, and the log of each epoch."""
         if hasattr(self._net._c, f"{self._name}_measure") and not self.state.epochs:
             x = np.ascontiguousarray(training[0])
             measure = getattr(self._net._c, f"{self._name}_measure")
@@ -114,7 +115,7 @@ class Loop:
 
 
 def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
-    """Do one update as a program in C would; give the loss before it."""
+    """Do one update as a C program would; return the loss before it."""
     function = getattr(net._c, f"{name}_train_step")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
@@ -123,7 +124,7 @@ def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:
 
 
 def in_training(net: Any, name: str, x: Array, y: Array) -> float:
-    """Return the loss of a batch in training, of a network that is another one there."""
+    """Return the loss of a batch in training, for a network that differs there."""
     function = getattr(net._c, f"{name}_loss_and_gradients")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
@@ -147,21 +148,21 @@ def _with_flat(net: Any, function: str, flat: Array) -> None:
 
 
 def learning_rate(net: Any, name: str, *given: float) -> float:
-    """Return the rate as the source has it; the arguments are those of the binding."""
+    """Return the rate of the source; the arguments are those of the binding."""
     function = getattr(net._c, f"{name}_learning_rate")
     function.restype = ctypes.c_double
     return float(function(*map(ctypes.c_double, given)))
 
 
 def update(net: Any, name: str, gradient: Array, lr: float) -> None:
-    """Change the parameters by a gradient, as long as the source keeps the parameters."""
+    """Update the parameters by a gradient, padded as the source pads parameters."""
     function = getattr(net._c, f"{name}_update")
     at = ctypes.c_void_p(net._m), ctypes.c_void_p(gradient.ctypes.data)
     function(*at, ctypes.c_double(lr))
 
 
 def begun_in(net: Any, name: str, filled: int) -> Array:
-    """Begin a model in memory full of a byte; give all of it afterwards, and 64 bytes beyond."""
+    """Initialize a model in memory full of a byte; return it with 64 bytes after it."""
     memory = net._held[0]
     size = memory.nbytes
     room = np.full(size + 192, filled, np.uint8)

@@ -1,7 +1,7 @@
-"""The check of a C source's own loop of training: what a program in C is told, and may stop.
+"""The check of the training loop of a C source: what a C program is told, and can stop.
 
-Takes a Subject of the target C, yields findings. What the loop has to leave is what the fit of the
-Python binding leaves, which other checks compare with torch's.
+Takes a Subject of the target C, yields findings. Invariant: the loop must leave what the fit of the
+Python binding leaves, which other checks compare with torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EPOCHS = 40
 LITTLE = 1e-3
 """The rate of a step that is compared with another."""
 BY_EPOCHS, BY_EARLY_STOPPING, BY_CALLBACK, BY_STOP, BY_NON_FINITE = range(5)
-"""What a loop gives, of how it ended."""
+"""The codes of how a loop ends."""
 ENDS = {
     "epochs": BY_EPOCHS,
     "early_stopping": BY_EARLY_STOPPING,
@@ -61,7 +61,7 @@ def loops(subject: Subject) -> Iterator[Finding]:
 
 
 def _missed(subject: Subject, met: Tensor) -> Tensor:
-    """Make targets, of such as a prediction meets, that it misses: no share is above 0."""
+    """Return targets that differ from a prediction, so that no fraction of hits is above 0."""
     if subject.model.target.dtype == "int":
         return met.add(1).remainder(subject.model.output_shape[-1])
     return 1 - met if subject.probabilities else 100 - met
@@ -81,7 +81,7 @@ class _Fits:
         return (x.numpy(), y.numpy()), (x_val.numpy(), y_val.numpy())
 
     def _loop(self, held: int = USED) -> tuple[Any, Loop]:
-        """Make a model, and the loop that trains it, in memory full of a byte."""
+        """Return a model, and the loop that trains it, in memory full of a byte."""
         net: Any = self.subject.net()
         model, module = self.subject.model, self.subject.module._inner
         return net, Loop(module, net._inner, model.name, model.train.shuffle, held)
@@ -94,15 +94,15 @@ class _Fits:
         return net, net.fit(*pair, epochs=epochs, callback=callback)
 
     def _alike(self, what: str, net: Any, other: Any) -> Iterator[Finding]:
-        """Compare all numbers of two models, bit for bit."""
+        """Compare all parameters and buffers of two models, bit for bit."""
         states = net.state_dict(), other.state_dict()
         for name, value in states[1].items():
-            where = "not what the binding's fit leaves"
+            where = "differs from the binding's fit"
             same = _same(states[0][name], value)
             yield fact("c-api", f"{what} {name}", same, where)
 
     def _told(self, what: str, log: Any, history: Any) -> Iterator[Finding]:
-        """Compare what a program is told of each epoch with a history."""
+        """Compare what the callback receives for each epoch with a history."""
         shown = getattr(self.subject.module, "SHOWN", self.subject.module.FIGURES)
         count = len(self.subject.module.FIGURES)
         where = f"{len(log)} epochs, expected {len(history)}"
@@ -119,11 +119,11 @@ class _Fits:
                 where = f"epoch {logs['epoch']}: {value}, expected {logs[name]}"
                 yield fact("c-api", f"{what} {name}", same, where)
             yield fact(
-                "c-api", f"{what} validated", _whole(row)[1] == 1, "it is not told"
+                "c-api", f"{what} validated", _whole(row)[1] == 1, "it is not reported"
             )
 
     def whole(self, what: str, held: int, epochs: int = EPOCHS) -> Iterator[Finding]:
-        """Train at once, in memory that held something: as numbers little, or more than all."""
+        """Train in one call, in memory that was used before."""
         expected, history = self._by_binding(epochs)
         net, loop = self._loop(held)
         ended = loop.fit(*self._arrays, epochs)
@@ -138,7 +138,7 @@ class _Fits:
         yield from self._alike(f"{what}, and a step,", net, expected)
 
     def seeded(self) -> Iterator[Finding]:
-        """Return the run another seed than the model's, which its shuffles and masks then have."""
+        """Check that shuffles and masks use the seed of the run, not that of the model."""
         net, loop = self._loop()
         expected = self.subject.net(net.state_dict(), seed=1)
         expected.fit(*self.training, *self.held_out, epochs=2)
@@ -147,7 +147,7 @@ class _Fits:
         yield from self._alike("another seed", net, expected)
 
     def in_parts(self) -> Iterator[Finding]:
-        """Go on with a run: after one epoch it has not ended."""
+        """Continue a run: after one epoch it has not ended."""
         what = "in parts"
         expected, history = self._by_binding(3)
         net, loop = self._loop()
@@ -165,7 +165,7 @@ class _Fits:
         yield from self._told(what, rows, history)
 
     def ended_by_callback(self) -> Iterator[Finding]:
-        """Let the callback end it after an epoch."""
+        """Let the callback end the run after an epoch."""
         expected, history = self._by_binding(3, lambda epoch, logs: True)
         net, loop = self._loop()
         ended = loop.fit(*self._arrays, 3, lambda: 1)
@@ -185,7 +185,7 @@ class _Fits:
         yield from self._told("stop", loop.log, history)
 
     def stopped_and_not_finite(self) -> Iterator[Finding]:
-        """Set `stop`, and a parameter to NaN: the last good parameters are kept all the same."""
+        """Set `stop`, and a parameter to NaN: the last finite parameters must be kept."""
         pair = self._arrays
         expected, by_binding = self._loop()
         by_binding.begin()
@@ -206,10 +206,10 @@ class _Fits:
         yield _ended(what, ended, BY_NON_FINITE)
         yield from self._alike(what, net, expected)
         kept = loop.state.stop == 1
-        yield fact("c-api", what, kept, "that it is to stop is forgotten")
+        yield fact("c-api", what, kept, "`stop` was reset")
 
     def alone(self) -> Iterator[Finding]:
-        """Train without samples for validation: nothing is told of them, and no epoch is best."""
+        """Train without validation samples: no validation metrics, and no best epoch."""
         pair, _ = self._arrays
         _, history = self._by_binding(2)
         net, loop = self._loop()
@@ -226,7 +226,7 @@ class _Fits:
         yield _ended(what, ended, BY_EPOCHS)
         for row in loop.log:
             nothing = not row[count : 2 * count].any() and _whole(row)[1] == 0
-            yield fact("c-api", what, nothing, "something is told of it")
+            yield fact("c-api", what, nothing, "validation is reported")
         losses = [row[0] for row in loop.log]
         same = losses == [logs["train_loss"] for logs in history]
         yield fact("c-api", f"{what} loss", same, "not that of the binding's fit")
@@ -238,10 +238,10 @@ class _Fits:
             yield fact("c-api", f"{what} end", last, "not the last parameters")
 
     def alone_and_not_finite(self) -> Iterator[Finding]:
-        """Set a parameter to NaN after two epochs: those before the last update are left.
+        """Set a parameter to NaN after two epochs: those before the last update must be kept.
 
-        Without samples for validation no epoch is the best one. The last good parameters are those
-        of torch.
+        Without validation samples no epoch is the best one. The expected parameters are those of
+        torch.
         """
         subject = self.subject
         if waits(subject.model):
@@ -267,7 +267,7 @@ class _Fits:
             yield near("c-api", name, left[name], value, bound, what)
 
     def _but_one_update(self, reference: Reference) -> dict[str, Tensor]:
-        """Return what two epochs of torch leave, but for their last update."""
+        """Return the parameters of torch after two epochs without their last update."""
         run = Run(reference, 0, self.training)
         run.begin()
         return [run.epoch(number, 0, number) for number in range(2)][-1].state
@@ -279,12 +279,12 @@ def _stop(loop: Loop) -> int:
 
 
 def _ended(what: str, ended: int, wanted: int) -> Finding:
-    where = f"it gives {ended}, expected {wanted}"
+    where = f"it returns {ended}, expected {wanted}"
     return fact("c-api", f"{what} ended", ended == wanted, where)
 
 
 def _whole(row: Any) -> tuple[int, int]:
-    """Return the two whole numbers that a row ends with."""
+    """Return the two integers at the end of a row."""
     epoch, validated = row[-1:].view(np.int32).tolist()
     return epoch, validated
 

@@ -1,8 +1,9 @@
-"""What is read or written outside of an array, or means nothing in C, as sanitizers tell it.
+"""The check of memory errors and undefined behaviour in C, by the sanitizers of gcc.
 
-`found` takes a Subject, yields findings: a process of its own builds the source of its module once
-more, with the sanitizers of gcc, and calls all that there is. That process is this file, run as
-`python -m specc.proof.sanitized net.py samples.npz model epochs`.
+`found` takes a Subject, yields findings. A separate process builds the source of the module again
+with the sanitizers and calls every function. That process is this file, run as `python -m
+specc.verify.c.sanitizers net.py samples.npz model shuffles`. Invariant: errors before the source is
+loaded are not blamed on it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from specc.verify.c import functions
 
-if TYPE_CHECKING:  # torch has no place in a process that is watched
+if TYPE_CHECKING:  # the checked process must not import torch
     from specc.verify.compare.finding import Finding
     from specc.verify.compare.subject import Subject
 
@@ -32,21 +33,25 @@ FLAGS = (
     " -fno-sanitize-recover=all"
 ).split()
 BUILT = "built"
-"""What the process prints once the source is loaded: until then nothing is to blame on it."""
+"""Printed once the source is loaded; errors before it are not blamed on the source."""
 PATIENCE = 120.0
-"""Seconds that it may take."""
+"""The time limit in seconds."""
 TOLD = re.compile(r"(runtime error: .*|ERROR: AddressSanitizer: [\w-]+)")
 
 
 def found(subject: Subject) -> Iterator[Finding]:
-    """Find nothing, or what the sanitizers told first."""
+    """Yield whether the sanitizers are silent, with their first message."""
     from specc.verify.compare.finding import fact
 
     module, model = subject.module._inner, subject.model
     runtime = _runtime(module.compiler())
     if not runtime:
         yield fact(
-            "c-api", "sanitizers", True, "", "left out: no sanitizers of gcc here"
+            "c-api",
+            "sanitizers",
+            True,
+            "",
+            "left out: the sanitizers of gcc are not installed",
         )
         return
     size = max(model.train.batch_size + 2, min(2 * subject.most + 3, 67))
@@ -68,7 +73,7 @@ def found(subject: Subject) -> Iterator[Finding]:
             timeout=PATIENCE,
         )
     if BUILT not in ran.stdout.split():
-        said = "left out: gcc's sanitizers do not run here"
+        said = "left out: the sanitizers of gcc do not run here"
         yield fact("c-api", "sanitizers", True, "", said)
         return
     told = TOLD.search(ran.stderr)
@@ -77,7 +82,7 @@ def found(subject: Subject) -> Iterator[Finding]:
 
 
 def _runtime(compiler: list[str]) -> str:
-    """Return the file that has to be loaded before all others; nothing where there is none."""
+    """Return the library that must be preloaded, "" if there is none."""
     if not shutil.which(compiler[0]):
         return ""
     asked = [*compiler, "-print-file-name=libasan.so"]
@@ -87,7 +92,7 @@ def _runtime(compiler: list[str]) -> str:
 
 
 def main() -> None:
-    """Call every function of a module's source, in batches of several sizes."""
+    """Call every function of the source of a module, in batches of several sizes."""
     path, samples, name, shuffles = sys.argv[1:5]
     spec = importlib.util.spec_from_file_location("net", path)
     assert spec is not None and spec.loader is not None
@@ -104,7 +109,7 @@ def main() -> None:
         part = min(count, len(x))
         net.predict(x[:part])
         net.evaluate(x[:part], y[:part])
-        held = min(part, most)  # of which batch_norm needs all at once
+        held = min(part, most)  # batch_norm needs all of them at once
         net.loss_and_gradients(x[:held], y[:held], input_gradient=True)
         net.train_step(x[:held], y[:held], 1e-3)
     more = [np.resize(part, (most + 1, *part.shape[1:])) for part in (x, y)]
@@ -121,7 +126,7 @@ def main() -> None:
 
 
 def _alone(array: Any) -> Any:
-    """Copy an array to memory of its own, of which no byte is beyond it."""
+    """Return a copy of an array at the end of its own allocation."""
     allocate = ctypes.CDLL(None).aligned_alloc
     allocate.restype = ctypes.c_void_p
     size = array.nbytes

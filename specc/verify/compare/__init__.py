@@ -1,1 +1,1 @@
-"""How two numbers or two runs are compared, and what is compared."""
+"""Comparison of numbers and runs, and the module under test."""

@@ -1,8 +1,8 @@
-"""A module over NumPy arrays, met by tests that were written for torch tensors.
+"""A module for NumPy arrays, adapted to checks that are written for torch tensors.
 
-Takes an imported module, gives something that looks like the torch target's: tensors go in and come
-out, over the same memory where that can be. What a test sets is set in the module itself. Nothing
-is computed here, and nothing is checked that the module would not check itself.
+Takes an imported module, returns an object like a torch module: it takes and returns tensors, over
+the same memory if possible. Attributes are set in the module itself. Invariant: nothing is
+computed, and nothing is checked that the module would not check.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ABSENT = object()
 
 
 def to_array(piece: Piece) -> Piece:
-    """Return the arrays of tensors, also inside tuples, lists and dicts; leave the rest."""
+    """Return the arrays of tensors, also inside tuples, lists and dicts; keep everything else."""
     match piece:
         case AdaptedModel():
             return piece._inner
@@ -36,7 +36,7 @@ def to_array(piece: Piece) -> Piece:
 
 
 def to_tensor(piece: Piece) -> Piece:
-    """Return the tensors of arrays, over the same memory; leave the rest, a History too."""
+    """Return the tensors of arrays, over the same memory; keep everything else, a History too."""
     if isinstance(piece, np.ndarray):
         own = piece if all(step >= 0 for step in piece.strides) else piece.copy()
         own = own.view(np.int64) if own.dtype == np.uint64 else own
@@ -49,7 +49,7 @@ def to_tensor(piece: Piece) -> Piece:
 
 
 def taking_tensors(function: Any) -> Any:
-    """Call a function of the module with tensors."""
+    """Return a function of the module that is called with tensors."""
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +59,7 @@ def taking_tensors(function: Any) -> Any:
 
 
 def taking_arrays(function: Any) -> Any:
-    """Let the module call a function that was written for tensors."""
+    """Return a function for tensors that the module can call with arrays."""
 
     def called(*args: Any, **kwargs: Any) -> Any:
         return to_array(function(*to_tensor(args), **to_tensor(kwargs)))
@@ -68,7 +68,7 @@ def taking_arrays(function: Any) -> Any:
 
 
 class AdaptedModel:
-    """A Model whose methods take and give tensors."""
+    """A Model whose methods take and return tensors."""
 
     def __init__(self, inner: Any) -> None:
         self.__dict__["_inner"] = inner
@@ -84,7 +84,7 @@ class AdaptedModel:
 
 
 class Adapted:
-    """A module of which `Model` gives an AdaptedModel."""
+    """A module whose `Model` returns an AdaptedModel."""
 
     def __init__(self, inner: ModuleType) -> None:
         self.__dict__["_inner"] = inner
@@ -103,7 +103,7 @@ class Adapted:
         setattr(self._inner, name, own)
 
     def __delattr__(self, name: str) -> None:
-        """Undo what was set: monkeypatch finds nothing to put back."""
+        """Restore the value before `__setattr__`, which is how monkeypatch undoes it."""
         before = self._before.pop(name)
         if before is ABSENT:
             delattr(self._inner, name)

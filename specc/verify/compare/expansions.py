@@ -1,9 +1,10 @@
-"""The derivative of what a network is made of: no hand-derived formula of a composite is read.
+"""A second derivation of gradients, from elementary operations.
 
-Takes a checked Model, its parameters and a batch, gives loss and gradients. Every operation that
-has an expansion is written out before it is differentiated, where the compiler does it after, and
-the result is evaluated operation by operation. A formula such as softmax(z) - one_hot(t) is so
-measured against what softmax and the logarithm are. Everything is float64.
+Takes a checked Model, its parameters and a batch, returns loss and gradients. Every operation with
+an expansion is expanded before it is differentiated, where the compiler differentiates first, and
+the result is evaluated operation by operation. So a formula such as softmax(z) - one_hot(t) is
+compared with the derivatives of exp and log. Invariant: no derivative of a composite is used.
+Everything is float64.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from specc.verify.reference.interpreter import evaluate
 ELEMENTARY = frozenset({"input", "const"}).union(
     name for name, op in OPS.items() if op.expansion is None
 )
-"""The operations that are made of no others."""
+"""The operations without an expansion."""
 
 Numbers = NDArray[Any]
 
@@ -41,11 +42,11 @@ def mechanical(
     y: Numbers,
     masks: Mapping[str, Numbers] | None = None,
 ) -> tuple[float, dict[str, Numbers]]:
-    """Return the loss of a batch, and its gradients by the names that an emitted module has.
+    """Return the loss of a batch, and its gradients by the names of an emitted module.
 
-    `x` is (n, *input) and `y` (n, *target); `state` has parameters and buffers by their full
-    names. With `masks`, of each layer that drops what is kept (0 or 1 / (1 - rate)), it is the
-    network in training.
+    `x` is (n, *input) and `y` (n, *target); `state` has parameters and buffers by their full names.
+    With `masks`, the scaled masks of dropout (0 or 1 / (1 - rate)) by layer, the network is in
+    training.
     """
     lowered = lower(model)
     program, source = _whole(model, lowered, training=masks is not None)
@@ -76,9 +77,9 @@ def mechanical(
 
 
 def _guard(program: Program) -> Guard:
-    """Let nothing through a branch that is not taken, where a slope may be infinite.
+    """Return a guard that blocks derivatives of branches that are not taken, which may be infinite.
 
-    What only branches are made of is on no other way to the loss.
+    A value inside a branch is on no other path to the loss.
     """
     users: dict[Value, list[tuple[Value, int]]] = {}
     for value in program.values:
@@ -101,7 +102,7 @@ def _guard(program: Program) -> Guard:
 
 
 def _whole(model: Model, lowered: Lowered, training: bool) -> tuple[Program, Value]:
-    """Join samples, network and loss in one Program of elementary operations; give its input."""
+    """Return standardization, network and loss as one elementary Program, and its input."""
     network = lowered.forward
     if not training and lowered.evaluation is not None:
         network = lowered.evaluation
@@ -123,7 +124,7 @@ def _whole(model: Model, lowered: Lowered, training: bool) -> tuple[Program, Val
 
 
 def _numbered(program: Program) -> Program:
-    """Return every operation a name of its own, under which its value is kept."""
+    """Return a Program in which every operation has a name, under which its value is saved."""
     new: dict[Value, Value] = {}
     for value in program.values:
         args = tuple(new[arg] for arg in value.args)
@@ -135,6 +136,6 @@ def _numbered(program: Program) -> Program:
 
 
 def _over(program: Program, taken: Mapping[Value, Value]) -> Program:
-    """Put other Values in the place of arguments."""
+    """Return a Program with other Values for its arguments."""
     names = {value.name: new for value, new in taken.items()}
     return rewrite(program, lambda v: names.get(v.name, v) if v.op == "input" else v)

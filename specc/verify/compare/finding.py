@@ -1,6 +1,6 @@
-"""What a check of `specc verify` found: how far apart two ways to the same number are, and where.
+"""The findings of `specc verify`: the error between two ways to the same number, and its place.
 
-A finding has an error and the bound that it has to keep; NaN keeps none.
+A finding has an error and a bound. Invariant: NaN is beyond every bound.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import torch
 from torch import Tensor
 
 ROUNDINGS = 1e-13
-"""What is left of numbers that are 0 by structure, all of them."""
+"""Rounding errors of numbers that are all 0 by structure."""
 ALL_ZERO = 1e-4
-"""What numbers are compared with where all of them are to be 0."""
+"""The scale of errors if all expected numbers are 0."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was compared."""
+    """The comparison of one thing."""
 
     check: str
-    """Which check: `autograd`, `fit`."""
+    """The name of the check: `autograd`, `fit`."""
     what: str
-    """What was compared: the name of a parameter, `prediction`."""
+    """The name of what was compared: a parameter, `prediction`."""
     error: float
     bound: float
     where: str = ""
-    """The worst place, and what is there on either side."""
+    """The worst place, with the found and the expected number."""
     said: str = ""
-    """What a person has to know of how it was compared."""
+    """A note on how it was compared."""
 
     @property
     def ok(self) -> bool:
-        """True if both ways agree."""
+        """True if the error is within the bound."""
         return self.error <= self.bound
 
 
@@ -46,9 +46,9 @@ def compared(
     bound: float,
     said: str = "",
 ) -> list[Finding]:
-    """Compare arrays by name: each number relative to itself, or to a thousandth of the largest.
+    """Compare arrays by name, each number relative to itself or to 1/1000 of the largest.
 
-    Relative errors of numbers that are 0 by structure say nothing; these do.
+    A relative error alone says nothing about numbers that are 0 by structure.
     """
     missing = [name for name in expected if name not in found]
     made = [Finding(check, name, math.inf, bound, "it is missing") for name in missing]
@@ -88,7 +88,7 @@ def _one(
 
 
 def place_in(index: int, shape: Sequence[int]) -> list[int]:
-    """Return the index of a number of a flat array by the axes of its shape."""
+    """Return the index of a number of a flat array in an array of a shape."""
     place: list[int] = []
     for size in reversed(shape):
         index, position = divmod(index, size)
@@ -133,5 +133,5 @@ def near(
 
 
 def fact(check: str, what: str, holds: bool, where: str, said: str = "") -> Finding:
-    """Say whether something holds, for which there is no distance."""
+    """Return a finding about a fact, whose error is 0 or infinite."""
     return Finding(check, what, 0.0 if holds else math.inf, 0.0, where, said)

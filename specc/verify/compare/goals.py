@@ -1,6 +1,7 @@
-"""Samples of validation with which a fit has something to decide: met early, at once, never.
+"""Validation samples for which a fit has decisions to make: best early, at once, never.
 
-Takes a Subject and its reference in training, gives pairs; the checks of `fits` train with each.
+Takes a Subject and its reference in training, yields samples. Invariant: the targets are
+predictions of the reference, so that the validation loss falls first and rises later.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from specc.verify.reference.fit import Run, fit
 from specc.verify.reference.training import Samples, monitored
 
 BEYOND = 1.6e308
-"""Targets of which a loss is not finite, even where it is their distance: the sum of a few is
-not."""
+"""A target whose loss is not finite, even if the loss is the distance: a sum of a few overflows."""
 
 
 def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Samples]:
-    """Return samples of validation whose targets the network meets best after a few epochs.
+    """Yield validation samples that the network predicts best after a few epochs.
 
-    Then such as are never met, and such as are met at once.
+    Then samples that it never predicts, and samples that it predicts at once.
     """
     model = subject.model
     _, targets = subject.drawn(len(x_val), seed=2)
@@ -47,7 +47,7 @@ def goals(subject: Subject, run: Run, x_val: Tensor, epochs: int) -> Iterator[Sa
 
 
 def as_targets(subject: Subject, prediction: Tensor) -> Tensor:
-    """Make targets of predictions."""
+    """Return predictions as targets."""
     model = subject.model
     if model.target.dtype == "int":
         return prediction.argmax(dim=-1)

@@ -1,7 +1,7 @@
-"""An emitted module under examination, and the samples that it is examined with.
+"""The emitted module under test, and the samples of its checks.
 
-Takes a checked Model and the imported module, gives models of it in float64 that take and give
-tensors whatever the target is.
+Takes a checked Model and the imported module, returns models of it in float64. Invariant: they take
+and return tensors for every target.
 """
 
 from __future__ import annotations
@@ -25,51 +25,51 @@ from specc.verify.reference.training import Samples
 
 @dataclass(frozen=True)
 class Subject:
-    """A module, what it was made from, and with how many samples it is examined."""
+    """A module, the Model that it was made from, and the batch size of its checks."""
 
     model: Model
     module: Any
-    """Of which `Model` takes tensors."""
+    """The module, adapted so that `Model` takes tensors."""
     target: str
     samples: int
     seed: int
 
     @property
     def modes(self) -> tuple[bool, ...]:
-        """Return in which the network may be, for the argument `training`."""
+        """The modes of the network, as values of the argument `training`."""
         return (False, True) if differs(self.model) else (False,)
 
     @property
     def most(self) -> int:
-        """How many samples a step takes at once: a module in C has room for so many."""
+        """The largest batch of a step: the workspace of a C module is limited."""
         return int(getattr(self.module, "HELD", 1_000_000))
 
     @property
     def in_parts(self) -> bool:
-        """True if a step may be of more samples than that: a norm over the batch needs all."""
+        """True if a step can be on more samples: a norm over the batch needs all at once."""
         return not any(node.layer.tracks for node in self.model.nodes)
 
     def net(self, state: Mapping[str, Tensor] | None = None, seed: int = 0) -> Any:
-        """Make a model in float64."""
+        """Return a model in float64."""
         net = self.module.Model(seed=seed, dtype=torch.float64)
         if state is not None:
             net.load_state_dict(dict(state))
         return net
 
     def reference(self, state: Mapping[str, Tensor]) -> Reference:
-        """Make the reference with these numbers."""
+        """Return the reference with a state."""
         made = Reference(self.model)
         made.load(state)
         return made
 
     def drawn(self, count: int, seed: int = 0) -> Samples:
-        """Draw samples at which the loss is a number."""
+        """Return samples whose loss is finite."""
         x, y = samples(self.model, count, self.seed + seed)
         return (x, y.abs()) if self._positive else (x, y)
 
     @functools.cached_property
     def _positive(self) -> bool:
-        """True if a loss of the spec's own is for positive numbers alone."""
+        """True if a loss of the spec is only defined for positive numbers."""
         if not self.model.loss.use.entry.defined:
             return False
         x, y = samples(self.model, 200, self.seed)
@@ -84,11 +84,11 @@ class Subject:
 
     @property
     def any_target(self) -> bool:
-        """True if targets may be any real numbers: neither classes nor probabilities."""
+        """True if targets can be any real numbers: neither classes nor probabilities."""
         return self.model.target.dtype == "real" and not self.probabilities
 
     def bias_alone(self, layer: str, state: dict[str, Tensor]) -> None:
-        """Let a layer give nothing but its bias, where it has a weight."""
+        """Make the output of a layer its bias, by a weight of 0."""
         if f"{layer}.weight" in state:
             state[f"{layer}.weight"].zero_()
 
@@ -99,13 +99,13 @@ class Subject:
         return [layer for layer, _, short in names if short == "bias"]
 
     def state(self) -> dict[str, Tensor]:
-        """Draw parameters and buffers: none of them 0, so that nothing hides."""
+        """Return random parameters and buffers, none of them 0, so that no term vanishes."""
         return parameters(self.model, self.seed)
 
 
 def subject(
     model: Model, module: ModuleType, target: str, count: int, seed: int
 ) -> Subject:
-    """Take an imported module of any target."""
+    """Return the Subject of an imported module of any target."""
     met = module if target == "torch" else Adapted(module)
     return Subject(model, met, target, count, seed)

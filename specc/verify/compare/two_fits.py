@@ -1,6 +1,8 @@
-"""A fit of a module beside the reference's, as far as that agrees with itself a rounding off.
+"""A fit of a module compared with the fit of the reference.
 
-Takes both, yields findings: every figure of every epoch, when training ended, what was kept.
+The reference also runs from a start that is perturbed by one rounding, and the comparison ends
+where the two runs of the reference differ. Takes all three, yields findings: the metrics of every
+epoch, when training ended, the parameters kept.
 """
 
 from __future__ import annotations
@@ -20,15 +22,15 @@ from specc.verify.reference.round_off import AMPLIFIED, CHAOS, DRIFT, apart
 from specc.verify.reference.training import SHARES, Samples, monitored
 
 HUGE = 1e100
-"""Samples beyond are those of which a loss is not to be finite."""
+"""Above this, the loss of samples is expected to overflow."""
 LARGE = 1e6
-"""Targets beyond leave roundings in a loss, however small it is."""
+"""Above this, targets leave rounding errors in any loss."""
 LEAST = 0.1
-"""What a figure below this is compared with: targets that are met leave nothing but roundings."""
+"""The scale of errors of smaller metrics, which are only rounding errors."""
 
 
 def _least(model: Model, figure: str, y: Tensor) -> float:
-    """Return that for a figure; a loss that is a sum has the roundings of all that it sums."""
+    """Return that scale for a metric; a loss that is a sum accumulates rounding errors."""
     reduction = model.loss.use["reduction"]
     if not figure.endswith("_loss") or reduction == "mean":
         return LEAST
@@ -37,33 +39,33 @@ def _least(model: Model, figure: str, y: Tensor) -> float:
 
 @dataclass(frozen=True)
 class TwoFits:
-    """What a module and the reference made of the same samples."""
+    """The fits of a module and of the reference to the same samples."""
 
     model: Model
     training: Samples
     validation: Samples
     expected: Fit
     shaken: Fit
-    """The reference again, a rounding off."""
+    """The fit of the reference from the perturbed start."""
     history: Any
-    """That of the module."""
+    """The history of the module."""
     kept: Mapping[str, Tensor]
-    """The module's parameters and buffers afterwards."""
+    """The parameters and buffers of the module afterwards."""
 
     def seconds(self, elapsed: float) -> Finding:
-        """Look at the seconds of the history, of so many that were measured around it."""
+        """Compare the seconds of the history with those measured around the fit."""
         spent = [self.history.seconds, *(logs["seconds"] for logs in self.history)]
         within = all(0 <= seconds <= elapsed for seconds in spent)
         where = f"{max(spent, key=abs):.3g} s of {elapsed:.3g} s"
         return fact("fit", "seconds", within, where, self._said())
 
     def findings(self) -> Iterator[Finding]:
-        """Compare figures, then how it ended, then what was kept."""
+        """Compare metrics, then how training ended, then the parameters kept."""
         length, bounds = self._comparable()
         said = self._said()
         whole = length == len(self.expected.history)
         if not whole:
-            said += f"; roundings grow, compared for {length}"
+            said += f"; rounding is amplified, compared for {length}"
         for epoch, bound in enumerate(bounds[: len(self.history)]):
             told = self._ends(epoch)
             yield from self._epoch(epoch, bound, said)
@@ -97,7 +99,7 @@ class TwoFits:
         return said
 
     def _ends(self, epoch: int) -> str:
-        """Say why nothing can be compared after an epoch; nothing where it can."""
+        """Return why nothing can be compared after an epoch, "" if it can."""
         logs, found = self.expected.history[epoch], self.history[epoch]
         values = logs["val_loss"], found.get("val_loss", math.nan)
         if self._huge and any(math.isfinite(value) for value in values):
@@ -116,7 +118,7 @@ class TwoFits:
         return ""
 
     def _lost(self, epoch: int) -> set[str]:
-        """Name the figures of an epoch's validation that nobody can say: the largest of NaN."""
+        """Return the undefined validation metrics of an epoch, such as the argmax of NaN."""
         logs = self.expected.history[epoch]
         known = {"val_loss"} if not self._huge else set()
         if math.isfinite(logs["val_loss"]) and not self._huge:
@@ -125,18 +127,18 @@ class TwoFits:
 
     @property
     def _huge(self) -> bool:
-        """True if a norm of the samples is what its formula makes of them."""
+        """True if samples are so large that a norm depends on how its formula is evaluated."""
         return float(self.validation[0].abs().max()) > HUGE
 
     def _epoch(self, epoch: int, bound: float, said: str) -> Iterator[Finding]:
-        """Compare the figures of one epoch."""
+        """Compare the metrics of one epoch."""
         logs, other = self.expected.history[epoch], self.shaken.history[epoch]
         found, lost = self.history[epoch], self._lost(epoch)
         for name, value in logs.items():
             if name in lost:
                 continue
             if _counted(name) and value != other[name]:
-                told = f"{name} left out where roundings decide ties"
+                told = f"{name} left out where rounding decides ties"
                 yield Finding("fit", name, 0.0, bound, said=told)
                 continue
             seen = found.get(name, math.nan)
@@ -145,7 +147,7 @@ class TwoFits:
             yield Finding("fit", name, error, bound, at, said)
 
     def _error(self, name: str, seen: float, value: float) -> float:
-        """Tell how far a figure is off, relative to what it is a difference of."""
+        """Return the error of a metric, relative to the numbers that it is a difference of."""
         if seen == value or math.isnan(value):  # r2 of infinite errors
             return 0.0
         if not (math.isfinite(seen) or math.isfinite(value)):
@@ -160,9 +162,9 @@ class TwoFits:
         return max(error, 0.0)
 
     def _comparable(self) -> tuple[int, list[float]]:
-        """Return how many epochs roundings leave alone, and how far each may be off.
+        """Return how many epochs can be compared, and the bound of each.
 
-        A count that ties decide ends nothing, unless it is monitored.
+        A count that a tie decides does not end the comparison unless it is monitored.
         """
         expected, shaken = self.expected, self.shaken
         watched = monitored(self.model)
@@ -171,7 +173,7 @@ class TwoFits:
             gap = max(
                 abs(value - b[name]) / max(abs(value), LEAST)
                 for name, value in a.items()
-                if math.isfinite(value)  # an infinite loss of validation is no drift
+                if math.isfinite(value)  # an infinite validation loss is not drift
                 and (name in watched or not _counted(name))
             )
             if not gap <= CHAOS:
@@ -182,7 +184,7 @@ class TwoFits:
         return (len(bounds) if alike else len(bounds) - 1), bounds
 
     def _decides(self) -> bool:
-        """True if no rounding decides when training ends: no two monitored are alike."""
+        """True if rounding does not decide when training ends: no monitored values are equal."""
         stopping = self.model.early_stopping
         if stopping is None or _counted(stopping.monitor):
             return True
@@ -195,5 +197,5 @@ class TwoFits:
 
 
 def _counted(figure: str) -> bool:
-    """True if a figure is a count, which nothing moves but a tie."""
+    """True if a metric is a count, which only a tie can change."""
     return figure.partition("_")[2] in SHARES

@@ -1,1 +1,1 @@
-"""The checks of specc verify, one subject a module."""
+"""The checks of specc verify, one subject in each module."""

@@ -1,4 +1,4 @@
-"""The checks of `predict` and `evaluate`: many samples, and places where metrics jump.
+"""The checks of `predict` and `evaluate`: many samples, thresholds and ties.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -20,7 +20,7 @@ from specc.verify.reference.training import SHARES
 
 
 def evaluation(subject: Subject) -> Iterator[Finding]:
-    """Predictions and figures of many samples, block by block, are those of all at once."""
+    """Compare predictions and metrics of many samples, which are computed block by block."""
     model = subject.model
     block = int(getattr(subject.module, "BLOCK", 1024))
     numbers = sum(math.prod(p.shape) for p in model.parameters.values())
@@ -44,9 +44,9 @@ def evaluation(subject: Subject) -> Iterator[Finding]:
 
 
 def thresholds(subject: Subject) -> Iterator[Finding]:
-    """A prediction or a target that is the threshold is not above it.
+    """Check that a prediction or a target equal to the threshold is not above it.
 
-    What is counted are the module's own predictions: others may be a rounding off.
+    The expected metrics use the predictions of the module: others may differ by rounding.
     """
     model = subject.model
     for clause, layer in itertools.product(model.metrics, subject.biased[-1:]):
@@ -55,7 +55,7 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
             continue
         limit = clause.use["threshold"]
         if limit != 0.5 and _gives_logits(subject):
-            continue  # whose probability is the limit or a rounding off
+            continue  # rounding decides whether the probability is the limit
         state = subject.state()
         subject.bias_alone(layer, state)
         for start in _inverses(float(limit)):
@@ -66,9 +66,7 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
                 [limit, limit + 0.1, limit - 0.1, limit], dtype=torch.float64
             ).reshape(-1, *[1] * (y.dim() - 1))
             prediction = net.forward(x)
-            none = torch.full_like(
-                y, limit - 0.1
-            )  # of which precision and recall are 0
+            none = torch.full_like(y, limit - 0.1)  # precision and recall are 0
             for targets in (y, none):
                 found = net.evaluate(x, targets)[clause.use.entry.name]
                 wanted = metric(model, clause.use, prediction, targets)
@@ -79,9 +77,9 @@ def thresholds(subject: Subject) -> Iterator[Finding]:
 
 
 def _equal(subject: Subject) -> Iterator[Finding]:
-    """Of classes that are equally likely the first is predicted, as `torch.argmax` has it.
+    """Check that of equally likely classes the first is predicted, as by `torch.argmax`.
 
-    NaN is more likely than any number, and as likely as another NaN.
+    NaN counts as larger than any number, and as equal to NaN.
     """
     model = subject.model
     uses = [c.use for c in model.metrics if c.use.entry.name in SHARES]
@@ -108,7 +106,7 @@ def _equal(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_of(bias: Tensor, prediction: Tensor) -> bool:
-    """True if all rows are alike, and their numbers, but for NaN where a bias is NaN."""
+    """True if all rows are equal and finite, except NaN where a bias is NaN."""
     there = prediction.isnan()
     if bias.shape[-1] == prediction.shape[-1]:
         nan = bias.isnan().expand_as(prediction)
@@ -125,9 +123,9 @@ def _gives_logits(subject: Subject) -> bool:
 
 
 def _some_at(subject: Subject, use: Use, layer: str, start: float) -> Iterator[Finding]:
-    """Compare a metric of predictions of which some are the threshold, and others are not.
+    """Compare a metric of predictions of which some equal the threshold.
 
-    Of samples that are 0 a layer without a bias gives 0, and activations that do so too.
+    For samples that are 0, a layer without a bias returns 0, and so do some activations.
     """
     limit, state = float(use["threshold"]), subject.state()
     for name, value in state.items():
@@ -148,7 +146,7 @@ def _some_at(subject: Subject, use: Use, layer: str, start: float) -> Iterator[F
 
 
 def _alike(subject: Subject) -> Iterator[Finding]:
-    """Compare `r2` of targets that are all alike, met and missed: there is nothing to explain."""
+    """Compare `r2` of constant targets, for exact and for wrong predictions."""
     model = subject.model
     uses = [c.use for c in model.metrics if c.use.entry.name == "r2"]
     for use, layer in itertools.product(uses, subject.biased[-1:]):
@@ -170,7 +168,7 @@ def _alike(subject: Subject) -> Iterator[Finding]:
 
 
 def _inverses(limit: float) -> Iterator[float]:
-    """Return what a last activation may make `limit` of, and the numbers beside it."""
+    """Yield the numbers that a last activation may map to `limit`, and their neighbours."""
     starts = [limit]
     if 0 < limit < 1:
         starts += [math.atanh(limit), math.log(limit / (1 - limit))]

@@ -1,4 +1,4 @@
-"""The check that moves numbers of a module: its gradient against differences of its own loss.
+"""The check of gradients by finite differences of the emitted loss.
 
 Takes a Subject and yields findings, for parameters and the input. Everything is float64.
 """
@@ -16,19 +16,20 @@ from specc.verify.compare.subject import Subject
 from specc.verify.reference.differences import slope
 
 MEASURED = 1e-6
-"""How far a derivative may be from the difference of the loss."""
+"""The bound of the error of a derivative."""
 LEAST = 1e-3
-"""Of the largest derivative: smaller ones are compared with so much."""
+"""Smaller derivatives are compared relative to this part of the largest."""
 ROUNDED = 1e-5
-"""Of the loss likewise: the difference of two losses has no more digits."""
+"""Derivatives are also compared relative to this part of the loss, whose differences have no more
+digits."""
 PLACES = 24
 """How many numbers of a parameter are moved one by one."""
 DIRECTIONS = 6
-"""Along how many random directions a larger one is moved besides."""
+"""Along how many random directions a larger parameter is moved."""
 
 
 def finite_differences(subject: Subject) -> Iterator[Finding]:
-    """Compare with differences of the emitted loss, which no derivative has a part in."""
+    """Compare gradients with finite differences of the emitted loss, which use no derivative."""
     for training in subject.modes:
         yield from _differences(subject, training)
 

@@ -1,4 +1,4 @@
-"""The checks of whole fits: history, early stopping, what is kept, checkpoints, callbacks.
+"""The checks of `fit`: history, early stopping, the parameters kept, checkpoints, callbacks.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -39,16 +39,16 @@ from specc.verify.reference.training import (
 
 
 def fits(subject: Subject) -> Iterator[Finding]:
-    """Compare `fit`: its history, when it stops, which parameters it keeps.
+    """Compare `fit` with a loop in torch: history, when it stops, which parameters it keeps.
 
-    The targets of validation are what the network itself predicts after a few epochs, so that
-    their loss falls first, then rises, and early stopping has something to find. Their last batch
-    is short; one more fit is of whole ones alone.
+    The validation targets are predictions of the network after a few epochs, so that the loss falls
+    first, then rises, and early stopping triggers. The last batch is short; one more fit has only
+    whole batches.
     """
     model = subject.model
     batch = model.train.batch_size
     if not trains(model):
-        said = "left out: torch trains no batch_norm on batches of one"
+        said = "left out: torch does not train batch_norm on batches of one"
         yield Finding("fit", "history", 0.0, DRIFT, said=said)
         return
     size = batch + max(1, batch // 3) if batch > 1 else 5
@@ -58,7 +58,7 @@ def fits(subject: Subject) -> Iterator[Finding]:
         size += 1
     x, y = subject.drawn(size)
     if model.standardize is not None:
-        x[..., 0] = 1.5  # which has no deviation to divide by
+        x[..., 0] = 1.5  # a constant feature, with a deviation of 0
     x_val, _ = subject.drawn(11, seed=1)
     stopping = model.early_stopping
     longest = 2 * stopping.patience + stopping.start + 8 if stopping else 6
@@ -76,10 +76,10 @@ def fits(subject: Subject) -> Iterator[Finding]:
 
 
 def _last_of_one(subject: Subject) -> Iterator[Finding]:
-    """Compare running statistics that one more sample does not move, in a batch of its own.
+    """Compare running statistics after a last batch of one sample, which must not change them.
 
-    No batch but the first moves them, which needs no more of torch than one prediction; torch
-    itself refuses the second.
+    Only the first batch changes them, which needs one prediction of torch; torch itself refuses the
+    second batch.
     """
     batch = subject.model.train.batch_size
     x, y = subject.drawn(batch + 1)
@@ -98,7 +98,9 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
     history = net.fit(x, y, x, y, epochs=1)
     gap = apart(*tracked)
     if history.stopped_by == "non_finite" or not gap <= CHAOS:
-        told = "a batch of one left out: the loss is not finite, or roundings grow"
+        told = (
+            "a batch of one left out: the loss is not finite, or rounding is amplified"
+        )
         yield Finding("fit", "running statistics", 0.0, DRIFT, said=told)
         return
     kept, said = net.state_dict(), f"{batch} samples and one"
@@ -114,7 +116,7 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
 def _by_steps(
     subject: Subject, training: Samples, kept: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return what the module's own steps make of an epoch; what it measured is in `kept`."""
+    """Return the state after an epoch of the module's own steps; measured buffers are in `kept`."""
     model = subject.model
     net = subject.net()
     node = model.standardize
@@ -133,7 +135,7 @@ def _by_steps(
 
 
 class Runs:
-    """The reference in training on some samples, and a rounding off."""
+    """The runs of the reference on some samples, exact and perturbed by roundings."""
 
     def __init__(self, subject: Subject, training: Samples) -> None:
         self.training = training
@@ -142,7 +144,7 @@ class Runs:
         self._shaken: dict[int, Run] = {}
 
     def shaken(self, draw: int) -> Run:
-        """Return the run of an entry of `SHAKEN`."""
+        """Return the run for an entry of `SHAKEN`."""
         if draw not in self._shaken:
             least, noise = SHAKEN[draw]
             start = state_of(started(self._subject))
@@ -175,7 +177,7 @@ def _one_fit(
 
 
 def resumed(subject: Subject) -> Iterator[Finding]:
-    """A run that goes on from a checkpoint is the uninterrupted one, bit for bit."""
+    """Check that a run resumed from a checkpoint equals the uninterrupted one, bit for bit."""
     model = subject.model
     size = max(model.train.batch_size + 2, 5)
     training, validation = subject.drawn(size), subject.drawn(6, seed=1)
@@ -200,14 +202,14 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         for name, value in whole.state_dict().items()
     )
     said = f"2 of {epochs} epochs, then the others"
-    yield fact("resume", "parameters", same, "not those of one run", said)
+    yield fact("resume", "parameters", same, "not those of an uninterrupted run", said)
     alike = len(history) == len(again) and all(
         a[key] == b[key] or (a[key] != a[key] and b[key] != b[key])
         for a, b in zip(history, again, strict=True)
         for key in a
         if key != "seconds"
     )
-    yield fact("resume", "history", alike, "not that of one run", said)
+    yield fact("resume", "history", alike, "not that of an uninterrupted run", said)
     rest = list(range(2, len(history)))
     where = f"epochs {seen} were run, expected {rest}"
     yield fact("resume", "epochs", seen == rest, where, said)
@@ -215,11 +217,11 @@ def resumed(subject: Subject) -> Iterator[Finding]:
         where = f"{len(history)} epochs, expected {epochs}"
         yield fact("resume", "count", len(history) == epochs, where)
     best = history.best_epoch == again.best_epoch
-    yield fact("resume", "best_epoch", best, "not that of one run", said)
+    yield fact("resume", "best_epoch", best, "not that of an uninterrupted run", said)
 
 
 def callbacks(subject: Subject) -> Iterator[Finding]:
-    """A callback is told each epoch and its figures, and ends training by returning True."""
+    """Check that a callback receives each epoch with its metrics, and can end training."""
     size = 2 * subject.model.train.batch_size + 2
     training, validation = subject.drawn(size), subject.drawn(5, seed=1)
     seen: list[tuple[Any, Any]] = []
@@ -236,7 +238,7 @@ def callbacks(subject: Subject) -> Iterator[Finding]:
     told = all(
         logs == dict(found) for (_, logs), found in zip(seen, history, strict=False)
     )
-    yield fact("callback", "figures", told, "not those of the history")
+    yield fact("callback", "metrics", told, "not those of the history")
     if len(history) == 2 and history.stopped_by != "early_stopping":
         ended = history.stopped_by == "callback"
         yield fact("callback", "stopped_by", ended, history.stopped_by)

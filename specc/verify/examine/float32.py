@@ -1,9 +1,9 @@
-"""The check of float32, in which a module trains unless it is told otherwise.
+"""The check of float32, the default precision of training.
 
-Takes a Subject and yields findings. The others are of float64, where roundings hide nothing; some
-kernels are for float32 alone, and a source in C is compiled anew for it. So the module is compared
-with itself: as it is in float64 the others have shown to be right. How far roundings take it from
-there is measured with float64, moved by such a rounding, and with torch's network in float32.
+Takes a Subject and yields findings. The other checks use float64, where rounding hides nothing; but
+some kernels exist only for float32, and a C source is compiled again for it. So the module is
+compared with itself in float64, which the other checks cover. The tolerance is measured: with
+float64 parameters perturbed by a rounding of float32, and with the network of torch in float32.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from specc.verify.compare.subject import Subject
 from specc.verify.reference.round_off import off
 
 ROUNDING = 2.0**-24
-"""Half of what the numbers next to 1 are apart in float32."""
+"""Half of the distance of 1 from the next float32."""
 CLOSE = 1e-3
-"""How far what float32 gives may be off, as a whole; a fault is off by a tenth or more."""
+"""The relative tolerance of an array; a fault has errors of 0.1 or more."""
 AMPLIFIED = 100
-"""How many times as far as float64 from itself, a rounding of float32 off."""
+"""The tolerance as a multiple of the effect of one rounding of float32 in float64."""
 DRAWS = 3
-"""How often it is tried with other samples: a kink may lie within a rounding of a few."""
+"""The number of draws of samples: a kink may be within a rounding of some."""
 WIDE = 256
-"""Samples of which the product of a wide layer is large enough for the kernel of large ones."""
+"""A batch that is large enough for the kernel of large products."""
 CANCELLED = 1e-4
-"""Of the largest number of the gradients: those below may be what cancelling left."""
+"""Gradients below this part of the largest may be what cancellation left."""
 RATE = 0.01
-"""That of the step: a schedule's first may be so small that it drowns in roundings."""
+"""The learning rate of the step; that of a schedule may be too small for float32."""
 LARGEST = 1e30
-"""Numbers beyond are near those that float32 lacks."""
+"""Larger numbers are too close to the limit of float32."""
 
 Numbers = Mapping[str, Tensor]
 
 
 def single(subject: Subject) -> Iterator[Finding]:
-    """Compare prediction, gradients and what a step changes with those of float64.
+    """Compare predictions, gradients and a step with those in float64.
 
-    Where torch has a kernel that a module takes on some processors alone, it is taken here too.
+    If a module chooses kernels by processor, all of them are compared.
     """
     for said in _kernels(subject.module):
         for training in subject.modes:
@@ -54,7 +54,7 @@ def single(subject: Subject) -> Iterator[Finding]:
 
 
 def _kernels(module: Any) -> Iterator[str]:
-    """Let a module have the kernels that it chooses, then those of other processors; say which."""
+    """Yield once for the kernels that a module chooses, and once for those of other processors."""
     yield ""
     if hasattr(module, "by_onednn") and module.FUSED_LINEAR is None:
         module.FUSED_LINEAR = module.fused_linear()
@@ -90,7 +90,7 @@ def _compared(
         if what in peer:
             gap = max(gap, _apart(peer[what], expected))
         if not largest < LARGEST or not AMPLIFIED * gap < 0.1:
-            told = f"{what} left out: roundings of float32 grow, or it holds no such number"
+            told = f"{what} left out: rounding of float32 is amplified, or overflows"
             yield Finding("float32", what, 0.0, CLOSE, said=told)
             return
         error, bound = _apart(found[what], expected), CLOSE + AMPLIFIED * gap
@@ -104,7 +104,7 @@ def _compared(
 def _made(
     subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool, dtype: Any
 ) -> dict[str, Numbers]:
-    """Return what a module makes of samples in a precision: three kinds of numbers, by name."""
+    """Return predictions, gradients and the change by a step, by name, in a precision."""
     asked = {"training": True} if training else {}
     net = subject.module.Model(seed=0, dtype=dtype)
     net.load_state_dict({name: value.to(dtype) for name, value in state.items()})
@@ -125,7 +125,7 @@ def _made(
 def _by_torch(
     subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool
 ) -> dict[str, Numbers]:
-    """Return what torch's network makes of the same in float32; nothing where torch refuses it."""
+    """Return predictions and gradients of torch's network in float32; {} if torch refuses."""
     if training and len(x) == 1 and not subject.model.moves_on_one:
         return {}
     reference = subject.reference(state).float()
@@ -141,7 +141,7 @@ def _by_torch(
 
 
 def _leave_out(made: dict[str, Numbers], gradients: Numbers) -> None:
-    """Forget the step of what has no gradient but roundings, which Adam makes as large as any."""
+    """Remove the steps of gradients that are only rounding errors, which Adam scales up."""
     largest = max((float(g.abs().max()) for g in gradients.values()), default=0.0)
     if "step" in made:
         made["step"] = {
@@ -155,7 +155,7 @@ def _leave_out(made: dict[str, Numbers], gradients: Numbers) -> None:
 
 
 def _apart(found: Numbers, expected: Numbers) -> float:
-    """Tell how far arrays are apart, of the length of each, or of a hundredth of the longest."""
+    """Return the distance of arrays, relative to their lengths or 1/100 of the longest."""
     longest = max((_length(value) for value in expected.values()), default=0.0)
     return max(
         (_error(found[name], value, longest) for name, value in expected.items()),

@@ -1,4 +1,4 @@
-"""The checks of one batch: prediction, loss and gradients against two others, and at kinks.
+"""The checks of one batch: prediction, loss and gradients, at kinks and for large numbers too.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -25,20 +25,20 @@ from specc.verify.reference.round_off import AMPLIFIED, CHAOS, off
 from specc.verify.reference.training import state_of
 
 EXACT = 1e-9
-"""How far two exact derivatives may be apart, of which roundings of stacked norms need 5e-10."""
+"""The bound of the error between exact derivatives; stacked norms need 5e-10."""
 NEARBY = 4
-"""Starts that are a rounding off, of which the one that moves most says what roundings do."""
+"""The number of perturbed starts; the one with the largest effect sets the tolerance."""
 CANCELLED = 1e-3
-"""How far autograd and the expansions may be apart, so that enough digits are left to compare."""
+"""The largest distance of autograd and the rederivation at which digits are left to compare."""
 SHORT = 7
 KINKS = (-3.0, -1.0, 0.0, 1.0, 3.0)
-"""Where activations of the library have kinks."""
+"""The kinks of the activations of the library."""
 
 
 def autograd(subject: Subject) -> Iterator[Finding]:
-    """Compare with autograd on the same network of torch.nn, in prediction and in training."""
+    """Compare with autograd on the same network in torch.nn, in prediction and in training."""
     state = subject.state()
-    net = subject.net(state)  # one for all, so that buffers have what was there before
+    net = subject.net(state)  # shared, so that its buffers were used before
     for count, training in itertools.product(_sizes(subject), subject.modes):
         if training and not _moves(subject, count):
             continue
@@ -58,9 +58,9 @@ def against(
     check: str,
     known: bool = True,
 ) -> Iterator[Finding]:
-    """Compare predictions, loss and gradients of a batch with autograd's.
+    """Compare predictions, loss and gradients of a batch with those of autograd.
 
-    Where it is not `known` that the loss is finite there, nothing is compared where it is not.
+    If the loss is not `known` to be finite, a batch without a finite loss is skipped.
     """
     asked = {"training": True} if training else {}
     said = f"batch of {len(x)}{', in training' if training else ''}"
@@ -68,8 +68,8 @@ def against(
     truth = reference.truth(x, y, training)
     if not math.isfinite(truth.loss):
         if not known:
-            return  # a place where the spec's function has no value
-        why = "the loss is not finite on drawn samples: nothing can be compared"
+            return  # the function of the spec is undefined there
+        why = "the loss is not finite on random samples: nothing can be compared"
         yield Finding(check, "loss", math.nan, EXACT, why, said)
         return
     loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
@@ -100,17 +100,17 @@ def against(
 
 
 def _sizes(subject: Subject) -> tuple[int, ...]:
-    """Return the batches: whole, short, of one, some more, whole again from buffers used before."""
+    """Return the batch sizes: whole, short, one, larger, and whole again with used buffers."""
     return (subject.samples, SHORT, 1, subject.samples + 3, subject.samples)
 
 
 def _moves(subject: Subject, count: int) -> bool:
-    """True if torch trains on so many samples: batch_norm needs two numbers of a feature."""
+    """True if torch trains on so many samples: batch_norm needs two numbers for each feature."""
     return count > 1 or subject.model.moves_on_one
 
 
 def rederivation(subject: Subject) -> Iterator[Finding]:
-    """Compare with the derivative of what every composite is made of."""
+    """Compare with a second derivation, in which every composite is expanded first."""
     state = subject.state()
     arrays = {name: value.numpy() for name, value in state.items()}
     for training in subject.modes:
@@ -143,13 +143,13 @@ def _expanded(
     y: Tensor,
     masks: dict[str, Array] | None,
 ) -> tuple[float, dict[str, Tensor]]:
-    """Return the loss and the gradients that the expansions have."""
+    """Return the loss and the gradients of the second derivation."""
     loss, found = mechanical(subject.model, arrays, x.numpy(), y.numpy(), masks)
     return loss, {name: torch.from_numpy(g) for name, g in found.items()}
 
 
 def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
-    """Return what dropout multiplies by, by the names of layers, as it was drawn last."""
+    """Return the scaled masks of dropout as last drawn, by layer."""
     layers = zip(subject.model.nodes, reference.layers, strict=True)
     return {
         node.name: (layer.mask / (1 - layer.rate)).numpy()
@@ -161,7 +161,7 @@ def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
 def _nearby(
     state: Mapping[str, Tensor], x: Tensor, seed: int
 ) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Return parameters and samples that are a rounding off, a few times: one may move little."""
+    """Yield parameters and samples perturbed by one rounding, a few times."""
     for draw in range(NEARBY):
         yield off(state, seed + draw), off({"x": x}, seed + NEARBY + draw)["x"]
 
@@ -173,16 +173,16 @@ def _where_cancelled(
     other: Mapping[str, Tensor],
     said: str,
 ) -> list[Finding]:
-    """Judge anew what disagrees, as far as autograd and the expansions agree: the latter two.
+    """Return the findings with a tolerance for cancellation, measured without the module.
 
-    Neither reads the module. Where a tanh is 1 but for its last bits, 1 - tanh^2 has few digits,
-    however it is rounded.
+    The tolerance is the distance of autograd and the second derivation. If a tanh is nearly 1, 1 -
+    tanh^2 has few digits, however it is computed.
     """
     check = judged[0].check
     apart: dict[str, float] = {}
     for finding in compared(check, other, expected, EXACT):
         apart[finding.what] = max(finding.error, apart.get(finding.what, 0.0))
-    told = f"{said}; digits cancel" if said else "digits cancel"
+    told = f"{said}; cancellation" if said else "cancellation"
     made = []
     for finding, again in zip(
         judged, compared(check, found, expected, EXACT, told), strict=True
@@ -201,22 +201,21 @@ def _with_roundings(
     others: list[dict[str, Tensor]],
     said: str,
 ) -> list[Finding]:
-    """Compare as far as `expected` is itself where its parameters are a rounding off: `others`."""
+    """Compare with a tolerance for rounding: the effect of perturbed parameters, `others`."""
     own = [f for other in others for f in compared(check, other, expected, EXACT)]
     apart = max(finding.error for finding in own)
     if not 1e-15 < apart < CHAOS:
         return compared(check, found, expected, EXACT, said)
     told = f"{said}; " if said else ""
     bound = EXACT + AMPLIFIED * apart
-    return compared(check, found, expected, bound, f"{told}roundings grow")
+    return compared(check, found, expected, bound, f"{told}rounding is amplified")
 
 
 def extremes(subject: Subject) -> Iterator[Finding]:
-    """Compare with autograd where samples, or the last layer's numbers, are large.
+    """Compare with autograd where samples, or the parameters of the last layer, are large.
 
-    Probabilities are 0 or 1 there and exponentials overflow, if they are not written stably. Of
-    classes each is the likely one of some samples, once the last layer has no bias, and all are
-    far below or above 0, by its bias.
+    Probabilities are 0 or 1 there, and exponentials overflow unless they are written stably. Each
+    class is the likely one of some samples, and the logits of all classes are far below or above 0.
     """
     state = subject.state()
     last = f"{_last_layer(subject)}."
@@ -241,16 +240,16 @@ def extremes(subject: Subject) -> Iterator[Finding]:
 
 
 def _last_layer(subject: Subject) -> str:
-    """Name the last layer with parameters."""
+    """Return the name of the last layer with parameters."""
     names = list(subject.model.parameters)
     return names[-1].rpartition(".")[0] if names else ""
 
 
 def kinks(subject: Subject) -> Iterator[Finding]:
-    """Compare with autograd where derivatives jump: there torch's choice is the definition.
+    """Compare with autograd where derivatives jump; the choice of torch is the definition there.
 
-    One layer at a time gives nothing but its bias, which is where activations have kinks; then
-    targets lie where losses do.
+    One layer at a time outputs only its bias, set to the kinks of activations; then targets are set
+    to the kinks of losses.
     """
     model = subject.model
     places = sorted({*KINKS, *_own_numbers(subject)})
@@ -272,10 +271,10 @@ def kinks(subject: Subject) -> Iterator[Finding]:
 
 
 def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
-    """Let targets be predictions, or a distance from them at which the loss has a kink, or beside.
+    """Compare for targets at the kinks of the loss: predictions, at its `delta`, and just beside.
 
-    The last layer with a bias gives nothing else, so that both sides predict the same to the bit;
-    where an activation after it rounds, they may not, and there is no such place to be had.
+    The last layer with a bias outputs only that bias, so that both sides predict the same bits;
+    after an activation that rounds, they may not, and such a place is skipped.
     """
     model = subject.model
     state = subject.state()
@@ -299,7 +298,7 @@ def _at_targets(subject: Subject, places: list[float]) -> Iterator[Finding]:
 
 
 def _own_numbers(subject: Subject) -> set[float]:
-    """Return the numbers that the spec's own functions are written with."""
+    """Return the numbers in the functions that the spec defines."""
     found: set[float] = set()
     for definition in definitions(subject.model).values():
         found |= numbers_in(definition.value)

@@ -1,4 +1,4 @@
-"""The checks of the other methods: files, refusals, `as_module`.
+"""The checks of the other methods: save and load, input validation, `as_module`.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -23,7 +23,7 @@ from specc.verify.reference.network import Reference
 
 
 def serialization(subject: Subject) -> Iterator[Finding]:
-    """Save, load, and what a state may lack."""
+    """Check that a saved model loads, and that invalid states are rejected."""
     state = subject.state()
     net, other = subject.net(state), subject.net(seed=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -35,12 +35,15 @@ def serialization(subject: Subject) -> Iterator[Finding]:
         torch.equal(loaded[name], value) for name, value in state.items()
     )
     yield fact(
-        "serialization", "save and load", same, "what is loaded is not what was saved"
+        "serialization",
+        "save and load",
+        same,
+        "the loaded state differs from the saved one",
     )
     x, _ = subject.drawn(3)
     alike = torch.equal(net.forward(x), other.forward(x))
     yield fact(
-        "serialization", "predictions", alike, "a loaded model predicts otherwise"
+        "serialization", "predictions", alike, "a loaded model predicts something else"
     )
     first = next(iter(state))
     broken = {
@@ -52,13 +55,15 @@ def serialization(subject: Subject) -> Iterator[Finding]:
         refused = _refuses(functools.partial(other.load_state_dict, wrong))
         kept = torch.equal(other.forward(x), net.forward(x))
         where = (
-            "it was taken" if not refused else "it was refused and changed something"
+            "it was accepted"
+            if not refused
+            else "it was rejected but changed the model"
         )
         yield fact("serialization", f"{what} state", refused and kept, where)
 
 
 def input_validation(subject: Subject) -> Iterator[Finding]:
-    """Samples that are none are refused, each by a ValueError."""
+    """Check that invalid samples are rejected with a ValueError."""
     model = subject.model
     net = subject.net()
     x, y = subject.drawn(4)
@@ -84,7 +89,7 @@ def input_validation(subject: Subject) -> Iterator[Finding]:
             x, y * 0 + classes, 0.1
         )
     for what, call in cases.items():
-        yield fact("input-validation", what, _refuses(call), "it was taken")
+        yield fact("input-validation", what, _refuses(call), "it was accepted")
     size = 2 * model.train.batch_size
     x, y = subject.drawn(size)
     history = net.fit(x, y, x, y, epochs=1)
@@ -101,7 +106,7 @@ def _refuses(call: Callable[[], Any]) -> bool:
 
 
 def as_module(subject: Subject) -> Iterator[Finding]:
-    """Compare the nn.Module over the emitted passes with the reference, on the torch target."""
+    """Compare gradients through `as_module()` with the reference, for the torch target."""
     if subject.target != "torch":
         return
     state = subject.state()

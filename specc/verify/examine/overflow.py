@@ -1,4 +1,4 @@
-"""The check of what `fit` leaves where the loss stops being finite.
+"""The check of `fit` where the loss overflows: training ends with the last finite parameters.
 
 Takes a Subject, yields findings. Everything is float64.
 """
@@ -27,37 +27,38 @@ from specc.verify.reference.training import Samples, state_of, trains, waits
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
 LARGE = math.inf
-"""By how much parameters are made larger: what is infinite itself makes every sum of it infinite or
-NaN, in whatever order it is taken, with or without fused products."""
+"""The factor of enlarged parameters. An infinite number makes every sum of it infinite or NaN, in
+any order of summation, with or without fused products."""
 EXPLOSION = 5
-"""Epochs within which it has to happen."""
+"""The number of epochs within which the loss must overflow."""
 KNOWN = 2
-"""Draws of one kind, one after the other, that show no new way: there are no more of it then."""
+"""The number of draws of one kind without a new way to overflow, after which the kind is skipped.
+"""
 STEEP = (1.0, 1e10, 1e20, 1e35)
-"""By how much all weights but the first are larger, and the first smaller by that of them all:
-the network computes the same, and each step of its first layers is larger."""
+"""The factor of all weights but the first, which is divided by their product: the network computes
+the same, and its first layers take larger steps."""
 LITTLE = 1e-8
-"""Of the largest step of a network with a norm: 1e-5 of what is smaller is a rounding of that."""
+"""The part of the largest step, in a network with a norm, below which errors are rounding."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A start and samples from which the loss may explode."""
+    """A start and samples for which the loss may overflow."""
 
     samples: Samples
     scale: float
-    """Of one of the samples."""
+    """The factor of the large sample."""
     steep: float
     position: int
-    """Of that sample in the first epoch."""
+    """The position of that sample in the first epoch."""
 
     @property
     def kind(self) -> tuple[float, int, float]:
-        """Return what it has in common with those that are drawn otherwise."""
+        """What cases that differ only in the draw have in common."""
         return self.scale, self.position, self.steep
 
     def start(self, subject: Subject) -> dict[str, Tensor]:
-        """Return the parameters and buffers, those of seed 0 made steep."""
+        """Return the parameters and buffers of seed 0, with weights scaled by `steep`."""
         state = state_of(started(subject))
         weights = [n for n, p in subject.model.parameters.items() if len(p.shape) == 2]
         for name in weights[1:]:
@@ -67,16 +68,16 @@ class Case:
         return state
 
     def reference(self, subject: Subject) -> Reference:
-        """Make the reference that starts so."""
+        """Return the reference with that start."""
         return subject.reference(self.start(subject))
 
 
 def overflow(subject: Subject) -> Iterator[Finding]:
-    """Where the loss stops being finite, training ends with the last good parameters.
+    """Check that training ends with the last finite parameters when the loss overflows.
 
-    One sample is made large, and parameters are; of what the reference explodes with, one is taken
-    for each way to: at which epoch, at its first update, its second or another, by the loss or by
-    a parameter.
+    One sample is made large, or parameters are. Of the cases in which the reference overflows, one
+    is checked for each way: in which epoch, at its first, second or a later update, by the loss or
+    by a parameter.
     """
     tried: dict[tuple[int, int, str, bool], tuple[Case, Fit]] = {}
     known: Counter[tuple[float, int, float]] = Counter()
@@ -103,9 +104,9 @@ def overflow(subject: Subject) -> Iterator[Finding]:
 
 
 def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> bool:
-    """True if it explodes alike from a start that is a rounding off.
+    """True if the reference overflows alike from a start perturbed by one rounding.
 
-    Nor may a figure before be NaN: whether a sum is infinite or NaN, its order may decide.
+    Metrics before must not be NaN: whether a sum is infinite or NaN can depend on its order.
     """
     start = off(case.start(subject), subject.seed)
     run = Run(subject.reference(start), 0, case.samples)
@@ -125,13 +126,13 @@ def _steadily(subject: Subject, case: Case, validation: Samples, found: Fit) -> 
 
 
 def _large(subject: Subject) -> Iterator[Case]:
-    """Return samples of which one is large: late in an epoch, or its first or second."""
+    """Yield cases with one large sample: late in an epoch, or its first or second."""
     model = subject.model
     batch = model.train.batch_size
     size = 3 * batch if batch > 1 else 4
     real = subject.any_target
     if not trains(model) or (not real and model.standardize is not None):
-        return  # nothing is large once it is standardized
+        return  # standardized samples are never large
     order = torch.arange(size)
     if model.train.shuffle:
         order = torch.from_numpy(permutation(0, "shuffle/0", size))
@@ -142,7 +143,7 @@ def _large(subject: Subject) -> Iterator[Case]:
     for scale, position, factor, seed in itertools.chain(late, first, steep, beyond):
         x, y = subject.drawn(size, seed=10 + seed)
         place = int(order[position])
-        if factor != 1:  # the others change nothing, where a bias of 0 gives 0
+        if factor != 1:  # the others change nothing if biases are 0
             others = torch.arange(size) != place
             x[others], y[others] = 0, 0
         (y if real else x)[place] *= scale
@@ -150,15 +151,15 @@ def _large(subject: Subject) -> Iterator[Case]:
 
 
 def _between_epochs(subject: Subject) -> Iterator[Finding]:
-    """A callback makes the parameters so large that the next epoch begins with no finite loss.
+    """Check an overflow between epochs, after a callback makes the parameters large.
 
-    What is left are the parameters before the last update that was done, where no epoch was good
-    for the validation samples: those are so large that their loss is never finite.
+    The validation loss is never finite, so that no epoch is the best one, and the parameters before
+    the last update must be kept.
     """
     model = subject.model
     stopping = model.early_stopping
     epochs = 3
-    if waits(model):  # it ends with a reduction, the second or the first
+    if waits(model):  # end with a reduction, the second or the first
         patience = int(model.schedule.use["patience"])
         epochs = max(2, 2 * patience if patience <= 10 else min(patience, 20))
     if not trains(model) or (stopping is not None and stopping.patience < epochs + 1):
@@ -204,19 +205,19 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
 
 
 def _restores(subject: Subject) -> bool:
-    """True if the best parameters come back at the end."""
+    """True if the best parameters are restored at the end."""
     stopping = subject.model.early_stopping
     return stopping is not None and stopping.restore_best
 
 
 def _kept(subject: Subject, expected: Fit) -> str:
-    """Say which parameters are left."""
+    """Return which parameters are kept, as in the note of the history."""
     best = _restores(subject) and expected.best_epoch >= 0
     return "the best" if best else "the last good"
 
 
 def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> bool:
-    """True if enlarged parameters give the first batch after these epochs no finite loss."""
+    """True if the first batch after these epochs has no finite loss with enlarged parameters."""
     model = subject.model
     reference = started(subject)
     state = {
@@ -234,13 +235,13 @@ def _bursts(subject: Subject, whole: Fit, training: Samples, epochs: int) -> boo
 
 
 def _norms(subject: Subject) -> bool:
-    """True if there is a norm: of numbers whose squares are infinite torch's is NaN."""
+    """True if the network has a norm; if squares overflow, that of torch is NaN."""
     names = {node.use.entry.name for node in subject.model.nodes}
     return any(name.endswith("_norm") for name in names)
 
 
 def _place(history: Any) -> tuple[int, int]:
-    """Return the epoch and the update at which a fit says that something is not finite."""
+    """Return the epoch and the update in the note of a history about an overflow."""
     told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
     return (int(told[1]), int(told[2])) if told else (0, 0)
 
@@ -256,9 +257,11 @@ def _exploded(
     sound = history.stopped_by != "non_finite" and all(
         bool(value.isfinite().all()) for value in net.parameters.values()
     )
-    either = math.isnan(expected.bad_loss)  # or infinite, which a sum's order decides
+    either = math.isnan(
+        expected.bad_loss
+    )  # the order of a sum decides between NaN and infinity
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
-        told = f"{said} left out: it stays finite where torch's network does not"
+        told = f"{said} left out: it stays finite, unlike torch's network"
         yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)
         return
     place = len(expected.history), expected.bad_update
@@ -286,9 +289,10 @@ def _exploded(
 
 
 def _left_by_norms(start: Mapping[str, Tensor], expected: Fit) -> float:
-    """Return what is little beside the largest step, of which a rounding is not 0.
+    """Return the scale below which changes of parameters count as rounding errors.
 
-    Of a norm of one number the gradient is 0 by structure, but for torch the rest of a difference.
+    The gradient of a norm over one number is 0 by structure, but in torch it is the rest of a
+    difference.
     """
     moved = ((expected.state[name] - value).abs() for name, value in start.items())
     return max(1.0, *(LITTLE * float(m.max()) for m in moved if m.numel()))

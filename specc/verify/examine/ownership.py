@@ -1,6 +1,6 @@
-"""The check of what is whose: what a caller is given, and what a model keeps of what was before.
+"""The check of ownership: results belong to the caller, and no state leaks between calls.
 
-It takes a Subject and yields findings. Everything is float64.
+Takes a Subject and yields findings. Everything is float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from specc.verify.compare.subject import Subject
 
 
 def ownership(subject: Subject) -> Iterator[Finding]:
-    """What a caller is given stays as it is, and what he does with it changes nothing."""
+    """Check that later calls do not change results, and changed results not the model."""
     state = subject.state()
     net = subject.net({name: value.clone() for name, value in state.items()})
     x, y = subject.drawn(3)
@@ -48,7 +48,7 @@ def ownership(subject: Subject) -> Iterator[Finding]:
         net = subject.net(state)
         net.train_step(*subject.drawn(1), 0.0)
         same = all(torch.equal(v, state[n]) for n, v in net.buffers.items())
-        yield fact("ownership", "one sample", same, "it moves the running statistics")
+        yield fact("ownership", "one sample", same, "it changes the running statistics")
     yield from _exchanged(subject, state)
     yield from _anew(subject, state)
     yield from _recovered(subject, state)
@@ -62,7 +62,7 @@ def _views(subject: Subject, net: Any) -> dict[str, Tensor]:
 
 
 def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state may be views of the model itself, in another order."""
+    """Check that a state can be views of the model itself, in another order."""
     net = subject.net(state)
     own = _views(subject, net)
     shapes: dict[tuple[int, ...], str] = {}
@@ -78,7 +78,7 @@ def _exchanged(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
 
 
 def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state that is loaded, and a fit, begin with nothing left of updates before."""
+    """Check that nothing of earlier updates is left after load_state_dict, or by a fit."""
     size = 2 * subject.model.train.batch_size + 2
     samples = subject.drawn(size)
     used, fresh = subject.net(state), subject.net(state)
@@ -88,9 +88,7 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact(
-        "ownership", "load_state_dict", same, "updates before it leave something"
-    )
+    yield fact("ownership", "load_state_dict", same, "earlier updates leave a trace")
     used, fresh = subject.net(state), subject.net(state)
     used.train_step(*subject.drawn(4), 0.0)
     before = used.state_dict()
@@ -98,16 +96,16 @@ def _anew(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
     for net in (used, fresh):
         net.fit(*samples, *samples, epochs=1)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("ownership", "fit", same, "updates before it leave something")
+    yield fact("ownership", "fit", same, "earlier updates leave a trace")
     fresh = subject.net(used.state_dict())
     for net in (used, fresh):
         net.train_step(*subject.drawn(4), 0.01)
     same = torch.equal(used.flat_parameters, fresh.flat_parameters)
-    yield fact("ownership", "after fit", same, "its updates leave something")
+    yield fact("ownership", "after fit", same, "its updates leave a trace")
 
 
 def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """A state that is loaded begins with nothing left of a step that was infinite or NaN."""
+    """Check that nothing of an infinite or NaN step is left after load_state_dict."""
     x, _ = subject.drawn(4)
     fresh = subject.net(state)
     fresh.train_step(*subject.drawn(4), 0.01)
@@ -120,12 +118,12 @@ def _recovered(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Findin
         used.train_step(*subject.drawn(4), 0.01)
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and torch.equal(used.forward(x), fresh.forward(x))
-        where = f"a step of parameters that are {bad} leaves something"
+        where = f"a step of parameters that are {bad} leaves a trace"
         yield fact("ownership", "load_state_dict", same, where)
 
 
 def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """Who writes good numbers over bad ones, through the views, has a model that trains."""
+    """Check that a model trains after bad parameters are overwritten through the views."""
     samples = subject.drawn(2 * subject.model.train.batch_size + 2)
     fresh = subject.net(state)
     expected = fresh.fit(*samples, *samples, epochs=2)
@@ -141,5 +139,5 @@ def _written_over(subject: Subject, state: Mapping[str, Tensor]) -> Iterator[Fin
         found = used.fit(*samples, *samples, epochs=2)
         same = torch.equal(used.flat_parameters, fresh.flat_parameters)
         same = same and found.stopped_by == expected.stopped_by
-        where = f"a step of parameters that are {bad} leaves something to the next fit"
+        where = f"a step of parameters that are {bad} changes the next fit"
         yield fact("ownership", "parameters", same, where)

@@ -1,7 +1,7 @@
-"""The checks of what figures decide: which epoch is the best, which the last, the rate of each.
+"""The checks of early stopping and `plateau`: the best epoch, the last epoch, the rates.
 
-Each takes a Subject and yields findings. A module's decisions are compared with the documented rule
-on the figures of its own history, so that no rounding comes between.
+Each takes a Subject and yields findings. Invariant: the documented rule is applied to the losses of
+the module's own history, so that rounding has no effect.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from specc.verify.reference.fit import Rule
 from specc.verify.reference.training import Samples, monitored, rate, waits
 
 SAME = 1e-14
-"""How far apart rates may be: powers are taken in two ways."""
+"""The tolerance of rates: powers are computed in two ways."""
 LONGEST = 60
-"""A patience of more epochs is not waited for."""
+"""A longer patience is skipped."""
 POSED = 32
-"""Samples of which figures are posed: none is met in the worst case, all but one in the best."""
+"""The number of validation samples; none is predicted in the worst case, all but one in the best.
+"""
 
 
 def tie_breaking(subject: Subject) -> Iterator[Finding]:
-    """Where nothing is learnt any more, the first epoch stays the best, and patience runs out."""
+    """Check ties: with constant losses, the first epoch stays the best, and patience runs out."""
     if monitored(subject.model):
         state, samples = _learnt(subject)
         epochs = min(max(_patiences(subject)) + _start(subject) + 3, 150)
@@ -37,11 +38,11 @@ def tie_breaking(subject: Subject) -> Iterator[Finding]:
 
 
 def patience(subject: Subject) -> Iterator[Finding]:
-    """Figures of validation are posed: better just before patience runs out, again and again.
+    """Check patience on constructed validation losses, which improve just before patience runs out.
 
-    A network that has nothing left to learn is trained in parts, each with other targets of
-    validation, of which it misses as many as are wanted, or by as much. In the end it waits longer
-    than it may.
+    A network that has nothing left to learn is trained in parts, each with other validation
+    targets, of which it misses as many as wanted. At the end it does not improve until patience
+    runs out.
     """
     if not any(figure.startswith("val_") for figure in monitored(subject.model)):
         return
@@ -74,7 +75,7 @@ def patience(subject: Subject) -> Iterator[Finding]:
 
 
 def _patiences(subject: Subject) -> list[int]:
-    """Return the epochs without a gain after which something is done, the fewest first."""
+    """Return the patiences of early stopping and the schedule, the smallest first."""
     stopping, schedule = subject.model.early_stopping, subject.model.schedule
     found = {stopping.patience} if stopping else set()
     if waits(subject.model):
@@ -88,10 +89,10 @@ def _start(subject: Subject) -> int:
 
 
 def _learnt(subject: Subject) -> tuple[dict[str, Tensor], Samples]:
-    """Return numbers of the network with which it has nothing to learn of these samples.
+    """Return a state and samples for which the network has nothing to learn.
 
-    The last layer's are so large that a loss of probabilities is 0, and other targets are what the
-    network predicts.
+    The bias of the last layer is so large that a loss of probabilities is 0; other targets are the
+    predictions.
     """
     model, state = subject.model, subject.state()
     for layer in subject.biased[-1:]:
@@ -104,14 +105,14 @@ def _learnt(subject: Subject) -> tuple[dict[str, Tensor], Samples]:
 
 
 def _met(subject: Subject, prediction: Tensor) -> Tensor:
-    """Make targets that are met."""
+    """Return targets that equal the predictions."""
     if subject.model.target.dtype == "int":
         return prediction.argmax(dim=-1)
     return (prediction > 0.5).double() if subject.probabilities else prediction
 
 
 def _missed(subject: Subject, prediction: Tensor, share: float) -> Tensor:
-    """Make targets that are missed by a large number times the share, or so many of them."""
+    """Return targets that miss the predictions by a distance, or in a fraction of the samples."""
     met = _met(subject, prediction)
     if subject.any_target:
         return met + 1e3 * share * max(1.0, float(met.abs().max()))
@@ -123,7 +124,7 @@ def _missed(subject: Subject, prediction: Tensor, share: float) -> Tensor:
 def _ruled(
     check: str, subject: Subject, history: Any, epochs: int, said: str = ""
 ) -> Iterator[Finding]:
-    """Compare what was decided in at most so many epochs with the rule on these figures."""
+    """Compare the decisions of a fit with the documented rule."""
     model, rule = subject.model, Rule(subject.model)
     last = epochs - 1
     if history.stopped_by == "non_finite":

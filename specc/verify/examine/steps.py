@@ -1,4 +1,4 @@
-"""The checks of starts, rates and single updates.
+"""The checks of initialization, schedule and optimizer.
 
 Each takes a Subject and yields findings. Everything is float64.
 """
@@ -19,11 +19,11 @@ from specc.verify.reference.training import optimizer_of, rate, state_of, step
 EXACT = 1e-12
 STEPS = 20
 RATES = 300
-"""Of how many epochs or updates the rate is compared."""
+"""The number of epochs or updates whose rates are compared."""
 
 
 def initialization(subject: Subject) -> Iterator[Finding]:
-    """Compare what a seed gives with the initializers' definitions."""
+    """Compare the parameters of a seed with the initializers' definitions."""
     for seed in (0, 1):
         net = subject.net(seed=seed)
         drawn = starts(subject.model, seed)
@@ -37,7 +37,7 @@ def initialization(subject: Subject) -> Iterator[Finding]:
 
 
 def schedule(subject: Subject) -> Iterator[Finding]:
-    """Compare the schedule with its closed form, epoch by epoch or update by update."""
+    """Compare the schedule with its closed form, for each epoch or each update."""
     model, module = subject.model, subject.module
     epochs = model.train.epochs
     if model.schedule.use["per"] == "step":
@@ -80,14 +80,14 @@ def optimizer(subject: Subject) -> Iterator[Finding]:
         if found:
             yield from found
             return
-    why = "the reference itself diverges at a ten-thousandth of the rate"
+    why = "the reference diverges even at 1/10,000 of the rate"
     yield Finding("optimizer", model.optimizer.use.entry.name, math.nan, DRIFT, why)
 
 
 def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
-    """Return nothing where the reference does not stay near itself at so much of the rate.
+    """Yield findings, or nothing if the reference diverges at `factor` of the rate.
 
-    The draw is that of `SHAKEN`: how the reference is run a second time.
+    `draw` is the entry of `SHAKEN` for the second run of the reference.
     """
     model = subject.model
     state = subject.state()
@@ -128,7 +128,7 @@ def _updates(subject: Subject, factor: float, draw: int) -> Iterator[Finding]:
 
 
 def _counts(subject: Subject) -> list[int]:
-    """Return how many samples each step takes: few, at last more than a workspace in C holds."""
+    """Return the batch size of each step; the last ones of C exceed its workspace."""
     least = 1 if subject.model.moves_on_one else 2
     sizes = min(subject.samples, 9, subject.most + 1 - least)
     counts = [least + (5 * t) % sizes for t in range(STEPS)]

@@ -1,1 +1,1 @@
-"""The same network built from torch.nn, torch.optim and published definitions."""
+"""Independent references, from torch.nn, torch.optim and published definitions."""

@@ -1,9 +1,9 @@
-"""Derivatives by differences of the loss alone, with kinks told apart from slopes.
+"""Derivatives by finite differences of the loss, with kinks detected.
 
-Takes a function of numbers that may be moved in place, gives its slope along a direction. A slope
-is the central difference, extrapolated from a step and half of it (Richardson 1911). It is taken
-where both agree and where the one-sided slopes close up with the step; where no step has that, the
-function has a kink there and no slope, and None is given: nobody's gradient is looked at for that.
+Takes a function of numbers that can be changed in place, returns its slope along a direction. The
+slope is the central difference, extrapolated from a step and half of it (Richardson 1911). It is
+accepted if both agree and the one-sided slopes converge with the step. If they do for no step, the
+function has a kink there, and the result is None. Invariant: no gradient is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 AGREES = 1e-6
-"""How near both central differences are, relative to the slope, before they are believed."""
+"""The relative distance of both central differences at which they are accepted."""
 
 
 def slope(
@@ -22,7 +22,7 @@ def slope(
 ) -> float | None:
     """Return d function / d numbers along `direction`, None at a kink.
 
-    `numbers` is moved in place and comes back as it was; slopes below `floor` count as noise.
+    `numbers` is changed in place and restored; slopes below `floor` count as noise.
     """
     start = numbers.clone()
 

@@ -1,8 +1,8 @@
-"""A fit of the reference: torch's loop, early stopping and `plateau` as documented.
+"""The reference's fit: a loop in torch with early stopping and `plateau` as documented.
 
-Takes a Run, which is the reference in training, gives what `fit` of the emitted module has to give:
-the history, the epochs that were best and last, the parameters that are kept. Nothing is read of
-the compiler but the words of the spec and the definition of the random streams.
+Takes a Run, which is the reference in training, returns the expected result of `fit`: the history,
+the best and the last epoch, the parameters kept. Invariant: of the compiler, only the words of the
+spec and the definition of the random streams are used.
 """
 
 from __future__ import annotations
@@ -34,46 +34,46 @@ from specc.verify.reference.training import (
 
 @dataclass
 class Fit:
-    """What a fit gives."""
+    """The result of a fit."""
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = -1
     stopped_by: str = "epochs"
     bad_update: int = -1
-    """The update of the last epoch at which a number was not finite any more."""
+    """The update of the last epoch at which a number was not finite."""
     bad: str = ""
-    """What that was."""
+    """What was not finite."""
     bad_loss: float = 0.0
-    """The loss, if it was that."""
+    """The loss, if that was not finite."""
     predicted: list[Tensor] = field(default_factory=list)
-    """What was predicted for the samples of validation after each epoch."""
+    """The predictions for the validation samples after each epoch."""
     state: dict[str, Tensor] = field(default_factory=dict)
     """Parameters and buffers at the end."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch of training gives, whatever validation says of it."""
+    """The result of one epoch of training, independent of validation."""
 
     lr: float
     trained: dict[str, float]
-    """The figures before each update."""
+    """The metrics before each update."""
     state: dict[str, Tensor]
     """Parameters and buffers after it."""
     good: dict[str, Tensor]
-    """Those before the last update of which the loss was finite."""
+    """The parameters and buffers before the last update with a finite loss."""
     bad: int
-    """The first of which it was not; -1 where all were."""
+    """The first update with a loss that is not finite; -1 if there is none."""
     bad_loss: float
-    """What it was then; 0 where all were."""
+    """The loss at that update; 0 if there is none."""
     updates: int
 
 
 class Run:
-    """The reference in training, as many epochs as are asked for.
+    """The reference in training, for as many epochs as needed.
 
-    Validation decides when a fit ends and what it keeps, but not what an epoch does, unless the
-    schedule waits for it. So one run serves the fits with any samples of validation.
+    Validation decides when a fit ends and what it keeps, but changes no epoch, unless the schedule
+    depends on it. So one run serves fits with any validation samples.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Run:
         noise: float = 0.0,
         draw: int = 0,
     ) -> None:
-        """Train from where the reference is; noise and its draw are those of `step`."""
+        """Train from the state of the reference; `noise` and `draw` are those of `step`."""
         self.model = reference.model
         self._reference = reference
         self._seed = seed
@@ -97,14 +97,14 @@ class Run:
         self.begin()
 
     def begin(self) -> None:
-        """Forget every epoch."""
+        """Start again, without any epoch."""
         self._reference.load(self._first)
         self._optimizer = optimizer_of(self.model, list(self._reference.parameters()))
         self._epochs: list[Epoch] = []
         self._updates, self._good = 0, self._first
 
     def epoch(self, number: int, reductions: int = 0, left_out: int = 0) -> Epoch:
-        """Return an epoch; of the last that was trained the last updates may be left out."""
+        """Return an epoch; of the last one, the last updates can be left out."""
         if number == len(self._epochs):
             self._epochs.append(self._trained(number, reductions, left_out))
         return self._epochs[number]
@@ -137,13 +137,13 @@ class Run:
 
     @functools.cached_property
     def _judge(self) -> Reference:
-        """Return another of the network, which predicts."""
+        """Return a second network, which predicts."""
         return Reference(self.model).eval()
 
     def judged(
         self, epoch: Epoch, validation: Samples
     ) -> tuple[Tensor, dict[str, float]]:
-        """Return what is predicted after an epoch, and its figures."""
+        """Return the predictions after an epoch, and their metrics."""
         self._judge.load(epoch.state)
         with torch.no_grad():
             seen = self._judge.last_two(validation[0])
@@ -151,7 +151,7 @@ class Run:
 
 
 def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
-    """Train `epochs` epochs at most; so many updates of the last of them are left out."""
+    """Train at most `epochs` epochs; the last `left` updates are left out."""
     model = run.model
     if waits(model) or left_out:
         run.begin()
@@ -188,12 +188,12 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
         made.best_epoch = len(made.history) - 1
     made.state = last if kept is None else kept
     if left_out:
-        run.begin()  # its last epoch is no whole one
+        run.begin()  # its last epoch is incomplete
     return made
 
 
 class Rule:
-    """What the figures of one epoch after the other decide, as documented."""
+    """The documented rule of early stopping and `plateau`, applied epoch by epoch."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -202,7 +202,7 @@ class Rule:
         self._plateau: Watch | None = None
         self.best_epoch = -1
         self.reductions = 0
-        """How often the rate was reduced."""
+        """The number of reductions of the rate."""
         self.ended = False
         stopping, use = model.early_stopping, model.schedule.use
         if stopping is not None:
@@ -213,7 +213,7 @@ class Rule:
             self._plateau = Watch(larger, use["min_delta"])
 
     def see(self, epoch: int, logs: Mapping[str, float]) -> bool:
-        """Take the figures of the next epoch; tell whether it is the best so far."""
+        """Take the metrics of the next epoch; return whether it is the best so far."""
         stopping, use = self._model.early_stopping, self._model.schedule.use
         if self._plateau is not None:
             self._plateau.see(logs[use["monitor"]])

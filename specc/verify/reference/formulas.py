@@ -1,7 +1,7 @@
-"""The definitions of a spec (`def`) as functions of torch tensors, which autograd differentiates.
+"""The definitions of a spec (`def`) as functions of torch tensors, for autograd.
 
-Takes the syntax tree, gives functions in the precision of what they are given. Invariant: nothing
-here knows the compiler's own expressions, `ops` or `slope`; kinks are those of torch.
+Takes the syntax tree, returns functions in the precision of their operands. Invariant: nothing here
+uses the expressions of the compiler, `ops` or `slope`; kinks are those of torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from specc.syntax.source import Source
 from specc.verify.reference.missing import MissingReference
 
 Number = Tensor | float | bool
-"""What an expression is: a number that nothing is differentiated by, or a tensor."""
+"""The value of an expression: a constant number, or a tensor."""
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "exp": torch.exp,
@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "max": torch.maximum,
     "floor": torch.floor,
 }
-"""What torch calls each function of the language."""
+"""The function of torch for each function of the language."""
 
 OPERATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "+": torch.add,
@@ -79,7 +79,7 @@ def function_of(
 ) -> Callable[..., Tensor]:
     """Return a definition as a function of its operands, with its `arguments` bound.
 
-    Raises KeyError where the spec has no such definition.
+    Raises KeyError if the spec has no such definition.
     """
     definition = definitions(model)[kind, name]
     constants = dict(model.constants)
@@ -96,7 +96,7 @@ def function_of(
 
 
 def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
-    """Evaluate an expression; what compares gives 1 or 0."""
+    """Return the value of an expression; comparisons are 1 or 0."""
     match expr:
         case syntax.Number(text):
             return tensor_of(float(text.replace("_", "")))
@@ -121,7 +121,9 @@ def written(expr: syntax.Expr, names: Mapping[str, Any]) -> Tensor:
 def _chosen(
     condition: Tensor, a: syntax.Expr, b: syntax.Expr, names: Mapping[str, Any]
 ) -> Tensor:
-    """Evaluate each branch where it is taken alone: elsewhere its slope may be infinite."""
+    """Return the chosen branch, each evaluated only where it is taken: elsewhere its slope may be
+    infinite.
+    """
     arrays = [v for v in names.values() if isinstance(v, Tensor)]
     broadcast: Any = torch.broadcast_tensors
     condition = broadcast(condition, *arrays)[0]
@@ -137,20 +139,20 @@ def _chosen(
 
 
 def _precision(arrays: list[Tensor]) -> torch.dtype:
-    """Return that of arrays; whole numbers and truth values have none."""
+    """Return the precision of arrays; integers and booleans have none."""
     real = (array.dtype for array in arrays if array.is_floating_point())
     return next(real, torch.float64)
 
 
 def tensor_of(value: Number) -> Tensor:
-    """Return a tensor of real numbers: of float64, unless it has a precision already."""
+    """Return a tensor of real numbers, in float64 unless it has a precision."""
     if isinstance(value, Tensor):
         return value.to(_precision([value]))
     return torch.tensor(value, dtype=torch.float64)
 
 
 def numbers_in(expr: syntax.Expr) -> set[float]:
-    """Return every number that an expression is written with: where it may have a kink."""
+    """Return every number in an expression, where it may have a kink."""
     match expr:
         case syntax.Number(text):
             return {float(text.replace("_", ""))}

@@ -1,7 +1,8 @@
-"""A Program evaluated in NumPy, float64, one line an operation.
+"""Evaluates a Program in NumPy, in float64, with one line for each operation.
 
-It knows what operations mean and nothing of targets, passes or derivatives. Composites have lines
-of their own, so that an expansion is measured against something else than itself.
+Takes a Program and arrays, returns its results. Invariant: it uses no target, pass or derivative.
+Composites have lines of their own, so that an expansion is compared with something other than
+itself.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from specc.ir.value import Rows, Shape, Value
 from specc.verify.reference.missing import MissingReference
 
 Array = Any
-"""A NumPy array of float64, of int64 or of truth values."""
+"""A NumPy array of float64, int64 or booleans."""
 
 
 def evaluate(
     program: Program, arrays: Mapping[str, Array], batch: int = 1
 ) -> dict[str, Array]:
-    """Return the results of a Program by name; every Value has the shape that it declares."""
+    """Return the results of a Program by name; every Value must have its declared shape."""
     found: dict[Value, Array] = {}
     for value in program.values:
         if value.op == "input":
@@ -42,8 +43,20 @@ def evaluate(
 
 
 def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
+<<<<<<< HEAD
     """Put a number for the batch into a shape."""
     return tuple(d.each * batch if isinstance(d, Rows) else d for d in shape)
+=======
+    """Return a shape with a number for the batch."""
+
+    def size(dim: int | str) -> int:
+        """Return the size of a dimension such as `3 * batch`."""
+        return math.prod(
+            batch if part == BATCH else int(part) for part in str(dim).split(" * ")
+        )
+
+    return tuple(size(dim) for dim in shape)
+>>>>>>> partD
 
 
 def sigmoid(x: Array) -> Array:
@@ -52,31 +65,31 @@ def sigmoid(x: Array) -> Array:
 
 
 def log_softmax(x: Array, axis: int) -> Array:
-    """The logarithm of the softmax, as it is defined."""
+    """Return log(softmax(x)) by its definition."""
     return x - logsumexp(x, axis, True)
 
 
 def logsumexp(x: Array, axis: int, keep: bool) -> Array:
-    """log(sum(exp(x))), where exp(x) may be too large for a float."""
+    """Return log(sum(exp(x))) without overflow."""
     total = np.asarray(np.logaddexp.reduce(x, axis=axis))
     return np.expand_dims(total, axis) if keep else total
 
 
 def one_hot(x: Array, i: Array, axis: int) -> Array:
-    """1 where a place along an axis is the one that i names, else 0."""
+    """Return 1 at the index i along an axis, else 0."""
     places = np.arange(x.shape[axis]).reshape([-1 if a == axis else 1 for a in (0, 1)])
     return (places == i).astype(np.float64)
 
 
 def spread(dy: Array, x: Array, axis: int | None, keep: bool) -> Array:
-    """dy, which reduced an axis of x, for each number of x."""
+    """Return dy, which reduced an axis of x, repeated for each number of x."""
     if axis is not None and not keep:
         dy = np.expand_dims(dy, axis)
     return np.broadcast_to(dy, x.shape).copy()
 
 
 def logistic(z: Array, t: Array) -> Array:
-    """The cross entropy of the probabilities sigmoid(z)."""
+    """Return the cross entropy of the probabilities sigmoid(z)."""
     p = sigmoid(z)
     return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
 
@@ -92,7 +105,7 @@ def accumulate_mm(c: Array, a: Array, b: Array, beta: Array, alpha: Array) -> Ar
 
 
 def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -> Array:
-    """A function of the spec, evaluated operation by operation."""
+    """Return a function of the spec, evaluated operation by operation."""
     leaves = dict(zip(names, args, strict=True))
     if names == ("p", "t"):
         leaves["residual"] = leaves["p"] - leaves["t"]
@@ -107,7 +120,7 @@ def pointwise(*args: Array, body: Value, slope: Value, names: tuple[str, ...]) -
 
 
 def normalize_backward(dy: Array, y: Array, scale: Array, axis: int) -> Array:
-    """What comes back through (x - mean) scale, both of which x moves."""
+    """Return the derivative of (x - mean) scale, where mean and scale depend on x."""
     n = dy.shape[axis]
     sums = [part.sum(axis=axis, keepdims=True) for part in (dy, dy * y)]
     return scale / n * (n * dy - sums[0] - y * sums[1])
@@ -205,4 +218,4 @@ LINES: dict[str, Callable[..., Array]] = {
     "wide_accumulate_mm": accumulate_mm,
     "accumulate_sum": lambda c, x, beta, alpha: beta * c + alpha * x.sum(axis=0),
 }
-"""What each operation computes."""
+"""The formula of each operation."""

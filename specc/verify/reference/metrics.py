@@ -1,6 +1,7 @@
-"""The metrics of a spec from predictions and targets, as their definitions say.
+"""The metrics of a spec from predictions and targets, by their definitions.
 
-Takes tensors of whole samples, gives floats; shares no formula with `library.metrics`.
+Takes tensors of whole samples, returns floats. Invariant: it shares no formula with the metrics of
+the library.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from specc.model.model import Model
 from specc.verify.reference.missing import MissingReference
 
 ROUNDINGS = 1e-24
-"""The part of a square that is the square of a rounding."""
+"""The square of a relative rounding error."""
 
 
 def cancelled(y: Tensor) -> float:
-    """Return the relative error that a variance has which is a difference of means of squares."""
+    """Return the relative error of a variance that is a difference of means of squares."""
     square = float(y.double().square().mean())
     spread = float(y.double().var(correction=0))
     return 1e-14 * square / spread if spread > 0 else math.inf
@@ -30,8 +31,8 @@ def metric(
 ) -> float:
     """Return one metric of predictions, (n, *output), and targets, (n, *target).
 
-    Where predictions may be `rounded` otherwise, NaN is what that decides: `r2` of targets that
-    are all alike, and met.
+    If predictions may be `rounded` differently, a metric that rounding decides is NaN: `r2` of
+    constant targets that are predicted.
     """
     whole, last = prediction, model.nodes[-1]
     probable = last.use.entry.name == "sigmoid" and not last.looks_across
@@ -62,7 +63,7 @@ def metric(
                 return math.nan
             if spread <= 1e-13 * square:
                 if rounded and error <= ROUNDINGS * max(square, ROUNDINGS):
-                    return math.nan  # 1 or 0, as the last bits have it
+                    return math.nan  # 1 or 0, by the last bits
                 return 1.0 if error == 0 else 0.0
             return 1 - error / spread
     if use.entry.name not in ("precision", "recall", "f1"):

@@ -1,4 +1,4 @@
-"""What is raised where the independent references do not know a word of the vocabulary.
+"""The exception for a word that the independent references do not implement.
 
 `specc verify` reports it as such, not as a fault of the module. Invariant: the message names the
 file that the word must be added to.

@@ -1,8 +1,8 @@
 """The network of a checked Model, built from torch.nn and differentiated by autograd.
 
-It reads what the spec says (layer words, arguments, shapes) and shares no formula with specc: what
-it gives is what the emitted module is measured against. Everything is float64, unless it is told
-otherwise.
+Takes a Model, returns the expected predictions, losses and gradients. Invariant: it reads the
+words, arguments and shapes of the spec and shares no formula with the compiler. Everything is
+float64 by default.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from specc.verify.reference.missing import MissingReference
 
 
 class HardSigmoid(nn.Module):
-    """relu6(x + 3) / 6: torch's own derivative has a sixth in float32 in every dtype."""
+    """relu6(x + 3) / 6; in torch, the derivative of hardsigmoid is rounded to float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu6(x + 3) / 6
 
 
 def of_batch(axis: int) -> int:
-    """Return the axis of a batch that is an axis of a sample."""
+    """Return the axis of a batch for an axis of a sample."""
     return axis + 1 if axis >= 0 else axis
 
 
@@ -56,7 +56,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "log_softmax": lambda axis: nn.LogSoftmax(dim=of_batch(axis)),
     "identity": nn.Identity,
 }
-"""What torch calls each activation; it takes the arguments of the spec by name."""
+"""The module of torch for each activation; it takes the arguments of the spec by name."""
 
 
 class Defined(nn.Module):
@@ -72,12 +72,12 @@ class Defined(nn.Module):
 
 @dataclass(frozen=True)
 class Truth:
-    """What a batch gives."""
+    """The expected results of a batch."""
 
     prediction: Tensor
     loss: float
     gradients: dict[str, Tensor]
-    """dL/d(every parameter), and dL/d(input) under the input's name."""
+    """dL/d(every parameter), and dL/d(input) by the name of the input."""
 
 
 class Reference(nn.Module):
@@ -94,7 +94,7 @@ class Reference(nn.Module):
         return self.last_two(x)[1]
 
     def last_two(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the last layer takes, and what it gives."""
+        """Return the input and the output of the last layer."""
         made: list[Tensor] = []
         given = [x]
         for node, layer in zip(self.model.nodes, self.layers, strict=True):
@@ -103,12 +103,12 @@ class Reference(nn.Module):
         return given[-1], made[-1]
 
     def train(self, mode: bool = True) -> Self:
-        """Be in training, or not: torch goes through all modules though they are."""
+        """Set the mode; torch would visit all modules even if it does not change."""
         return self if self.training == mode else super().train(mode)
 
     @functools.cached_property
     def named(self) -> dict[str, nn.Parameter]:
-        """Every parameter under the name that the spec gives it."""
+        """Every parameter by its name in the spec."""
         return {
             f"{node.name}.{short}": parameter
             for node, layer in zip(self.model.nodes, self.layers, strict=True)
@@ -117,7 +117,7 @@ class Reference(nn.Module):
 
     @functools.cached_property
     def buffers_by_name(self) -> dict[str, Tensor]:
-        """Every buffer likewise, but for torch's count of batches."""
+        """Every buffer by its name in the spec, except torch's count of batches."""
         return {
             f"{node.name}.{short}": buffer
             for node, layer in zip(self.model.nodes, self.layers, strict=True)
@@ -126,7 +126,7 @@ class Reference(nn.Module):
         }
 
     def draw(self, seed: int, update: int, count: int) -> None:
-        """Draw what dropout drops of `count` samples in an update, from the spec's streams."""
+        """Draw the masks of dropout for an update on `count` samples, from the spec's streams."""
         for node, layer in zip(self.model.nodes, self.layers, strict=True):
             if isinstance(layer, Dropout):
                 size = count * math.prod(node.input_shape)
@@ -135,7 +135,7 @@ class Reference(nn.Module):
                 layer.mask = kept.double().reshape(count, *node.input_shape)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take every parameter and buffer from `state`."""
+        """Load every parameter and buffer from `state`."""
         own = self.named | self.buffers_by_name
         assert own.keys() == state.keys()
         with torch.no_grad():
@@ -147,7 +147,7 @@ class Reference(nn.Module):
         return self.compared(self.last_two(x), y)
 
     def compared(self, last: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
-        """Return the spec's loss of what `last_two` gave."""
+        """Return the spec's loss, given the result of `last_two`."""
         use = self.model.loss.use
         loss = self._mean_loss(use, *last, y)
         match use["reduction"]:
@@ -158,7 +158,7 @@ class Reference(nn.Module):
         return loss
 
     def of_predictions(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Return the spec's loss of predictions alone, be they probabilities."""
+        """Return the spec's loss of predictions, which may be probabilities."""
         match self.model.nodes[-1].use.entry.name:
             case "sigmoid":
                 return self.compared((torch.logit(prediction), prediction), y)
@@ -169,7 +169,7 @@ class Reference(nn.Module):
     def _mean_loss(
         self, use: Use, logits: Tensor, prediction: Tensor, y: Tensor
     ) -> Tensor:
-        """Return the loss as a mean over all elements; `logits` went into the last layer."""
+        """Return the loss as a mean over all elements; `logits` are the input of the last layer."""
         if use.entry.defined:
             bound = {k: v for k, v in use.arguments if k != "reduction"}
             function = function_of(self.model, "loss", use.entry.name, bound)
@@ -196,7 +196,7 @@ class Reference(nn.Module):
         raise MissingReference("loss", use.entry.name, "network.py")
 
     def truth(self, x: Tensor, y: Tensor, training: bool = False) -> Truth:
-        """Return prediction, loss and gradients of a batch; in training, buffers move."""
+        """Return prediction, loss and gradients of a batch; training updates buffers."""
         self.train(training)
         self.zero_grad()
         x = x.clone().requires_grad_()
@@ -210,7 +210,7 @@ class Reference(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Torch's dropout, with a mask of 0 and 1 that is given."""
+    """The dropout of torch with a given mask of 0 and 1."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class Dropout(nn.Module):
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std, by the last axis."""
+    """(x - mean) / std along the last axis."""
 
     mean: Tensor
     std: Tensor
@@ -237,14 +237,14 @@ class Standardize(nn.Module):
 
 
 class Residual(nn.Module):
-    """The sum of what a body takes and gives."""
+    """The sum of the input and the output of a body."""
 
     def forward(self, x: Tensor, body: Tensor) -> Tensor:
         return x + body
 
 
 class Concat(nn.Module):
-    """What bodies give, along an axis of a sample."""
+    """The outputs of bodies, joined along an axis of a sample."""
 
     def __init__(self, axis: int) -> None:
         super().__init__()
@@ -280,7 +280,7 @@ LAYERS: dict[str, Callable[[Use, tuple[int, ...], tuple[int, ...]], nn.Module]] 
         x[0], eps=use["eps"], momentum=use["momentum"]
     ),
 }
-"""What torch calls each layer; it takes the shapes of a sample before and after it."""
+"""The module of torch for each layer, from the use and the shapes of a sample before and after."""
 
 
 def _layer(node: Node, model: Model) -> nn.Module:
@@ -301,7 +301,7 @@ def _layer(node: Node, model: Model) -> nn.Module:
 
 
 def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Draw `count` samples that suit the input, the target and the loss of a Model."""
+    """Return `count` random samples that suit the input, the target and the loss."""
     draw = torch.Generator().manual_seed(1000 * seed + count)
     x = torch.randn(count, *model.input.shape, dtype=torch.float64, generator=draw)
     shape = (count, *model.target.shape)
@@ -313,9 +313,9 @@ def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
-    """Draw every parameter, biases included, at a size that keeps activations alive.
+    """Return random parameters, including biases, at a scale that keeps activations alive.
 
-    Buffers too: means, and what is divided by, which is above 0.
+    Buffers are random too: means, and variances above 0.
     """
     draw = torch.Generator().manual_seed(seed)
     state = {
@@ -330,9 +330,9 @@ def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
 
 
 def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
-    """The largest |g - a| / max(|a|, largest |a| of all / 1000) of any element.
+    """Return the largest |g - a| / max(|a|, largest |a| of all / 1000) of any element.
 
-    Relative errors of gradients that are zero by structure say nothing; this one does.
+    A relative error alone says nothing about gradients that are 0 by structure.
     """
     assert found.keys() == expected.keys()
     largest = max(float(a.abs().max()) for a in expected.values())

@@ -1,7 +1,7 @@
-"""How far two runs that should be one drift apart by roundings, which some networks amplify.
+"""The drift of two equal runs by rounding errors, which some networks amplify.
 
-It is measured with the reference itself, from a start that is a rounding off; what a module may be
-off is a multiple of that.
+Takes the reference, which also runs from a start perturbed by one rounding; the tolerance for a
+module is a multiple of the distance. Invariant: the module itself is not used.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from specc.verify.reference.starts import starts
 from specc.verify.reference.training import state_of
 
 DRIFT = 1e-9
-"""How far apart two runs may be where nothing amplifies roundings."""
+"""The distance of two runs that amplify nothing."""
 AMPLIFIED = 1000
-"""How many times as far as the reference from itself, a rounding off."""
+"""The tolerance as a multiple of the distance of both runs of the reference."""
 CHAOS = 1e-5
-"""Where the reference is as far from itself, nothing can be compared any more."""
+"""If the two runs of the reference are this far apart, nothing can be compared."""
 KEPT = 1e-5
-"""How far off parameters may be that are kept of a training that exploded."""
+"""The tolerance of parameters that are kept after an overflow."""
 SHAKEN = ((0.0, 0.0), *(((1.0, 2e-16),) * 4))
-"""How the reference is run a second time, tried one after the other: of what the numbers of its
-start are moved by a rounding at least, and noise of the gradients. What is 0 may be a rounding off
-too, which a kink amplifies; and Adam amplifies what cancels. One draw may move little, as it
-happens, so there are a few."""
+"""The second runs of the reference, tried in order: the least perturbation of its start, and the
+noise of its gradients. Zeros are perturbed too, since kinks amplify that, and Adam amplifies what
+cancels. One draw may have little effect, so there are several."""
 
 
 def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
-    """Tell how far two states are from each other, relative to their numbers, or to 1."""
+    """Return the distance of two states, relative to their numbers, or to 1."""
     worst = 0.0
     for name, value in a.items():
         if value.numel():
@@ -46,7 +45,7 @@ def apart(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 def off(
     state: Mapping[str, Tensor], seed: int, least: float = 0.0, by: float = 4e-16
 ) -> dict[str, Tensor]:
-    """Move every number by about a rounding, of itself or of `least`: that moves 0 too."""
+    """Return numbers perturbed by one rounding of themselves, or of `least`, which moves 0."""
     draw = torch.Generator().manual_seed(seed)
     moved = {}
     for name, value in state.items():
@@ -57,19 +56,19 @@ def off(
 
 @dataclass(frozen=True)
 class Twin:
-    """The reference, and itself from a start that is a rounding off."""
+    """The reference, and a second one from a perturbed start."""
 
     exact: Reference
     other: Reference
 
     @property
     def apart(self) -> float:
-        """How far both are from each other, relative to their numbers."""
+        """The distance of both, relative to their numbers."""
         return apart(state_of(self.exact), state_of(self.other))
 
 
 def started(subject: Subject) -> Reference:
-    """Return the reference as a seed of 0 starts it."""
+    """Return the reference with the parameters of a seed of 0."""
     state = {
         name: torch.from_numpy(value)
         for name, value in starts(subject.model, 0).items()

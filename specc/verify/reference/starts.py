@@ -1,7 +1,7 @@
-"""The parameters that a seed gives, from the definition of the random streams.
+"""The initial parameters of a seed, by the definition of the random streams.
 
-Takes a Model and a seed, gives what an emitted module has to start from, in float64; nothing is
-read but the initializers' words and arguments, and the shapes of the weights.
+Takes a Model and a seed, returns the expected parameters in float64. Invariant: only the words and
+arguments of initializers, and the shapes of weights, are used.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _moments(use: Use, fan_in: int, fan_out: int) -> tuple[float, float]:
 
 
 def _cut(seed: int, stream: str, count: int) -> Numbers:
-    """Draw what lies beyond two again, at the same index of the stream `.../1`, `.../2`."""
+    """Return normal numbers with those beyond two drawn again, from the stream `.../1`, `.../2`."""
     z = streams.normal(seed, stream, count)
     for attempt in itertools.count(1):
         far = np.abs(z) > 2

@@ -1,7 +1,7 @@
-"""The reference in training: torch.optim, the schedule in closed form, figures as documented.
+"""The reference in training: torch.optim, the schedule in closed form, metrics as documented.
 
-Takes a Reference, does what a batch or an epoch needs. Nothing is read of the compiler but the
-words of the spec and the definition of the random streams.
+Takes a Reference, runs a batch or an epoch. Invariant: of the compiler, only the words of the spec
+and the definition of the random streams are used.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from specc.verify.reference.missing import MissingReference
 from specc.verify.reference.network import Reference
 
 SHARES = frozenset(("accuracy", "precision", "recall", "f1"))
-"""The figures that are counts, which no rounding changes unless it decides a tie."""
+"""The metrics that are counts, which rounding changes only by deciding a tie."""
 TIES = 1e-14
-"""What a tie is, of the largest prediction, or of 1: samples are of that size."""
+"""The distance of a tie, relative to the largest prediction or to 1."""
 
 
 def optimizer_of(model: Model, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Make torch's optimizer of the spec's."""
+    """Return torch's optimizer for that of the spec."""
     use = model.optimizer.use
     given = dict(use.arguments)
     match use.entry.name:
@@ -85,14 +85,14 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
 
 
 def larger_is_better(monitor: str, mode: str) -> bool:
-    """True if more of a monitored figure is better."""
+    """True if a monitored metric improves by growing."""
     figure = monitor.removeprefix("val_").removeprefix("train_")
     return mode == "max" or (mode == "auto" and figure in LARGER_IS_BETTER)
 
 
 @dataclass
 class Watch:
-    """How long a figure has not been better by more than `min_delta` than the last that was."""
+    """Counts the epochs since a metric last improved by more than `min_delta`."""
 
     larger: bool
     min_delta: float
@@ -100,7 +100,7 @@ class Watch:
     level: float = math.inf
 
     def see(self, value: float) -> None:
-        """Take the figure of one epoch more."""
+        """Take the metric of the next epoch."""
         value = -value if self.larger else value
         if math.isfinite(value) and value < self.level - self.min_delta:
             self.level, self.waited = value, 0
@@ -117,9 +117,9 @@ def figures(
     y: Tensor,
     noise: float = 0.0,
 ) -> dict[str, float]:
-    """Return the loss and every metric of what `last_two` gave for whole samples.
+    """Return the loss and every metric of whole samples, given the result of `last_two`.
 
-    Noise moves what counts are made of, so that ties are decided otherwise.
+    With `noise`, predictions of counts are perturbed, so that ties are decided differently.
     """
     model = reference.model
     found = {"loss": float(reference.compared(last, y))}
@@ -132,7 +132,7 @@ def figures(
 
 
 def _moved(prediction: Tensor, share: float) -> Tensor:
-    """Move predictions by a share of the largest, or of 1; the same each time."""
+    """Return predictions perturbed by a share of the largest, or of 1; the same each time."""
     draw = torch.Generator().manual_seed(1)
     by = torch.randn(prediction.shape, generator=draw, dtype=torch.float64)
     return prediction + share * prediction.abs().max().clamp_min(1) * by
@@ -147,10 +147,10 @@ def step(
     noise: float = 0.0,
     draw: int = 0,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Do one update; give the loss before it, and what the last layer took and gave.
+    """Do one update; return the loss before it, and the input and output of the last layer.
 
-    Noise is of the size of roundings of the gradient: what another order of sums may leave. It is
-    the same each time, of one draw.
+    `noise` has the size of rounding errors of the gradient, as another order of sums would have. It
+    is the same for each draw.
     """
     train = reference.model.train
     reference.train()
@@ -172,7 +172,7 @@ def step(
 
 
 def _shake(gradients: list[Tensor], noise: float, draw: int) -> None:
-    """Add noise to gradients, of a part of the largest of their numbers."""
+    """Add noise to gradients, relative to the largest of their numbers."""
     largest = max(float(g.abs().max()) for g in gradients)
     chance = torch.Generator().manual_seed(draw)
     for g in gradients:
@@ -186,7 +186,7 @@ def trains(model: Model) -> bool:
 
 
 def measure(reference: Reference, x: Tensor) -> None:
-    """Standardize by the mean and the deviation of the training samples; 1 where that is 0."""
+    """Standardize by the mean and deviation of the training samples; 1 for a deviation of 0."""
     node = reference.model.standardize
     if node is None:
         return
@@ -199,13 +199,13 @@ def measure(reference: Reference, x: Tensor) -> None:
 
 
 def waits(model: Model) -> bool:
-    """True if the schedule looks at a figure: `plateau`, unless the spec has its own."""
+    """True if the schedule depends on a metric: `plateau`, unless the spec defines its own."""
     entry = model.schedule.use.entry
     return entry.name == "plateau" and not entry.defined
 
 
 def monitored(model: Model) -> list[str]:
-    """Name the figures that early stopping and the schedule look at."""
+    """Return the metrics that early stopping and the schedule monitor."""
     found = [model.early_stopping.monitor] if model.early_stopping else []
     if waits(model):
         found.append(model.schedule.use["monitor"])
@@ -213,7 +213,7 @@ def monitored(model: Model) -> list[str]:
 
 
 def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tensor]]:
-    """Return which samples make the batches of an epoch, in order."""
+    """Return the samples of the batches of an epoch, in order."""
     train = model.train
 
     def batches(epoch: int) -> list[Tensor]:
@@ -229,6 +229,6 @@ def batches_of(model: Model, seed: int, count: int) -> Callable[[int], list[Tens
 
 
 def state_of(reference: Reference) -> dict[str, Tensor]:
-    """Copy parameters and buffers by their full names."""
+    """Return copies of parameters and buffers by their full names."""
     whole = reference.named | reference.buffers_by_name
     return {name: value.detach().clone() for name, value in whole.items()}
