@@ -187,13 +187,8 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
                 checkpoint=None,
             )
         except ValueError as error:
-<<<<<<< HEAD
-            # The module refuses its arguments: a rate that grows out of range.
-            raise Refused(str(error), finding=True) from None
-=======
             # The module rejects its arguments, such as a rate that overflows.
-            raise Refused(str(error), FINDINGS) from None
->>>>>>> partD
+            raise Refused(str(error), finding=True) from None
     keep(run, network, history)
     return network, history
 

@@ -19,24 +19,14 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def relu(x: Value) -> Value:
-<<<<<<< HEAD
-    """max(x, 0), of slope 0 at 0. Source: torch.nn.ReLU."""
-    return formulas.relu(x)
-=======
     """max(x, 0), with derivative 0 at 0. Source: torch.nn.ReLU."""
-    return ops.relu(x)
->>>>>>> partD
+    return formulas.relu(x)
 
 
 @entry("activation", operands=1)
 def leaky_relu(x: Value, slope: float) -> Value:
-<<<<<<< HEAD
-    """x where x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
-    return formulas.where(formulas.greater(x, 0), x, slope * x)
-=======
     """x if x > 0, else slope x. Source: Maas, Hannun and Ng 2013."""
-    return ops.where(ops.greater(x, 0), x, slope * x)
->>>>>>> partD
+    return formulas.where(formulas.greater(x, 0), x, slope * x)
 
 
 @entry("activation", operands=1, reach=lambda alpha: (-alpha, math.inf))
@@ -84,13 +74,8 @@ def mish(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (0, math.inf))
 def softplus(x: Value) -> Value:
-<<<<<<< HEAD
-    """log(1 + exp(x)), without overflow. Source: torch.nn.Softplus."""
-    return formulas.softplus(x)
-=======
     """log(1 + exp(x)), computed without overflow. Source: torch.nn.Softplus."""
-    return ops.softplus(x)
->>>>>>> partD
+    return formulas.softplus(x)
 
 
 @entry("activation", operands=1, reach=lambda: (0, 1))
@@ -122,15 +107,9 @@ def hard_sigmoid(x: Value) -> Value:
 
 @entry("activation", operands=1, reach=lambda: (-0.375, math.inf))
 def hard_swish(x: Value) -> Value:
-<<<<<<< HEAD
-    """x (x + 3) / 6, but x from 3 on and 0 up to -3. Source: torch.nn.Hardswish."""
+    """x (x + 3) / 6 for -3 < x < 3, x for x >= 3, 0 for x <= -3. Source: torch.nn.Hardswish."""
     near = formulas.where(formulas.greater_equal(x, 3), x, x * (x + 3) / 6)
     return formulas.where(apply("less_equal", x, -3), 0, near)
-=======
-    """x (x + 3) / 6 for -3 < x < 3, x for x >= 3, 0 for x <= -3. Source: torch.nn.Hardswish."""
-    near = ops.where(ops.greater_equal(x, 3), x, x * (x + 3) / 6)
-    return ops.where(ops.apply("less_equal", x, -3), 0, near)
->>>>>>> partD
 
 
 @entry("activation", operands=1, reach=lambda: (-1, 1))
@@ -164,14 +143,7 @@ def identity(x: Value) -> Value:
 
 
 def _between(x: Value, low: float, high: float, y: Value, least: float) -> Value:
-<<<<<<< HEAD
-    """y, but 1 where x >= high and `least` where x <= low; NaN stays NaN."""
+    """Return y, but 1 for x >= high and `least` for x <= low; NaN stays NaN."""
     above = apply("greater_equal", x, high)
     below = apply("less_equal", x, low)
     return formulas.where(above, 1, formulas.where(below, least, y))
-=======
-    """Return y, but 1 for x >= high and `least` for x <= low; NaN stays NaN."""
-    above = ops.apply("greater_equal", x, high)
-    below = ops.apply("less_equal", x, low)
-    return ops.where(above, 1, ops.where(below, least, y))
->>>>>>> partD

@@ -30,25 +30,15 @@ FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 def mse(
     prediction: Value, target: Value, half: bool = False, reduction: Reduction = "mean"
 ) -> Value:
-<<<<<<< HEAD
-    """mean (p - t)^2 over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
-    loss = formulas.mse(prediction, target)
-=======
     """mean((p - t)^2) over all elements; `half=true` halves it. Source: torch.nn.MSELoss."""
-    loss = ops.mse(prediction, target)
->>>>>>> partD
+    loss = formulas.mse(prediction, target)
     return 0.5 * loss if half else loss
 
 
 @entry("loss", operands=2)
 def mae(prediction: Value, target: Value, reduction: Reduction = "mean") -> Value:
-<<<<<<< HEAD
-    """mean |p - t| over all elements, of slope 0 at 0. Source: torch.nn.L1Loss."""
-    return of_elements(lambda p, t: formulas.abs(p - t), prediction, target)
-=======
     """mean(|p - t|) over all elements, with derivative 0 at 0. Source: torch.nn.L1Loss."""
-    return of_elements(lambda p, t: ops.abs(p - t), prediction, target)
->>>>>>> partD
+    return of_elements(lambda p, t: formulas.abs(p - t), prediction, target)
 
 
 @entry("loss", operands=2)
@@ -74,13 +64,8 @@ def huber(
 def of_elements(
     element: Callable[[Value, Value], Value], prediction: Value, target: Value
 ) -> Value:
-<<<<<<< HEAD
-    """The mean of what `element` gives for each prediction and target; its slope is derived."""
-    return formulas.mean(pointwise(element, prediction, target))
-=======
     """Return the mean of `element` over predictions and targets; its derivative is derived."""
-    return ops.mean(pointwise(element, prediction, target))
->>>>>>> partD
+    return formulas.mean(pointwise(element, prediction, target))
 
 
 REDUCTION = inspect.Parameter(

@@ -47,37 +47,22 @@ def accuracy(prediction: Value, target: Value, threshold: Fraction = 0.5) -> Val
             formulas.equal(above, formulas.greater(target, threshold))
         )
     whole = prediction.args[0] if prediction.op == "sigmoid" else prediction
-<<<<<<< HEAD
     largest = formulas.argmax(
         whole, axis=last
-    )  # of logits, which no rounding makes equal
+    )  # logits: rounding cannot make them equal
     return formulas.share(formulas.equal(largest, formulas.argmax(target, axis=last)))
-=======
-    largest = ops.argmax(whole, axis=last)  # logits: rounding cannot make them equal
-    return ops.share(ops.equal(largest, ops.argmax(target, axis=last)))
->>>>>>> partD
 
 
 @entry("metric", operands=2)
 def mae(prediction: Value, target: Value) -> Value:
-<<<<<<< HEAD
-    """mean |p - t| over all elements. Source: sklearn.metrics.mean_absolute_error."""
-    return formulas.mean(apply("abs", prediction - target))
-=======
     """mean(|p - t|) over all elements. Source: sklearn.metrics.mean_absolute_error."""
-    return ops.mean(ops.apply("abs", prediction - target))
->>>>>>> partD
+    return formulas.mean(apply("abs", prediction - target))
 
 
 @entry("metric", operands=2)
 def mse(prediction: Value, target: Value) -> Value:
-<<<<<<< HEAD
-    """mean (p - t)^2 over all elements. Source: sklearn.metrics.mean_squared_error."""
-    return formulas.mean((prediction - target) ** 2)
-=======
     """mean((p - t)^2) over all elements. Source: sklearn.metrics.mean_squared_error."""
-    return ops.mean((prediction - target) ** 2)
->>>>>>> partD
+    return formulas.mean((prediction - target) ** 2)
 
 
 @entry("metric", operands=2)

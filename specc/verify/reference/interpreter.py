@@ -43,20 +43,8 @@ def evaluate(
 
 
 def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
-<<<<<<< HEAD
-    """Put a number for the batch into a shape."""
-    return tuple(d.each * batch if isinstance(d, Rows) else d for d in shape)
-=======
     """Return a shape with a number for the batch."""
-
-    def size(dim: int | str) -> int:
-        """Return the size of a dimension such as `3 * batch`."""
-        return math.prod(
-            batch if part == BATCH else int(part) for part in str(dim).split(" * ")
-        )
-
-    return tuple(size(dim) for dim in shape)
->>>>>>> partD
+    return tuple(d.each * batch if isinstance(d, Rows) else d for d in shape)
 
 
 def sigmoid(x: Array) -> Array:
