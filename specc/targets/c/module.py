@@ -32,7 +32,8 @@ from specc.targets.c.functions import (
     update_numbers,
     updated,
 )
-from specc.targets.c.kernels import kernels_view
+from specc.targets.c.kernels import activations, kernels
+from specc.targets.c.memory.rows import CACHED, DEPTH, STRIDE
 from specc.targets.c.memory.sizes import (
     Memory,
     aligned,
@@ -64,9 +65,10 @@ def c_view(
     view |= binding_view(model, derived, kept)
     view |= c_starts(model, kept.arrays, model.name)
     view |= c_state_view(model, derived, kept)
-    view["draws_uniform"] = view["draws_uniform"] or kept.draws
-    shuffles = model.train.shuffle
-    view["numbered"] = shuffles or view["draws_truncated"] or kept.draws
+    called = view.pop("called") | view["drawn_by"]
+    called |= {"numbered"} if model.train.shuffle else set()
+    called |= {"numbered", "drop"} if kept.draws else set()
+    view["kernels"] = kernels(called)
     return view
 
 
@@ -218,7 +220,12 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     by = derived.input_gradient.outputs[0][1].derivation
     reads_p = any("p->" in line for made in by_input.statements for line in made.lines)
     return {
-        **kernels_view(printer, called),
+        "called": called,
+        "activations": activations(called),
+        "depth": Code(str(DEPTH)),
+        "cached": Code(str(CACHED)),
+        "stride": Code(str(STRIDE)),
+        "shapes": [Code(line) for line in printer.kernels],
         "c_learning_rate": Code(rate(derived.learning_rate)),
         "constant_rate": all(v.name != "t" for v in derived.learning_rate.values),
         **_plateau(model),

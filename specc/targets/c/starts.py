@@ -12,6 +12,14 @@ from specc.targets.c.functions import commented
 from specc.targets.c.memory.rows import Arrays
 from specc.targets.c.names import member
 
+DRAWN_BY = {
+    "uniform": "uniform",
+    "normal": "normal",
+    "truncated": "truncated_normal",
+    "orthogonal": "orthogonal",
+}
+"""The kernel that draws from a distribution."""
+
 
 def c_starts(model: Model, laid: Arrays, c: str) -> dict[str, Any]:
     """Give the statements that draw the parameters, and where each of those lies."""
@@ -64,14 +72,10 @@ def c_starts(model: Model, laid: Arrays, c: str) -> dict[str, Any]:
             mean = f"{draw.a!r} + " if draw.a else ""
             text = f"{mean}{drawn}" + (f" * {draw.b!r}" if draw.b != 1 else "")
         lines += [Code(loop), Code(put.format(text))]
-    normal = bool(kinds & {"normal", "truncated", "orthogonal"})
     return {
         "places": [Code(line) for line in places],
         "starts": lines,
-        "draws_uniform": normal or "uniform" in kinds,
-        "draws_normal": normal,
-        "draws_truncated": "truncated" in kinds,
-        "draws_orthogonal": "orthogonal" in kinds,
+        "drawn_by": {DRAWN_BY[kind] for kind in kinds - {"constant"}},
         "draws_key": bool(kinds & {"normal", "uniform", "orthogonal"}),
         "unseeded": not (kinds - {"constant"}),
         "unset": not lines,
