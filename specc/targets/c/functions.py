@@ -5,9 +5,10 @@ A comment beside code is the heading of a layer or the derivation that a Value c
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from specc.calculus.notation import mathematics
 from specc.emit.pieces import Code
@@ -17,42 +18,64 @@ from specc.ir.target import spelled
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify
 from specc.targets.c.operations import SCALAR, TENSOR
-from specc.targets.c.printing.expressions import Printed, Statement, as_vectors
 from specc.targets.c.printing.formatting import WIDTH
+from specc.targets.c.printing.record import Printed, Statement
 from specc.targets.c.printing.statements import Printer
+from specc.targets.c.printing.vectors import as_vectors
 from specc.targets.python.functions import BASIC
 
 Says = Callable[[Statement], str]
 """What stands above a statement."""
+EMPTY: Mapping[Value, str] = MappingProxyType({})
 
 
-def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
-    """Print the update of all parameters as the body of one loop over vectors."""
-    made = Printed()
+@dataclass(frozen=True)
+class Update:
+    """The update of all parameters as the body of one loop over vectors."""
+
+    lines: tuple[Code, ...]
+    squares: tuple[Code, ...]
+    """The body of a loop before it, which sums the squares of the vector whose norm it reads."""
+    numbers: tuple[Code, ...]
+    """The numbers that it reads, computed in double."""
+    arrays: tuple[Code, ...]
+    """The arrays that it reads and writes."""
+    calls: frozenset[str]
+
+
+def update(program: Program, printer: Printer, state: Iterable[str]) -> Update:
+    """Print the update of the parameters."""
+    made = printer.begin()
+    lines = _updated(program, printer)
+    norms = [value.args[0] for value in program.values if value.op == "norm"]
+    squares = []
+    for vector in norms:
+        made.calls.add("square")
+        squares.append(f"squares += square({_lanes(vector, printer)[0]});")
+    arrays = ["real *theta = flat(&m->parameters);"]
+    arrays += [f"real *{name} = flat(&m->{name});" for name in state]
+    if "gradient" in made.reads:
+        arrays.append("const real *gradient = flat_const(g);")
+    return Update(
+        lines=codes(lines),
+        squares=codes(squares),
+        numbers=codes(_numbers(program, "lr" in made.reads)),
+        arrays=codes(arrays),
+        calls=frozenset(made.calls),
+    )
+
+
+def _updated(program: Program, printer: Printer) -> list[str]:
     results = {value: name for name, value in program.outputs}
     known: dict[Value, str] = {}
     lines: list[str] = []
-
-    def text(value: Value) -> tuple[str, int]:
-        if value in known:
-            return known[value], 0
-        if is_named_number(value):
-            return value.name, 0
-        if not value.shape:
-            return printer.factor(value, made)
-        if value.op == "input":
-            return f"load({value.name} + at)", 0
-        rule = TENSOR[value.op]
-        made.called.add(value.op)
-        return spelled(rule, as_vectors(value, map(text, value.args)))
-
     for value in program.values:
         name = results.get(value) or (value.name if value.op != "input" else "")
         if not name or not value.shape or value.op == "input":
             continue
         if value.derivation:
             lines.append(f"/* {value.derivation} */")
-        expression, _ = text(value)
+        expression, _ = _lanes(value, printer, known)
         uses = program.uses()[value] - (value in results)
         if value in results and not uses:
             lines.append(f"store({name} + at, {expression});")
@@ -62,52 +85,38 @@ def updated(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
         known[value] = local
         if value in results:
             lines.append(f"store({name} + at, {local});")
-    return lines, made.called
+    return lines
 
 
-def norm_sum(program: Program, printer: Printer) -> tuple[list[str], set[str]]:
-    """Sum the squares of the vector whose norm an update reads: a loop of its own."""
-    made = Printed()
-
-    def text(value: Value) -> tuple[str, int]:
-        if not value.shape:
-            return printer.factor(value, made)
-        if value.op == "input":
-            return f"load({value.name} + at)", 0
-        made.called.add(value.op)
-        operands = as_vectors(value, map(text, value.args))
-        return spelled(TENSOR[value.op], operands)
-
-    of = [value.args[0] for value in program.values if value.op == "norm"]
-    if not of:
-        return [], set()
-    made.called.add("square")
-    (vector,) = of
-    return [f"squares += square({text(vector)[0]});"], made.called
+def _lanes(
+    value: Value, printer: Printer, known: Mapping[Value, str] = EMPTY
+) -> tuple[str, int]:
+    """Write a vector of the flat arrays; `known` are those that a variable has."""
+    if value in known:
+        return known[value], 0
+    if is_named_number(value):
+        return value.name, 0
+    if not value.shape:
+        return printer.factor(value)
+    if value.op == "input":
+        printer.made.reads.add(value.name)
+        return f"load({value.name} + at)", 0
+    printer.made.calls.add(value.op)
+    operands = (_lanes(arg, printer, known) for arg in value.args)
+    return spelled(TENSOR[value.op], as_vectors(value, operands))
 
 
-def update_numbers(program: Program, lines: list[str]) -> list[str]:
-    """Declare the numbers that the loop of an update reads, computed in double."""
-    values = program.values
-    made = [value for value in values if is_named_number(value)]
+def _numbers(program: Program, reads_rate: bool) -> list[str]:
     names = {"lr": "rate", "t": "t"}
     found = []
     if any(value.name == "t" for value in program.inputs):
         found.append("const double t = (double)m->updates++;")
-    if re.search(r"\blr\b", "\n".join(lines)):
+    if reads_rate:
         found.append("const real lr = (real)rate;")
-    for value in made:
-        found.append(f"const real {value.name} = (real)({number(value, names)});")
-    return found
-
-
-def update_arrays(lines: list[str], state: Iterable[str]) -> list[str]:
-    """Declare the arrays that the loop of an update reads and writes."""
-    body = "\n".join(lines)
-    found = ["real *theta = flat(&m->parameters);"]
-    found += [f"real *{name} = flat(&m->{name});" for name in state]
-    if re.search(r"\bgradient\b", body):
-        found.append("const real *gradient = flat_const(g);")
+    for value in program.values:
+        if is_named_number(value):
+            text = number(value, names)
+            found.append(f"const real {value.name} = (real)({text});")
     return found
 
 
@@ -150,6 +159,11 @@ def commented(text: str) -> list[Code]:
         *(Code(f" * {line}") for line in lines[1:-1]),
         Code(f" * {lines[-1]} */"),
     ]
+
+
+def codes(lines: Iterable[str]) -> tuple[Code, ...]:
+    """Let lines stand in a module."""
+    return tuple(map(Code, lines))
 
 
 def nothing(statement: Statement) -> str:

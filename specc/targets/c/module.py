@@ -23,14 +23,11 @@ from specc.targets.c.flow import flow_view, predicted_name
 from specc.targets.c.functions import (
     body,
     formula,
-    norm_sum,
     nothing,
     rate,
     reduction,
     scalars,
-    update_arrays,
-    update_numbers,
-    updated,
+    update,
 )
 from specc.targets.c.kernels import activations, kernels
 from specc.targets.c.memory.rows import CACHED, DEPTH, STRIDE
@@ -44,7 +41,7 @@ from specc.targets.c.memory.sizes import (
     workspace_members,
 )
 from specc.targets.c.names import member
-from specc.targets.c.printing.expressions import Printed
+from specc.targets.c.printing.record import Printed
 from specc.targets.c.printing.statements import Printer
 from specc.targets.c.starts import c_starts
 from specc.targets.c.state import c_state_view
@@ -209,16 +206,15 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
     loss = printer.reduced(derived.loss)
     step_loss = printer.reduced(derived.step_loss) if derived.step_loss else None
     metrics = [printer.reduced(each.program) for each in derived.metrics]
-    update, called = updated(derived.update, printer)
-    squares, called_by_norm = norm_sum(derived.update, printer)
-    called |= called_by_norm
+    moves = update(derived.update, printer, kept.state)
+    called = set(moves.calls)
     printed = [forward, gradient, backward, by_input, output, loss, step_loss, *metrics]
     printed += [*evaluation, track, standardize, standardize_backward]
-    called |= {op for made in printed if made is not None for op in made.called}
+    called |= {op for made in printed if made is not None for op in made.calls}
     said_last = "logits" if derived.output else "prediction"
     left = derived.step_loss.outputs[0][1].derivation if derived.step_loss else ""
     by = derived.input_gradient.outputs[0][1].derivation
-    reads_p = any("p->" in line for made in by_input.statements for line in made.lines)
+    reads_p = bool(by_input.reads & kept.arrays.parameters.keys())
     return {
         "called": called,
         "activations": activations(called),
@@ -278,14 +274,10 @@ def _functions(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
             for each, made in zip(derived.metrics, metrics, strict=True)
         ],
         "no_metrics": not metrics,
-        "update": [Code(line) for line in update],
-        "squares": [Code(line) for line in squares],
-        "update_numbers": [
-            Code(line) for line in update_numbers(derived.update, update)
-        ],
-        "update_arrays": [
-            Code(line) for line in update_arrays(update + squares, kept.state)
-        ],
+        "update": moves.lines,
+        "squares": moves.squares,
+        "update_numbers": moves.numbers,
+        "update_arrays": moves.arrays,
     }
 
 

@@ -25,6 +25,7 @@ from specc.targets.c.memory.rows import (
     Arrays,
     arrays,
     padded,
+    parameter_of,
 )
 from specc.targets.c.names import member
 
@@ -317,7 +318,7 @@ def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
                     if weight.turned and weight.rows * weight.row.pitch > CACHED:
                         deep = max(deep, min(DEPTH, weight.rows))
                 case Value(op="accumulate_mm", args=(before, _, x, *_)):
-                    weight = laid.parameters[before.name.removeprefix("d_")]
+                    weight = laid.parameters[parameter_of(before)]
                     if weight.row.pitch > STRIDE:
                         deep = max(deep, rows * rows_of(x.shape))
     return padded(deep) * 2 * LINE
