@@ -31,38 +31,32 @@ EMPTY: Mapping[Value, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Update:
-    """The update of all parameters as the body of one loop over vectors."""
+    """The update of all parameters: a loop over vectors, and what stands before it."""
 
+    before: tuple[Code, ...]
     lines: tuple[Code, ...]
-    squares: tuple[Code, ...]
-    """The body of a loop before it, which sums the squares of the vector whose norm it reads."""
-    numbers: tuple[Code, ...]
-    """The numbers that it reads, computed in double."""
-    arrays: tuple[Code, ...]
-    """The arrays that it reads and writes."""
     calls: frozenset[str]
 
 
-def update(program: Program, printer: Printer, state: Iterable[str]) -> Update:
-    """Print the update of the parameters."""
+def update(
+    program: Program, printer: Printer, state: Iterable[str], size: str
+) -> Update:
+    """Print the update of the parameters, of which there are `size`, padding included."""
     made = printer.begin()
     lines = _updated(program, printer)
     norms = [value.args[0] for value in program.values if value.op == "norm"]
-    squares = []
-    for vector in norms:
-        made.calls.add("square")
-        squares.append(f"squares += square({_lanes(vector, printer)[0]});")
+    squares = [f"squares += square({_lanes(of, printer)[0]});" for of in norms]
     arrays = ["real *theta = flat(&m->parameters);"]
     arrays += [f"real *{name} = flat(&m->{name});" for name in state]
     if "gradient" in made.reads:
         arrays.append("const real *gradient = flat_const(g);")
-    return Update(
-        lines=codes(lines),
-        squares=codes(squares),
-        numbers=codes(_numbers(program, "lr" in made.reads)),
-        arrays=codes(arrays),
-        calls=frozenset(made.calls),
-    )
+    before = [*_numbers(program, "lr" in made.reads), *arrays]
+    if norms:
+        made.calls.add("square")
+        loop = f"for (int at = 0; at < {size}; at += LANES)"
+        of_all = ["vec squares = fill(0);", loop, *("  " + line for line in squares)]
+        before = [*arrays, *of_all, *_numbers(program, "lr" in made.reads)]
+    return Update(codes(before), codes(lines), frozenset(made.calls))
 
 
 def _updated(program: Program, printer: Printer) -> list[str]:

@@ -6,20 +6,23 @@ Takes a checked model, its Programs and its memory, gives the part of the view.
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 from specc.derive.derive import Derived
 from specc.emit.pieces import Code
 from specc.model.model import Model
-from specc.targets.c.flow import figures_of
 from specc.targets.c.memory.sizes import Memory
-from specc.targets.c.starts import named_views
+from specc.targets.c.topics.starts import named_views
+from specc.targets.c.topics.steps import figures_of
 from specc.targets.numpy.operations import NUMPY
 from specc.targets.python.functions import summaries_view
 from specc.targets.python.schedule import schedule_view
 
 
-def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]:
+def binding_view(
+    model: Model, derived: Derived, kept: Memory, stem: str
+) -> dict[str, Any]:
     """Give what the Python module needs."""
     figures = figures_of(model, derived)
     return {
@@ -27,6 +30,21 @@ def binding_view(model: Model, derived: Derived, kept: Memory) -> dict[str, Any]
         **summaries_view(model, derived, NUMPY),
         "shown_count": Code(str(1 + len(model.metrics))),
         "in_c": True,
+        "binding_says": [
+            Code(line)
+            for line in textwrap.wrap(
+                f"The arithmetic is in {stem}.c, which is built once, when the first Model is"
+                " made, and kept in a cache. Arrays are handed over as they are, and so are"
+                " torch tensors on the CPU.",
+                86,
+            )
+        ],
+        "shuffle": model.train.shuffle,
+        "keeps_gradient": kept.keeps_gradient,
+        "counts_updates": kept.counts_updates,
+        "total_loss": derived.sums,
+        "model_bytes": Code(str(kept.model_bytes(4))),
+        "model_bytes_double": Code(str(kept.model_bytes(8))),
         "has_state": bool(kept.state) or kept.counts_updates,
         "descends": True,
         "padded": Code(str(kept.arrays.size)),
