@@ -26,13 +26,13 @@ from specc.targets.c.kernels import (
     activations,
     closed,
     kernels,
+    panel,
     text_of,
 )
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "c" / "kernels"
 STRICT = "-std=c99 -pedantic -Wall -Wextra -Werror -Wno-unused-function".split()
 INCLUDES = ("math.h", "stdbool.h", "stddef.h", "stdint.h", "string.h")
-SIZES = ("depth", "cached", "stride", "panel_size")
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no compiler")
 
@@ -43,7 +43,7 @@ def alone(name: str, wide: bool = False, without: str = "") -> str:
     ends = [OF_OPERATION[kind] for kind in ACTIVATED] if is_product else []
     names = closed([name, *ends, "lanes", *(["wide"] if wide else [])]) - {without}
     view: dict[str, Any] = {"C": Code("NET"), "c": Code("net")}
-    view |= {size: Code("256") for size in SIZES}
+    view["panel"] = panel(8192)
     view["activations"] = activations([*ACTIVATED, "through"])
     view["kernels"] = replace(kernels(["wide"] if wide else []), products=())
     parts = [f"#include <{header}>" for header in INCLUDES]

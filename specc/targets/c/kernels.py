@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from specc.emit.pieces import Code
 from specc.syntax.resources import folder
+from specc.targets.c.memory.rows import CACHED, DEPTH, STRIDE
 
 KERNELS: dict[str, dict[str, str]] = {
     "vectors": {
@@ -135,6 +136,21 @@ class Kernels:
     products: tuple[Code, ...]
     random: tuple[Code, ...]
     wide: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Which parts of a weight are copied to the panel, in numbers."""
+
+    depth: Code
+    cached: Code
+    stride: Code
+    size: Code
+
+
+def panel(size: int) -> Panel:
+    """Return the sizes of a module whose panel has so many numbers."""
+    return Panel(*(Code(str(number)) for number in (DEPTH, CACHED, STRIDE, size)))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,15 @@ from typing import Any
 from specc.derive.derive import Derived
 from specc.emit.pieces import Code
 from specc.model.model import Model
-from specc.targets.c.kernels import Kernels, kernels
+from specc.targets.c.kernels import (
+    Activations,
+    Kernels,
+    Panel,
+    activations,
+    kernels,
+    panel,
+)
 from specc.targets.c.memory.declarations import Declarations, declarations
-from specc.targets.c.memory.rows import CACHED, DEPTH, STRIDE
 from specc.targets.c.memory.sizes import Memory, memory
 from specc.targets.c.topics.binding import binding_view
 from specc.targets.c.topics.header import Header, header
@@ -51,10 +57,8 @@ class Source:
     steps: Steps
     starts: Starts
     run: Run
-    depth: Code
-    cached: Code
-    stride: Code
-    panel: Code
+    activations: Activations
+    panel: Panel
 
 
 def c_view(
@@ -89,8 +93,6 @@ def source_of(model: Model, derived: Derived, kept: Memory, stem: str) -> Source
         steps=steps(model, derived, kept),
         starts=started.starts,
         run=run(model, kept, rate.plateau),
-        depth=Code(str(DEPTH)),
-        cached=Code(str(CACHED)),
-        stride=Code(str(STRIDE)),
-        panel=Code(str(kept.panel)),
+        activations=activations(called),
+        panel=panel(kept.panel),
     )

@@ -13,7 +13,6 @@ from specc.emit.headings import backward_heading, forward_heading, metric_says, 
 from specc.emit.pieces import Code, derivation_of
 from specc.ir.ir import Program
 from specc.model.model import Clause, Model
-from specc.targets.c.kernels import Activations, activations
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
 from specc.targets.c.printing.functions import (
@@ -51,7 +50,6 @@ class Passes:
     functions: tuple[CFunction, ...]
     update: Update
     update_says: Code
-    activations: Activations
     shapes: tuple[Code, ...]
     """The kernels of products, one for each shape."""
 
@@ -75,7 +73,6 @@ def passes(model: Model, derived: Derived, kept: Memory) -> Network:
         functions=functions,
         update=moves,
         update_says=Code(said(model, model.optimizer)),
-        activations=activations(calls),
         shapes=codes(writer.printer.kernels),
     )
     return Network(topic, calls)
