@@ -701,6 +701,12 @@ ENDED = ("epochs", "early_stopping", "callback", "interrupted", "non_finite")
 Logs = list[list[float]]
 
 
+class Samples(ctypes.Structure):
+    """Samples as the header declares them."""
+
+    _fields_ = [("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("n", ctypes.c_size_t)]
+
+
 class Native:
     """A net in C without its Python module: what it needs is given here."""
 
@@ -758,12 +764,14 @@ class Native:
             return int(stop(epoch))
 
         order = np.full(2 * len(x) + 1, 2**32 - 1, np.uint32)
-        n_val = 0 if x_val is None else len(x_val)
+        train = Samples(self.at(x), self.at(y), len(x))
+        held_out = None
+        if x_val is not None:
+            held_out = Samples(self.at(x_val), self.at(y_val), len(x_val))
         ended = self.call(
             "fit",
-            *(self.at(self.memory), self.at(self.run), self.at(x), self.at(y)),
-            *(ctypes.c_size_t(len(x)), self.at(x_val), self.at(y_val)),
-            ctypes.c_size_t(n_val),
+            *(self.at(self.memory), self.at(self.run), ctypes.byref(train)),
+            None if held_out is None else ctypes.byref(held_out),
             *([self.at(order)] if self.model.train.shuffle else []),
             *(ctypes.c_int32(epochs), ctypes.c_uint64(seed), CALLBACK(called), None),
             gives=ctypes.c_int,

@@ -19,9 +19,9 @@ from specc.emit.pieces import Code
 from specc.emit.templates import rendered
 from specc.targets.c.kernels import (
     ACTIVATED,
+    ENDS,
     KERNELS,
     NEEDS,
-    OF_OPERATION,
     WIDE,
     activations,
     closed,
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no comp
 def alone(name: str, wide: bool = False, without: str = "") -> str:
     """Write a source of one kernel with all that it needs, but `without` one of them."""
     is_product = name in KERNELS["products"]
-    ends = [OF_OPERATION[kind] for kind in ACTIVATED] if is_product else []
+    ends = list(ENDS.values()) if is_product else []
     names = closed([name, *ends, "lanes", *(["wide"] if wide else [])]) - {without}
     view: dict[str, Any] = {"C": Code("NET"), "c": Code("net")}
     view["panel"] = panel(8192)

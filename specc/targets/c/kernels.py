@@ -7,12 +7,14 @@ macros of `machine.c.j2` and what it needs, which `tests/targets/test_kernels.py
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from specc.emit.pieces import Code
 from specc.syntax.resources import folder
 from specc.targets.c.memory.rows import CACHED, DEPTH, STRIDE
+from specc.targets.c.printing.formatting import WIDTH
 
 KERNELS: dict[str, dict[str, str]] = {
     "vectors": {
@@ -99,6 +101,13 @@ KERNELS: dict[str, dict[str, str]] = {
 """Section -> kernel -> those that it needs, in the order in which C has them."""
 WIDE = frozenset({"product_strip", "product", "gradient_strip", "gradient"})
 """Kernels with another file, `_wide`, for weights that are copied to a panel, by threads."""
+CALLED_OF = {
+    "lanes": ("load", "store", "fill"),
+    "streams": ("named", "keyed"),
+}
+"""What functions call of a kernel that has another name, or several."""
+SHORT = 46
+"""How long a prototype is at most that has a comment behind it."""
 ALWAYS = ("lanes", "total", "streams", "finish")
 """What every module has."""
 NEEDS = {name: needs for section in KERNELS.values() for name, needs in section.items()}
@@ -109,10 +118,10 @@ OF_OPERATION = {
     "maximum": "vmax",
     "where": "pick",
     "rsqrt": "vsqrt",
-    "pick_row": "logsumexp",
-    **dict(RELU="keep", TANH="vtanh", SIGMOID="vsigmoid"),
 }
 """The kernel of an operation that is called otherwise."""
+ENDS = {"RELU": "keep", "TANH": "vtanh", "SIGMOID": "vsigmoid"}
+"""The kernel of an activation that ends a product."""
 ACTIVATED = {
     "RELU": "case RELU: return keep(~HOLDS(z <= 0), z);",
     "TANH": "case TANH: return vtanh(z);",
@@ -164,7 +173,9 @@ class Activations:
 
 def kernels(called: Iterable[str]) -> Kernels:
     """Return the kernels of a module whose functions call these names."""
-    names = closed([*ALWAYS, *(OF_OPERATION.get(name, name) for name in called)])
+    called = list(called)
+    ends = [ENDS[name] for name in called if name in ENDS]
+    names = closed([*ALWAYS, *ends, *(OF_OPERATION.get(n, n) for n in called)])
     wide = "wide" in names
     return Kernels(
         **{
@@ -199,6 +210,40 @@ def activations(called: Iterable[str]) -> Activations:
         cases=tuple(Code(ACTIVATED[kind]) for kind in kinds),
         slopes=tuple(Code(THROUGH[kind]) for kind in kinds if "through" in called),
     )
+
+
+def declared(called: Iterable[str]) -> tuple[Code, ...]:
+    """Return the prototypes of the kernels among these names, with what they do."""
+    names = {OF_OPERATION.get(name, name) for name in called} | {"lanes", "total"}
+    found = [
+        each
+        for section, table in KERNELS.items()
+        for name in table
+        if name in names
+        for each in prototypes(section, name)
+    ]
+    short = [len(head) for head, says in found if says and len(head) < SHORT]
+    width = max(short, default=0)
+    return tuple(
+        Code(f"{head:<{width}} /* {says} */" if says else head) for head, says in found
+    )
+
+
+def prototypes(section: str, name: str) -> list[tuple[str, str]]:
+    """Return the prototypes of what a kernel has for others, each with what it does."""
+    text, lines = text_of(section, name, False), []
+    for each in CALLED_OF.get(name, (name,)):
+        found = re.search(
+            rf"^(?:/\* (?P<says>[^\n]*) \*/\n)?(?P<head>(?:INLINE|OUTLINE|static)"
+            rf" [^;{{]*?\b{each}\([^{{]*\)) {{",
+            text,
+            re.M,
+        )
+        assert found is not None, each
+        head, says = " ".join(found["head"].split()), found["says"] or ""
+        fits = len(head) < SHORT and SHORT + len(says) + 7 <= WIDTH
+        lines.append((f"{head};", says if fits else ""))
+    return lines
 
 
 @functools.cache

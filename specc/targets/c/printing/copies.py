@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from specc.ir.ir import Value, rows_of
-from specc.targets.c.printing.indexing import rows_text, so_many
 from specc.targets.c.printing.products import Products
 
 
@@ -24,7 +23,7 @@ class Copies(Products):
             behind = f" + {start}" if start else ""
             given = self.pointer(arg) + ("" if joins else behind)
             out = self.pointer(value) + (behind if joins else "")
-            sizes = f"{rows_text(value)}, {width}"
+            sizes = f"{self.rows(value)}, {width}"
             lines.append(f"copy_rows({sizes}, {given}, {a.pitch}, {out}, {to.pitch});")
             start += width
         return lines + self.cleared(value)
@@ -38,7 +37,7 @@ class Copies(Products):
         if to.pitch == to.width:
             return []
         self.made.calls.add("clear_padding")
-        sizes = f"{rows_text(value)}, {to.width}, {self.pointer(value)}, {to.pitch}"
+        sizes = f"{self.rows(value)}, {to.width}, {self.pointer(value)}, {to.pitch}"
         return [f"clear_padding({sizes});"]
 
     def reshaped(self, value: Value) -> list[str]:
@@ -49,7 +48,7 @@ class Copies(Products):
         piece = math.gcd(a.width, to.width)
         count = rows_of(x.shape) * a.width // piece
         return [
-            f"copy_pieces({so_many(count)}, {piece},"
+            f"copy_pieces({self.so_many(count)}, {piece},"
             f" {self.pointer(x)}, {a.width // piece}, {a.pitch},"
             f" {self.pointer(value)}, {to.width // piece}, {to.pitch});",
             *self.cleared(value),
@@ -62,7 +61,7 @@ class Copies(Products):
         a, to, size = self.array(x), self.array(value), value.attribute("size")
         blocks = rows_of(x.shape) // size
         return [
-            f"swap({so_many(blocks)}, {size}, {a.width},"
+            f"swap({self.so_many(blocks)}, {size}, {a.width},"
             f" {self.pointer(x)}, {a.pitch}, {self.pointer(value)}, {to.pitch});",
             *self.cleared(value),
         ]

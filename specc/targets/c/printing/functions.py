@@ -134,7 +134,7 @@ def scalars(made: Printed) -> list[Code]:
     lines = [
         Code(f"const real {name} = {text};") for name, text in made.scalars.items()
     ]
-    return lines or [Code("(void)total;")]
+    return lines or [Code("(void)n;")]
 
 
 def reduction(made: Printed) -> list[Code]:

@@ -21,11 +21,21 @@ class Indexing:
         self.member = name
         self.made = Printed()
         """The function that is being printed."""
+        self.count = "n"
+        """How many samples it works on."""
 
-    def begin(self) -> Printed:
-        """Begin a function."""
-        self.made = Printed()
+    def begin(self, count: str = "n") -> Printed:
+        """Begin a function that works on so many samples."""
+        self.made, self.count = Printed(), count
         return self.made
+
+    def so_many(self, factor: int) -> str:
+        """Write a multiple of the samples."""
+        return self.count if factor == 1 else f"{factor} * {self.count}"
+
+    def rows(self, value: Value) -> str:
+        """Write how many rows an array has."""
+        return self.so_many(rows_of(value.shape))
 
     def array(self, value: Value) -> Array:
         """Return how the rows of a Value lie: those of what it is made of."""
@@ -75,7 +85,7 @@ class Indexing:
 
     def loop(self, value: Value, pattern: str, text: str, masked: bool) -> list[str]:
         """Write a loop over vectors; `{at}` is where in an array, `{v}` the vector."""
-        a, rows = self.array(value), rows_text(value)
+        a, rows = self.array(value), self.rows(value)
         if masked and a.width != a.pitch:
             inner = self.rowwise(a, pattern, text)
             return [f"for (int s = 0; s < {rows}; s++)", *indented(inner)]
@@ -87,16 +97,6 @@ class Indexing:
 def times(count: str, size: int) -> str:
     """Multiply, but by 1."""
     return count if size == 1 else f"{count} * {size}"
-
-
-def so_many(factor: int) -> str:
-    """Write a multiple of n."""
-    return "n" if factor == 1 else f"{factor} * n"
-
-
-def rows_text(value: Value) -> str:
-    """Write how many rows an array has, for n of the batch."""
-    return so_many(rows_of(value.shape))
 
 
 def width(value: Value) -> int:

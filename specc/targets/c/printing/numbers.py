@@ -32,7 +32,7 @@ class Numbers(Indexing):
         if value.op == "div" and value.args[1].op == "count":
             number = value.args[0].attribute("value")
             word = {1: "one", 2: "two"}.get(number, "part")
-            text = f"(real)({number!r} / {_parts(value.args[1].args[0], 'total')})"
+            text = f"(real)({number!r} / {_parts(value.args[1].args[0], 'n')})"
             return numbered(f"{word}_over_n", text, self.made.scalars), ATOM
         if value.op == "input":
             self.made.reads.add(value.name)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from specc.ir.ir import Value
 from specc.targets.c.memory.rows import CACHED, STRIDE, Arrays, parameter_of
-from specc.targets.c.printing.indexing import rows_text
 from specc.targets.c.printing.record import Statement
 from specc.targets.c.printing.vectors import ACTIVATIONS, THROUGH, Vectors
 
@@ -33,6 +32,14 @@ class Shape:
     """A kernel for one shape."""
 
     signature: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel with its name."""
+
+    head: str
     body: str
 
 
@@ -61,16 +68,20 @@ class Products(Vectors):
         """Kernels for one shape, by their names."""
         self.called: dict[str, int] = {}
         """How often each is called."""
+        self.called_by_shapes: set[str] = set()
+        """What their kernels call."""
 
     @property
-    def kernels(self) -> list[str]:
-        """The lines that define every kernel for a shape."""
-        lines: list[str] = []
-        for name, shape in self.shapes.items():
-            kind = "OUTLINE" if self.called[name] > 1 else "INLINE"
-            head = f"{kind} void {name}{shape.signature} {{"
-            lines += ["", head, f"  {shape.body};", "}"]
-        return lines
+    def kernels(self) -> list[Kernel]:
+        """Every kernel for a shape."""
+        return [
+            Kernel(
+                f"{'OUTLINE' if self.called[name] > 1 else 'INLINE'} void"
+                f" {name}{shape.signature}",
+                f"{shape.body};",
+            )
+            for name, shape in self.shapes.items()
+        ]
 
     def end(self, value: Value) -> End | None:
         """Return how a Value would end the product before it, if it could."""
@@ -82,13 +93,13 @@ class Products(Vectors):
 
     def product(self, value: Value, end: End) -> list[str]:
         """Call the kernel of a linear layer, or of its derivative by its input."""
-        self.made.calls.add(end.kind)
+        self.called_by_shapes.add(end.kind)
         w = value.args[1]
         narrow = self.array(value).narrow
         if value.op == "linear" or w.op == "transpose":
             return (self._narrow if narrow else self._dense)(value, end)
         if end.by is not None:
-            self.made.calls.add("through")
+            self.called_by_shapes.add("through")
         if not self.arrays.parameters[w.name].turned:
             return self._narrow_back(value, end)
         return (self._back_to_narrow if narrow else self._back)(value, end)
@@ -145,7 +156,7 @@ class Products(Vectors):
             self._bias(value),
         )
         if given.width * out.pitch > CACHED:
-            self.made.calls.add("wide")
+            self.called_by_shapes.add("wide")
         return self._call(
             f"dense_{self._sizes(value)}{end.suffix}{'' if bias else '_unbiased'}",
             f"dense(n, x, {given.pitch}, {given.width}, w, {'bias' if bias else 'NULL'},"
@@ -207,6 +218,7 @@ class Products(Vectors):
             "narrow",
         )
         if end.by is not None:
+            self.made.calls |= {end.kind, "through"}
             y = self.pointer(end.by)
             text = f"through({end.kind}, load({ys} + at), load({y} + at))"
             lines += self.loop(value, f"store({ys} + {{at}}, {{v}});", text, False)
@@ -241,7 +253,7 @@ class Products(Vectors):
         a, d = self.array(x), self.array(dy)
         kind = "gradient" if weight.turned else "narrow_gradient"
         if weight.turned and d.pitch > STRIDE:
-            self.made.calls.add("wide")
+            self.called_by_shapes.add("wide")
         if weight.turned:
             given["panel"] = self.panel
         given |= {name: Given(kind, name) for name, kind in STEP.items()}
@@ -270,7 +282,7 @@ class Products(Vectors):
         kernel: str,
     ) -> list[str]:
         """Call a kernel for these shapes, which is made once, for the rows of a Value."""
-        self.made.calls.add(kernel)
+        self.called_by_shapes.add(kernel)
         takes = "".join(f", {each.type}{key}" for key, each in given.items())
         shape = Shape(f"(int n{takes})", body)
         base, ending = name, 2
@@ -279,4 +291,4 @@ class Products(Vectors):
         self.shapes[name] = shape
         self.called[name] = self.called.get(name, 0) + 1
         texts = ", ".join(each.text for each in given.values())
-        return [f"{name}({rows_text(of)}, {texts});"]
+        return [f"{name}({self.rows(of)}, {texts});"]

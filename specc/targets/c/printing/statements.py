@@ -12,7 +12,7 @@ from specc.ir.ir import Program, Value, batched, rewrite
 from specc.ir.ops import apply
 from specc.targets.c.memory.rows import parameter_of
 from specc.targets.c.printing.copies import Copies
-from specc.targets.c.printing.indexing import indented, on_a_line, rows_text, times
+from specc.targets.c.printing.indexing import indented, on_a_line, times
 from specc.targets.c.printing.products import End
 from specc.targets.c.printing.record import Printed, Statement
 
@@ -22,9 +22,11 @@ PRODUCTS = frozenset({"linear", "mm"})
 class Printer(Copies):
     """Prints the Programs of one module."""
 
-    def printed(self, program: Program, masked: bool = False) -> Printed:
+    def printed(
+        self, program: Program, masked: bool = False, count: str = "n"
+    ) -> Printed:
         """Print a Program with slots; `masked` keeps the padding of its results zero."""
-        made = self.begin()
+        made = self.begin(count)
         self.masked = masked
         uses = program.uses()
         done: set[Value] = set()
@@ -111,13 +113,13 @@ class Printer(Copies):
         if value.op == "minus_hot":
             height = f"(real){value.attribute('height')!r}"
         line = f"{self.number_at(x, self.label(label))} -= {height};"
-        return [f"for (int s = 0; s < {rows_text(value)}; s++) {line}"]
+        return [f"for (int s = 0; s < {self.rows(value)}; s++) {line}"]
 
     def _whole_rows(self, value: Value) -> list[str]:
         self.made.calls.add(value.op)
         (x,) = value.args
         a = self.array(x)
-        given = f"{rows_text(x)}, {self.pointer(x)}, {a.width}, {a.pitch}"
+        given = f"{self.rows(x)}, {self.pointer(x)}, {a.width}, {a.pitch}"
         return [f"{value.op}({given}, {self.pointer(value)});"]
 
     def _feature_gradient(self, value: Value) -> list[str]:
@@ -143,7 +145,7 @@ class Printer(Copies):
         kernel = f"normalize_{'rows' if value.attribute('axis') else 'features'}_back"
         self.made.calls.add(kernel)
         given = ", ".join(self.pointer(each) for each in (dy, y, scale, value))
-        return [f"{kernel}({rows_text(dy)}, {a.width}, {a.pitch}, {given});"]
+        return [f"{kernel}({self.rows(dy)}, {a.width}, {a.pitch}, {given});"]
 
     # Loops over the vectors of an array.
 
@@ -156,7 +158,7 @@ class Printer(Copies):
         self.by_row = False
         text, _ = self.lanes(value, sums, inside=True)
         pattern = f"store({self.pointer(value)} + {{at}}, {{v}});"
-        head = f"for (int s = 0; s < {rows_text(value)}; s++)"
+        head = f"for (int s = 0; s < {self.rows(value)}; s++)"
         if sums or self.by_row:
             inner = self.rowwise(self.array(value), pattern, text)
             return _braced(head, sums, inner)
@@ -176,7 +178,7 @@ class Printer(Copies):
         text, _ = self.of_row(value, sums, True)
         text = text if value.op == "mean_over" else f"(real)({text})"
         line = f"{self.pointer(value)}[s] = {text};"
-        head = f"for (int s = 0; s < {rows_text(value)}; s++) {{"
+        head = f"for (int s = 0; s < {self.rows(value)}; s++) {{"
         return [head, *indented([*sums, line]), "}"]
 
     def _may_blow_up(self, value: Value) -> bool:
@@ -194,7 +196,7 @@ class Printer(Copies):
         """Write the sum of what a mean is over."""
         (x,) = value.args
         if self.is_rowwise(x):
-            head = f"for (int s = 0; s < {rows_text(x)}; s++)"
+            head = f"for (int s = 0; s < {self.rows(x)}; s++)"
             lines = on_a_line(head, f"{name} += {self.number(x)[0]};")
             return Statement((f"double {name} = 0;", *lines), (value,))
         text, _ = self.lanes(x, [], inside=True)
@@ -205,7 +207,7 @@ class Printer(Copies):
         self.made.calls |= {"first", "total"}
         pattern, padded = f"{name} += {{v}};", a.width != a.pitch
         if not padded:
-            count = times(rows_text(x), a.pitch)
+            count = times(self.rows(x), a.pitch)
             pattern = f"{name} += first({{v}}, {count} - at);"
         self.made.vectors.add(name)
         loop = self.loop(x, pattern, text, masked=padded)

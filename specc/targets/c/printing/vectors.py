@@ -12,7 +12,7 @@ from specc.ir.ir import Value, role
 from specc.ir.target import ATOM, PRODUCT, Text, spelled
 from specc.targets.c.memory.rows import Arrays
 from specc.targets.c.operations import C
-from specc.targets.c.printing.indexing import rows_text, width
+from specc.targets.c.printing.indexing import width
 from specc.targets.c.printing.numbers import ALONG_A_ROW, Numbers, Piece
 
 ACTIVATIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "SIGMOID"}
@@ -81,8 +81,8 @@ class Vectors(Numbers):
     def _averaged(self, value: Value, sums: list[str]) -> Piece:
         if value.attribute("axis"):
             return self._row_mean(value, sums)
-        count = rows_text(value.args[0])
-        count = count if count == "n" else f"({count})"
+        count = self.rows(value.args[0])
+        count = count if count == self.count else f"({count})"
         return f"{self.feature_sum(value.args[0], sums)} / (real){count}", PRODUCT
 
     def _row_mean(self, value: Value, sums: list[str]) -> Piece:
@@ -108,7 +108,7 @@ class Vectors(Numbers):
         pitch = self.array(x).pitch
         sums += [
             f"vec {name} = fill(0);",
-            f"for (int s = 0, at = c; s < {rows_text(x)}; s++, at += {pitch})",
+            f"for (int s = 0, at = c; s < {self.rows(x)}; s++, at += {pitch})",
             f"  {name} += {text.replace('{at}', 'at')};",
         ]
         return name

@@ -24,6 +24,8 @@ class Header:
     constants: tuple[Code, ...]
     usage: tuple[Code, ...]
     build: tuple[Code, ...]
+    contents: tuple[Code, ...]
+    """Where in the source is what."""
     target: Code
     """What y has."""
     step_limit: Code
@@ -56,6 +58,7 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
             " libm and nothing else, allocates nothing, and has no state outside of what it is"
             " given."
         ),
+        contents=_contents(model, derived),
         target=Code(
             f"{labels}, 0 to {top}, which is not checked"
             if classes
@@ -70,6 +73,21 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
         update=Code(f"{and_state} by a gradient: {said(model, model.optimizer)}"),
         training=Code(", int training" if modes else ""),
     )
+
+
+def _contents(model: Model, derived: Derived) -> tuple[Code, ...]:
+    """Say where in the source is what."""
+    c, loss = model.name, derived.loss
+    order = f", {c}_shuffle" if model.train.shuffle else ""
+    sections = [
+        "Vectors of this machine",
+        "What the network calls",
+        f"The network: forward, {loss.name}, {derived.loss_gradient.name}, backward, {c}_update",
+        f"Training: {c}_predict, {c}_evaluate, {c}_train_step, {c}_fit",
+        f"Parameters: {c}_init, {c}_get, {c}_set{order}; random numbers",
+        "Kernels: functions of vectors, products",
+    ]
+    return tuple(Code(f"{i}. {says}") for i, says in enumerate(sections, 1))
 
 
 def _gradient(derived: Derived, upper: str) -> str:

@@ -13,13 +13,13 @@ from specc.emit.headings import backward_heading, forward_heading, metric_says, 
 from specc.emit.pieces import Code, derivation_of
 from specc.ir.ir import Program
 from specc.model.model import Clause, Model
+from specc.targets.c.kernels import declared
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
 from specc.targets.c.printing.functions import (
     Says,
     Update,
     body,
-    codes,
     formula,
     nothing,
     reduction,
@@ -44,14 +44,24 @@ class CFunction:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A kernel for one shape: its signature, and the call that it is."""
+
+    head: Code
+    body: Code
+
+
+@dataclass(frozen=True)
 class Passes:
     """What computes with the network."""
 
     functions: tuple[CFunction, ...]
     update: Update
     update_says: Code
-    shapes: tuple[Code, ...]
+    shapes: tuple[Shape, ...]
     """The kernels of products, one for each shape."""
+    prototypes: tuple[Code, ...]
+    """The kernels that the functions call."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +78,16 @@ def passes(model: Model, derived: Derived, kept: Memory) -> Network:
     functions = tuple(writer.functions())
     size = f"{model.name.upper()}_PADDED"
     moves = update(derived.update, writer.printer, kept.state, size)
-    calls = frozenset(writer.calls | moves.calls)
+    calls = writer.calls | moves.calls
+    kernels = writer.printer.kernels
     topic = Passes(
         functions=functions,
         update=moves,
         update_says=Code(said(model, model.optimizer)),
-        shapes=codes(writer.printer.kernels),
+        shapes=tuple(Shape(Code(each.head), Code(each.body)) for each in kernels),
+        prototypes=declared(calls),
     )
-    return Network(topic, calls)
+    return Network(topic, frozenset(calls | writer.printer.called_by_shapes))
 
 
 class _Writer:
@@ -162,14 +174,14 @@ class _Writer:
     def _loss(self) -> Iterable[CFunction]:
         derived, last = self.derived, self.last
         yield self.number(derived.loss, f"L = {formula(derived.loss)}.")
-        made = self.printer.printed(derived.loss_gradient, masked=True)
-        mean = "" if derived.sums else ", for a mean over `total` samples"
+        made = self.printer.printed(derived.loss_gradient, masked=True, count="part")
+        mean = "" if derived.sums else ", for part of a mean over n samples"
         yield self.function(
             derived.loss_gradient.name,
             [f"Write dL/d{last} to d_{last}{mean}."],
             made,
             scalars(made) + body(made, derivation_of),
-            more=", double total",
+            takes="{c}_model *m, int part, double n",
         )
         if derived.step_loss is not None:
             left = derived.step_loss.outputs[0][1].derivation
@@ -229,7 +241,7 @@ class _Writer:
             " before."
         )
         more = ", size_t first"
-        self.calls |= {"drop", "numbered"}
+        self.calls |= {"drop", "numbered", "streams"}
         return self.function("draw", [says], Printed(), lines, more=more)
 
 

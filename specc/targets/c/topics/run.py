@@ -79,7 +79,7 @@ def run(model: Model, kept: Memory, plateau: Plateau | None) -> Run:
         order_call=Code("order, " if shuffles else ""),
         seed_call=Code("seed, " if shuffles else ""),
         shuffle=Code(
-            f"{model.name}_shuffle(order, n, seed, epoch)"
+            f"{model.name}_shuffle(order, train->n, seed, epoch)"
             if shuffles
             else "const uint32_t *order = NULL"
         ),
@@ -98,10 +98,11 @@ def run(model: Model, kept: Memory, plateau: Plateau | None) -> Run:
         ),
         finish=codes(_finish(kept, forget)),
         measure=codes(
-            [f"{model.name}_measure(m, x, n);"] * (kept.standardize is not None)
+            [f"{model.name}_measure(m, train->x, train->n);"]
+            * (kept.standardize is not None)
         ),
         watch=None if early is None else _watch(model, kept, early),
-        unwatched=Code(" Early stopping needs x_val." if _by_validation(early) else ""),
+        unwatched=Code(" Early stopping needs it." if _by_validation(early) else ""),
     )
 
 
@@ -136,13 +137,13 @@ def _prepare(kept: Memory, stops: bool, shuffles: bool) -> list[str]:
 def _after(model: Model, kept: Memory) -> list[str]:
     lines, use = [], model.schedule.use
     if kept.reduces:
-        condition = "if (x_val) " if use["monitor"].startswith("val_") else ""
+        condition = "if (validation) " if use["monitor"].startswith("val_") else ""
         figure = _monitored(use["monitor"])
         lines.append(f"{condition}reduce(run, now.{figure});")
     early = model.early_stopping
     if early is not None:
         given = ("m, " if kept.restores else "") + "run, epoch"
-        condition = "x_val && " if _by_validation(early) else ""
+        condition = "validation && " if _by_validation(early) else ""
         figure = _monitored(early.monitor)
         lines.append(f"ended = {condition}watch({given}, now.{figure});")
     return lines

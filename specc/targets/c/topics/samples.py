@@ -15,6 +15,7 @@ from specc.model.model import Model, rows_in
 from specc.targets.c.memory.rows import Array
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
+from specc.targets.c.printing.functions import codes
 from specc.targets.c.printing.indexing import times
 from specc.targets.c.topics.passes import predicted_name
 
@@ -29,13 +30,10 @@ class Samples:
     """The same in the source."""
     take: tuple[Code, ...]
     """Copies sample k of those given to row s of the workspace."""
-    prediction: Code
-    """Where the prediction of row s is."""
-    prediction_rows: Code
-    output_width: Code
-    d_input: Code
-    """Where dL/d(the input) of row s is."""
-    d_input_rows: Code
+    give: tuple[Code, ...]
+    """Copies the prediction of part of the samples, from number `at` on."""
+    give_dx: tuple[Code, ...]
+    """Copies dL/d(the input) of part of the samples, from number `done` on."""
     input_width: Code
     rows: Code
     """How many rows n samples have."""
@@ -69,19 +67,37 @@ def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
         taken += _labels(label, of_last)
     else:
         taken += _copied(label.name, "y", laid[label.name], of_last)
-    predicted = member(predicted_name(derived, kept))
+    predicted, upper = predicted_name(derived, kept), model.name.upper()
     return Samples(
         target_type=Code("int64_t" if label.dtype == "int" else f"{model.name}_real"),
         label_type=Code("int64_t" if label.dtype == "int" else "real"),
         take=tuple(taken),
-        prediction=Code(f"m->{predicted} + {times('s', laid[last].pitch)}"),
-        prediction_rows=Code(times("part", of_last)),
-        output_width=Code(str(model.output_shape[-1])),
-        d_input=Code(f"m->{member(f'd_{x.name}')} + {times('s', laid[x.name].pitch)}"),
-        d_input_rows=Code(times("part", of_x)),
+        give=codes(
+            _given(
+                predicted, laid[last], of_last, "prediction", "at", f"{upper}_OUTPUT"
+            )
+        ),
+        give_dx=codes(
+            _given(f"d_{x.name}", laid[x.name], of_x, "dx", "done", f"{upper}_INPUT")
+        ),
         input_width=Code(str(model.row_shape[-1])),
         rows=Code(times("n", of_x)),
     )
+
+
+def _given(
+    name: str, array: Array, positions: int, to: str, first: str, numbers: str
+) -> list[str]:
+    """Copy the rows of part of the samples, the first of which is `first`, to the caller's."""
+    of, size = f"m->{member(name)}", f"sizeof *{to}"
+    if array.width == array.pitch:
+        count = f"(size_t)part * {numbers}"
+        return [f"memcpy({to} + {first} * {numbers}, {of}, {count} * {size});"]
+    return [
+        f"for (int s = 0; s < {times('part', positions)}; s++)",
+        f"  memcpy({to} + {first} * {numbers} + s * {array.width}, {of} + s * {array.pitch},"
+        f" {array.width} * {size});",
+    ]
 
 
 def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:

@@ -80,9 +80,13 @@ def schedule(model: Model, derived: Derived) -> Schedule:
 
 
 def updates_of_epoch(model: Model) -> str:
-    """Write how many updates an epoch over n samples has."""
+    """Write how many updates an epoch has."""
     batch = f"{model.name.upper()}_BATCH_SIZE"
-    return f"n / {batch}" if model.train.drop_last else f"(n + {batch} - 1) / {batch}"
+    return (
+        f"train->n / {batch}"
+        if model.train.drop_last
+        else f"(train->n + {batch} - 1) / {batch}"
+    )
 
 
 def _plateau(model: Model) -> Plateau | None:

@@ -32,6 +32,8 @@ DRAWN_BY = {
 class Starts:
     """The parameters at the start."""
 
+    names: tuple[Code, ...]
+    """Constants that count the parameters."""
     places: tuple[Code, ...]
     lines: tuple[Code, ...]
     """The body of `init`."""
@@ -50,16 +52,19 @@ def starts(model: Model, kept: Memory) -> Started:
     places: list[str] = []
     lines: list[Code] = []
     kinds: set[str] = set()
-    for index, (name, parameter) in enumerate(model.parameters.items()):
+    names = _constants(model)
+    for name, parameter in model.parameters.items():
         field = name.replace(".", "_")
         weight = kept.arrays.parameters[field]
-        places.append(_place(model.name, field, parameter, weight))
+        places.append(
+            f"[{names[name]}] = {_place(model.name, field, parameter, weight)}"
+        )
         draw: Draw = parameter.initializer(parameter.fans)
         kinds.add(draw.distribution)
         if draw.distribution != "constant" or draw.a:
             formula = f", {draw.formula}" if draw.formula else ""
             lines += commented(f"{name}: {parameter.initializer}{formula}")
-            lines += codes(_filled(name, parameter, draw, index))
+            lines += codes(_filled(name, parameter, draw, names[name]))
     first = ["real *p = flat(&m->parameters);"]
     if kinds & {"normal", "uniform", "orthogonal"}:
         first.append("uint64_t key;")
@@ -69,11 +74,22 @@ def starts(model: Model, kept: Memory) -> Started:
     remembered = codes(["m->seed = seed;"] * kept.draws)
     return Started(
         Starts(
+            names=codes(names.values()),
             places=codes(places),
             lines=(*codes(first), *buffer_starts(model), *remembered, *lines),
         ),
         frozenset(DRAWN_BY[kind] for kind in kinds - {"constant"}),
     )
+
+
+def _constants(model: Model) -> dict[str, str]:
+    """Name a constant after each parameter: in capitals, unless two would be the same."""
+    fields = {name: name.replace(".", "_") for name in model.parameters}
+    capitals = [field.upper() for field in fields.values()]
+    return {
+        name: field.upper() if capitals.count(field.upper()) == 1 else f"AT_{field}"
+        for name, field in fields.items()
+    }
 
 
 def _place(c: str, field: str, parameter: Parameter, weight: Weight) -> str:
@@ -86,7 +102,7 @@ def _place(c: str, field: str, parameter: Parameter, weight: Weight) -> str:
     return f"{{{offset}, {rows}, {columns}, {step_r}, {step_c}}},"
 
 
-def _filled(name: str, parameter: Parameter, draw: Draw, index: int) -> list[str]:
+def _filled(name: str, parameter: Parameter, draw: Draw, constant: str) -> list[str]:
     """Write the loop that fills a parameter."""
     stream = f'"init/{name}"'
     size = math.prod(parameter.shape)
@@ -100,7 +116,7 @@ def _filled(name: str, parameter: Parameter, draw: Draw, index: int) -> list[str
     return [
         *before,
         f"for (int i = 0; i < {size}; i++)",
-        f"  p[place({index}, i)] = (real)({_drawn(parameter, draw, stream)});",
+        f"  p[place({constant}, i)] = (real)({_drawn(parameter, draw, stream)});",
     ]
 
 

@@ -93,7 +93,7 @@ def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
         f"means->{each.figure} = {_of_means(each.program)};"
         for each in derived.summaries
     ]
-    seen = "n"
+    seen = "train->n"
     if model.train.drop_last:
         seen = f"(updates * {model.name.upper()}_BATCH_SIZE)"
     return Figures(
@@ -119,7 +119,7 @@ def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
 
 def steps(model: Model, derived: Derived, kept: Memory) -> Steps:
     """Say what is called."""
-    n, part = (times(text, kept.positions) for text in ("n", "part"))
+    part = times("part", kept.positions)
     all_n = times("(int)n", kept.positions)
     modes = derived.evaluation is not None
     standardize = ["standardize"] * (kept.standardize is not None)
@@ -134,20 +134,22 @@ def steps(model: Model, derived: Derived, kept: Memory) -> Steps:
     return Steps(
         predict=_calls([*standardize, network, *output], part),
         evaluate=_calls([*standardize, network, *read_by_metrics], part),
-        forward=_calls(standardize, n) + codes(_forward(kept, modes, n)),
+        forward=_calls(standardize, part) + codes(_forward(kept, modes, part)),
         backward=codes(_backward(modes, part)),
         by_input=codes(_by_input(kept, modes, part)),
-        step_loss=Code(f"{loss if derived.step_loss is None else 'step_loss'}(m, {n})"),
+        step_loss=Code(
+            f"{loss if derived.step_loss is None else 'step_loss'}(m, {part})"
+        ),
         loss=Code(f"{loss}(m, {part})"),
         loss_gradient=Code(
-            f"{derived.loss_gradient.name}(m, {n}, {times('(double)total', kept.positions)})"
+            f"{derived.loss_gradient.name}(m, {part}, {times('(double)n', kept.positions)})"
         ),
         part_loss=Code("" if derived.sums else " * part"),
         whole_loss=Code("loss" if derived.sums else "loss / (double)n"),
         update=codes(_update(model, derived, kept, all_n)),
         refused=codes(too_many if tracks or not kept.keeps_gradient else []),
         refused_in_training=codes([too_many_in_training] if tracks else []),
-        metrics=codes(f"if (sums) {name}(m, {n});" for name in read_by_metrics),
+        metrics=codes(f"if (sums) {name}(m, {part});" for name in read_by_metrics),
     )
 
 
@@ -190,7 +192,7 @@ def _by_input(kept: Memory, modes: bool, part: str) -> list[str]:
 def _update(model: Model, derived: Derived, kept: Memory, rows: str) -> list[str]:
     training = "true, " if derived.evaluation is not None else ""
     if kept.keeps_gradient:
-        given = f"m, x, y, order, at, n, &m->gradient, NULL, {training}sums"
+        given = f"m, from, order, at, n, &m->gradient, NULL, {training}sums"
         lines = [
             f"double loss = gradient_of({given});",
             f"{model.name}_update(m, &m->gradient, lr);",
@@ -198,7 +200,7 @@ def _update(model: Model, derived: Derived, kept: Memory, rows: str) -> list[str
     else:
         first = "0, " if kept.draws else ""
         lines = [
-            "take(m, x, y, order, at, (int)n);",
+            "take(m, from->x, from->y, order, at, (int)n);",
             f"double loss = loss_of(m, (int)n, {first}n, {training}sums);",
             f"backward(m, {rows}, &m->parameters, 1, (real)-lr);",
         ]

@@ -27,10 +27,3 @@ INLINE vec with_bits(bits b) {
   memcpy(&v, &b, sizeof v);
   return v;
 }
-
-/* -1 where it holds, else 0; a comparison of plain numbers gives 1 */
-#if VECTOR_BYTES
-#define HOLDS(comparison) (comparison)
-#else
-#define HOLDS(comparison) (-(whole)(comparison))
-#endif
