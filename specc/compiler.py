@@ -139,11 +139,9 @@ def code_of(
     model: Model, derived: Derived, target: Target, command: str, stem: str
 ) -> dict[str, str]:
     """Give the files of a module, of optimized programs: ending -> text."""
-    from specc.emit.emit import emit, emit_c
+    from specc.targets.registry import written
 
-    if target.name == "c":
-        return emit_c(model, derived, target, command, stem)
-    return {".py": emit(model, derived, target, command)}
+    return written(model, derived, target, command, stem)
 
 
 def optimize(derived: Derived, target: Target) -> Derived:

@@ -131,9 +131,9 @@ PLANTED = {
         '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
     ),
     "a wrong line of a template": (
-        "templates/torch/fit.py.j2",
-        "self.model.{{ whole }}.copy_(self.best)",
-        "self.best.copy_(self.model.{{ whole }})",
+        "templates/python/finish_best.py.j2",
+        "{{ loop.take_best }}",
+        "{{ loop.keep_best }}",
     ),
     "a wrong rule of torch_text.py": (
         "specc/targets/torch/operations.py",

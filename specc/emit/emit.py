@@ -1,4 +1,4 @@
-"""Programs -> the text of a module: the view, the templates, black, and a last look at the result.
+"""The topics of a module -> its text: the templates, black, and a last look at the result.
 
 Control flow is in the templates, formulas come from the Programs. The templates are formatted as
 they stand, which a test checks on every golden.
@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from specc.derive.derive import Derived
 from specc.emit.formatting import formatted
 from specc.emit.templates import rendered
-from specc.ir.target import Target
-from specc.model.model import Model
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
@@ -26,42 +22,18 @@ FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")
 """What no module calls."""
 
 
-def emit(model: Model, derived: Derived, target: Target, command: str) -> str:
-    """Give the whole module, header included."""
+def emitted(
+    template: str, topics: Mapping[str, object], packages: frozenset[str]
+) -> str:
+    """Return a whole module of Python, header included, which may import these packages."""
     from specc.emit.seal import sealed
-    from specc.targets.python.module import module_view
 
-    view = module_view(model, derived, target, command)
-    return sealed(_module(view, target))
-
-
-def emit_c(
-    model: Model, derived: Derived, target: Target, command: str, stem: str
-) -> dict[str, str]:
-    """Give a source and a header of C, and the module that binds them: ending -> text."""
-    from specc.emit.seal import sealed, sealed_c
-    from specc.targets.c.module import c_view
-    from specc.targets.c.printing.formatting import formatted_c
-    from specc.targets.python.module import facts_view, training_view
-
-    facts = facts_view(model, target, command) | training_view(model)
-    view = facts | c_view(model, derived, facts, stem)
-    files = {".py": sealed(_module(view, target))}
-    for ending in (".c", ".h"):
-        text = formatted_c(_tidy(rendered(f"c/net{ending}.j2", view)))
-        if not text.isascii():
-            raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
-        files[ending] = sealed_c(text)
-    return files
+    text = formatted(tidy(rendered(template, topics)))
+    check(text, packages)
+    return sealed(text)
 
 
-def _module(view: dict[str, Any], target: Target) -> str:
-    text = formatted(_tidy(rendered(f"{target.name}/module.py.j2", view)))
-    check(text, target.imports)
-    return text
-
-
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """Leave two blank lines at most, and one line end at the end."""
     while "\n\n\n\n" in text:
         text = text.replace("\n\n\n\n", "\n\n\n")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
-from specc.emit.pieces import derivation_of
-from specc.model.model import Clause, Model
+from specc.emit.pieces import Derivation, derivation_of
+from specc.model.model import Clause, Model, Node
 
 MOST_WIDTHS = 8
 """Of how many layers the title tells the width; of a deeper network it tells the ends."""
@@ -35,14 +34,14 @@ def widths(model: Model) -> str:
     return path if len(path) <= LONGEST_PATH else f"{found[0]} -> ... -> {found[-1]}"
 
 
-def _weighted(model: Model) -> list[Any]:
+def _weighted(model: Model) -> list[Node]:
     return [node for node in model.nodes if node.parameters]
 
 
-def forward_heading(model: Model) -> Callable[[Any], str]:
+def forward_heading(model: Model) -> Callable[[Derivation], str]:
     """Head each statement by what the spec said, and where."""
 
-    def heading(statement: Any) -> str:
+    def heading(statement: Derivation) -> str:
         first, *_ = statement.origins
         says = ", ".join(origin.says for origin in statement.origins)
         lines = sorted({origin.line for origin in statement.origins})
@@ -52,11 +51,11 @@ def forward_heading(model: Model) -> Callable[[Any], str]:
     return heading
 
 
-def backward_heading() -> Callable[[Any], str]:
+def backward_heading() -> Callable[[Derivation], str]:
     """Put the layer before the first derivation that belongs to it."""
     seen: list[str] = [""]
 
-    def heading(statement: Any) -> str:
+    def heading(statement: Derivation) -> str:
         layer = statement.origins[0].layer if statement.origins else seen[-1]
         text = derivation_of(statement)
         if layer == seen[-1] or not text:

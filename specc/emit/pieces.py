@@ -5,13 +5,14 @@ Text of the user's gets in only as a validated identifier, a number, or through 
 
 from __future__ import annotations
 
+import functools
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from specc.emit.statements import Printed, Statement, printed
-from specc.ir.ir import Program, Shape, batched
+from specc.ir.ir import Origin, Program, Shape, batched
 from specc.ir.target import Target
 
 LINE = 88
@@ -32,16 +33,31 @@ class Function:
     """One function of the module, ready to print."""
 
     name: Code
-    arguments: Code
+    takes: tuple[tuple[str, str], ...]
+    """Its parameters: name, type."""
+    returns: Code
+    """The type of what it returns."""
     doc: Code
     lines: tuple[Code, ...]
     result: Code
+    """The expression of the Program's first result without an array of its own; may be empty."""
+    program: Program
     printed: Printed
 
     @property
-    def long(self) -> bool:
-        """Whether `return float(result)` does not fit on a line."""
-        return len(self.result.text) > LINE - len("    return float()")
+    def arguments(self) -> Code:
+        """The parameters as a signature writes them."""
+        return Code(", ".join(f"{name}: {kind}" for name, kind in self.takes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names, in order."""
+        return tuple(name for name, _ in self.takes)
+
+    def returning(self, kind: str, *lines: str) -> Function:
+        """Return the same function with these last lines, which return a `kind`."""
+        body = (*self.lines, *(Code(line) for line in lines))
+        return replace(self, returns=Code(kind), lines=body)
 
 
 @dataclass(frozen=True)
@@ -59,24 +75,41 @@ class Places:
     fresh: frozenset[str] = frozenset()
     """Which slots are not there before a function makes them."""
 
+    @functools.cached_property
+    def gradients(self) -> dict[str, str]:
+        """The derivatives by parameters -> the attributes of `g` that have them."""
+        return gradients_of(self.parameters)
+
+    def owner_of(self, name: str) -> str:
+        """Return the object whose attribute a name is, "" for an argument or a local."""
+        if name in self.arguments:
+            return ""
+        if name in self.parameters:
+            return "p"
+        if name in self.buffers:
+            return "buffers"
+        if name in self.gradients:
+            return "g"
+        local = self.kept is not None and name not in self.kept
+        return "" if local else self.owner
+
     def __call__(self, name: str) -> str:
-        """Give the text for an argument or a slot."""
+        """Return the text for an argument or a slot."""
         if name in self.arguments:
             return self.arguments[name]
-        if name in self.parameters:
-            return f"p.{name}"
-        if name in self.buffers:
-            return f"buffers.{name}"
-        if name.removeprefix("d_") in self.parameters:
-            return f"g.{name.removeprefix('d_')}"
-        if self.kept is not None and name not in self.kept:
-            return name
-        return f"{self.owner}.{name}"
+        owner = self.owner_of(name)
+        if owner == "g":
+            name = self.gradients[name]
+        return f"{owner}.{name}" if owner else name
 
     def is_given(self, name: str) -> bool:
-        """Tell whether a slot is an array that is there before the function begins."""
-        gradient = name.removeprefix("d_") in self.parameters
-        return name in self.arguments or name in self.buffers or gradient
+        """True if a slot is an array that is there before the function begins."""
+        return name in self.arguments or self.owner_of(name) in ("p", "buffers", "g")
+
+
+def gradients_of(parameters: Iterable[str]) -> dict[str, str]:
+    """Return the names of the derivatives by these parameters -> those of the parameters."""
+    return {f"d_{name}": name for name in parameters}
 
 
 def function(
@@ -105,19 +138,14 @@ def function(
         lines.append(Code(statement.code + shape))
     return Function(
         name=Code(program.name),
-        arguments=Code(
-            ", ".join(f"{name}: {kind}" for name, kind in signature.items())
-        ),
+        takes=tuple(signature.items()),
+        returns=Code("None"),
         doc=Code(docstring(doc)),
         lines=tuple(lines),
         result=Code(body.result),
+        program=program,
         printed=body,
     )
-
-
-def names_of(made: Function) -> list[str]:
-    """Name what a function takes, in order."""
-    return [part.partition(":")[0] for part in made.arguments.text.split(", ")]
 
 
 def comment(text: str) -> list[Code]:
@@ -154,6 +182,18 @@ def whole(program: Program, target: Target, doc: str) -> Function:
     return function(program, target, place, signature, doc, derivation_of)
 
 
-def derivation_of(statement: Any) -> str:
-    """Say what a statement derives."""
+class Derivation(Protocol):
+    """A printed statement of any target, with what is said of it."""
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        """The layers that it belongs to."""
+
+    @property
+    def derivations(self) -> Sequence[str]:
+        """The mathematics that it implements."""
+
+
+def derivation_of(statement: Derivation) -> str:
+    """Return what a statement derives."""
     return ";  ".join(statement.derivations)

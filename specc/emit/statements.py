@@ -57,6 +57,19 @@ class Statement:
         return f"({dims},)" if len(self.value.shape) == 1 else f"({dims})"
 
 
+@dataclass(frozen=True)
+class View:
+    """A kept view: an attribute that looks at another of the same object."""
+
+    owner: str
+    """The object, as functions call it: `p`."""
+    name: str
+    of: str
+    """The attribute that it looks at."""
+    how: str
+    """The expression, `{0}.t()`."""
+
+
 @dataclass
 class Printed:
     """The body of one function, and what it needs to find around it."""
@@ -64,8 +77,7 @@ class Printed:
     statements: list[Statement]
     result: str
     """The expression of the first result that has no buffer; empty where all have one."""
-    views: dict[str, tuple[str, str]]
-    """Kept views: attribute -> (the attribute it looks at, how): `p.w_t` -> (`p.w`, `{0}.t()`)."""
+    views: list[View]
     carrying_ones: set[str]
     """The slots and arguments that are read with a row of ones below them."""
     called: set[str]
@@ -83,6 +95,9 @@ class Place(Protocol):
 
     def __call__(self, name: str) -> str:
         """Give the text for an argument or a slot: `relu1` -> `s.relu1`."""
+
+    def owner_of(self, name: str) -> str:
+        """Return the object whose attribute a name is, "" for an argument or a local."""
 
     @property
     def fresh(self) -> frozenset[str]:
@@ -108,7 +123,7 @@ def printed(program: Program, target: Target, place: Place) -> Printed:
     return Printed(
         printer.statements,
         result,
-        printer.views,
+        list(printer.views.values()),
         printer.carrying_ones,
         printer.called,
         printer.scalars,
@@ -165,7 +180,7 @@ class _Printer:
         self.place = place
         self.uses = uses
         self.statements: list[Statement] = []
-        self.views: dict[str, tuple[str, str]] = {}
+        self.views: dict[str, View] = {}
         self.carrying_ones: set[str] = set()
         self.called: set[str] = set()
         self.scalars: dict[str, str] = {}
@@ -366,5 +381,10 @@ class _Printer:
             name = f"{seen.removesuffix('_matrix')}_weight"
         else:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
-        self.views[name] = (seen, pattern)
+        root = operand
+        while root.op in VIEWS:
+            root = root.args[0]
+        owner = self.place.owner_of(root.slot or root.name)
+        own, of = (text.removeprefix(f"{owner}.") for text in (name, seen))
+        self.views[name] = View(owner, own, of, pattern)
         return name

@@ -1,12 +1,13 @@
-"""A view -> text: the one module that knows jinja.
+"""Topics -> text: the one module that knows jinja.
 
-Takes the name of a template and a view, gives the text. Invariant: what a template prints is Code,
-which the view has checked, and nothing it names is missing.
+Takes the name of a template and the topics, gives the text. Invariant: what a template prints is
+Code, and nothing it names is missing.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from specc.emit.pieces import Code
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def rendered(name: str, view: dict[str, Any]) -> str:
+def rendered(name: str, topics: Mapping[str, object]) -> str:
     """Fill in a template, named by its path in `templates/`, as those that it includes are."""
-    return _environment().get_template(name).render(view)
+    return _environment().get_template(name).render(topics)
 
 
 @functools.cache

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from specc.derive.derive import Derived
-from specc.emit.pieces import Function
 from specc.emit.places import names_of_module
 from specc.emit.statements import AUGMENTED, in_statements
 from specc.explain.cost import elements
@@ -19,7 +18,7 @@ from specc.ir.ir import Program, Value
 from specc.ir.target import Target
 from specc.model.model import Model
 from specc.passes.buffers import VIEWS
-from specc.targets.python.functions import functions_view
+from specc.targets.python.functions import functions
 
 LOOKS = VIEWS | {"reshape", "spread", "part"}
 """The operations that make no array."""
@@ -81,9 +80,8 @@ def _slots(derived: Derived) -> set[str]:
 
 def _fresh(model: Model, derived: Derived, target: Target) -> set[str]:
     """Name what torch's functions make anew: what the faster kernel of wide products gives."""
-    view = functions_view(model, derived, target)
-    made = [each for each in view.values() if isinstance(each, Function)]
-    return {name for each in made for name in each.printed.fresh}
+    made = functions(model, derived, target)
+    return {name for each in made.every for name in each.printed.fresh}
 
 
 @dataclass

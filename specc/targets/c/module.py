@@ -7,10 +7,13 @@ The facts of the spec come from `python/`, what is kept from `memory/`, the stat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from specc.derive.derive import Derived
+from specc.emit.emit import UnsafeModule, emitted, tidy
 from specc.emit.pieces import Code
+from specc.emit.seal import sealed_c
+from specc.emit.templates import rendered
+from specc.ir.target import Target
 from specc.model.model import Model
 from specc.targets.c.kernels import (
     Activations,
@@ -22,7 +25,8 @@ from specc.targets.c.kernels import (
 )
 from specc.targets.c.memory.declarations import Declarations, declarations
 from specc.targets.c.memory.sizes import Memory, memory
-from specc.targets.c.topics.binding import binding_view
+from specc.targets.c.printing.formatting import formatted_c
+from specc.targets.c.topics.binding import binding, bound_buffers, bound_methods
 from specc.targets.c.topics.header import Header, header
 from specc.targets.c.topics.passes import Passes, passes
 from specc.targets.c.topics.run import Run, run
@@ -34,8 +38,12 @@ from specc.targets.c.topics.samples import (
 )
 from specc.targets.c.topics.schedule import Schedule, schedule
 from specc.targets.c.topics.starts import Starts, starts
-from specc.targets.c.topics.state import c_state_view
 from specc.targets.c.topics.steps import Figures, Mode, Steps, figures, mode, steps
+from specc.targets.numpy.operations import NUMPY
+from specc.targets.python.facts import Facts, facts
+from specc.targets.python.figures import summary
+from specc.targets.python.loop import loop
+from specc.targets.python.schedule import schedule as python_schedule
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Source:
     C: Code
     c: Code
     file: Code
+    facts: Facts
     header: Header
     declared: Declarations
     passes: Passes
@@ -61,18 +70,44 @@ class Source:
     panel: Panel
 
 
-def c_view(
-    model: Model, derived: Derived, facts: dict[str, Any], stem: str
-) -> dict[str, Any]:
-    """Give the view; `facts` are those of the spec, `stem` is what the files are called."""
+def written(
+    model: Model, derived: Derived, target: Target, command: str, stem: str
+) -> dict[str, str]:
+    """Return a source, a header, and the Python module that binds them: ending -> text."""
     kept = memory(model, derived)
-    view = facts | binding_view(model, derived, kept, stem)
-    view |= c_state_view(model, derived, kept)
-    return view | vars(source_of(model, derived, kept, stem))
+    source = source_of(model, derived, kept, facts(model, target, command), stem)
+    module = topics(model, derived, target, kept, source)
+    files = {".py": emitted("c/module.py.j2", module, target.imports)}
+    for ending in (".c", ".h"):
+        text = formatted_c(tidy(rendered(f"c/net{ending}.j2", vars(source))))
+        if not text.isascii():
+            raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
+        files[ending] = sealed_c(text)
+    return files
 
 
-def source_of(model: Model, derived: Derived, kept: Memory, stem: str) -> Source:
-    """Give what the source and the header print."""
+def topics(
+    model: Model, derived: Derived, target: Target, kept: Memory, source: Source
+) -> dict[str, object]:
+    """Return the topics of the Python module."""
+    return {
+        "C": source.C,
+        "c": source.c,
+        "file": source.file,
+        "facts": source.facts,
+        "loop": loop(model, target),
+        "schedule": python_schedule(model, derived, NUMPY),
+        "summary": summary(model, derived, NUMPY),
+        "buffers": bound_buffers(model, kept),
+        "methods": bound_methods(model, derived, kept),
+        "binding": binding(model, derived, kept, source.file.text),
+    }
+
+
+def source_of(
+    model: Model, derived: Derived, kept: Memory, says: Facts, stem: str
+) -> Source:
+    """Return what the source and the header print."""
     network, started = passes(model, derived, kept), starts(model, kept)
     called = network.calls | started.calls
     called |= {"numbered"} if model.train.shuffle else set()
@@ -81,6 +116,7 @@ def source_of(model: Model, derived: Derived, kept: Memory, stem: str) -> Source
         C=Code(model.name.upper()),
         c=Code(model.name),
         file=Code(stem),
+        facts=says,
         header=header(model, derived, kept, stem),
         declared=declarations(kept, model.name),
         passes=network.passes,

@@ -1,12 +1,11 @@
 """The Programs of a module as its functions: where each finds what it names, and what it says.
 
-Takes the checked Model and its Programs, gives Functions by the names that the templates use. A
-comment beside a line of code is the derivation that its Value carries, never text of its own.
+A comment beside a line of code is the derivation that its Value carries, never text of its own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
 
 from specc.calculus.notation import mathematics
 from specc.derive.derive import Derived, Pass
@@ -19,9 +18,9 @@ from specc.ir.target import Target
 from specc.model.model import Model
 from specc.passes.expand import expand
 from specc.passes.simplify import simplify
-from specc.targets.python.schedule import schedule_view
-from specc.targets.python.state import state_view
-from specc.targets.python.update import descent, update_view
+from specc.targets.python.network import Functions, Passes
+from specc.targets.python.state import state_functions
+from specc.targets.python.update import descent, update_function
 
 BASIC = frozenset(
     {"input", "const", "softmax", "log_softmax"}
@@ -30,164 +29,134 @@ BASIC = frozenset(
 """The operations that formulas are made of."""
 
 
-def functions_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    """Give every function, and the few words of them that the templates need."""
+def functions(model: Model, derived: Derived, target: Target) -> Functions:
+    """Print every function."""
     names = names_of_module(model, derived, target)
-    last, label = names.last, names.label
-    view: dict[str, Any] = {
-        "loss_gradient": _loss_gradient(model, derived, target, names),
-        "step_loss": _step_loss(derived, target, names),
-    }
-    view |= _passes(model, derived, target, names)
-    view |= state_view(model, derived, target, names)
-    expanded = simplify(nameless(expand(derived.loss, BASIC)))
-    formula = mathematics(_result(expanded))
-    says = f"L = {formula}{_rows(derived, derived.loss)}."
-    view["loss"] = whole(derived.loss, target, says)
-    view["output"] = None
-    view["output_gradient"] = None
-    if derived.output is not None:
-        says = f"Predict, from {last}{_rows(derived, derived.output)}."
-        view["output"] = whole(derived.output, target, says)
-        view["output_name"] = Code(derived.output.outputs[0][0])
-    if derived.output_gradient is not None and target.workspace:
-        says = sentence(derived.output_gradient, last)
-        view["output_gradient"] = whole(derived.output_gradient, target, says)
-    view["metrics"] = [
-        whole(each.program, target, f"{metric_says(model, each.clause, each.says)}.")
-        for each in derived.metrics
-    ]
-    view |= summaries_view(model, derived, target)
-    takes = "prediction" if derived.output else last
-    array = target.words.array
-    view["last"] = Code(last)
-    view["d_last"] = Code(names.d_last)
-    view["d_input"] = Code(f"d_{names.x}")
-    view["figures_arguments"] = Code(f"{last}: {array}, {label}: {array}")
-    shown = ["loss", *(each.figure for each in derived.metrics)]
-    calls = [f"{derived.loss.name}({last}, {label})"]
-    calls += [f"{m.program.name}({takes}, {label})" for m in derived.metrics]
-    made = calls if not target.workspace else [f"float({call})" for call in calls]
-    view["figures"] = [
-        Code(f'"{name}": {call}') for name, call in zip(shown, made, strict=True)
-    ]
-    view["figure_names"] = Code(", ".join(f'"{name}"' for name in shown))
-    means = shown[1:] if derived.sums else shown
-    view["mean_names"] = Code(", ".join(f'"{name}"' for name in means))
-    view["total_loss"] = derived.sums
-    view |= schedule_view(model, derived, target)
-    view |= update_view(model, derived, target)
-    if derived.descends:
-        given = _given(derived.backward, target, names)
-        view["update"] = descent(view["update"], given)
-    called = _called(view)
-    return view | {f"calls_{op}": op in called for op in target.helpers}
-
-
-def summaries_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    """Give the metrics that are made of several means, as functions of numbers."""
-    own = {each.figure for each in derived.metrics if not each.says}
-    functions, calls = [], ['"loss": means["loss"]']
-    made = {each.figure: each.program for each in derived.summaries}
-    for metric in model.metrics:
-        name = metric.use.entry.name
-        if name in own:
-            calls.append(f'"{name}": means["{name}"]')
-            continue
-        program = made[name]
-        taken = [value.name for value in program.inputs]
-        given = ", ".join(f'means["{figure}"]' for figure in taken)
-        calls.append(f'"{name}": {name}({given})')
-        place = Places({figure: figure for figure in taken})
-        signature = dict.fromkeys(taken, "float")
-        says = f"{metric_says(model, metric, '')}."
-        functions.append(
-            function(program, target, place, signature, says, derivation_of)
-        )
-    return {
-        "summaries": functions,
-        "summary_calls": [Code(call) for call in calls],
-        "summarized": bool(functions),
-        "figures_doc": Code(
-            "means over samples" if functions else "the loss and every metric"
-        ),
-        "finish": Code("finished" if functions else ""),
-    }
-
-
-def _called(view: dict[str, Any]) -> set[str]:
-    """Give the operations that the functions call."""
-    made = [*view.values(), *view["metrics"]]
-    functions = [each for each in made if isinstance(each, Function)]
-    return {op for each in functions for op in each.printed.called}
-
-
-def _passes(
-    model: Model, derived: Derived, target: Target, names: Names
-) -> dict[str, Any]:
-    """Give forward, backward and the derivative by the input, of training and of prediction."""
     own = Pass(
         derived.forward,
         derived.backward,
         derived.input_gradient,
         derived.accumulates,
     )
-    places = names.places(names.last, names.d_last)
-    view: dict[str, Any] = dict.fromkeys(EVALUATION)
-    both = {"": own, "evaluation_": derived.evaluation}
-    for prefix, each in both.items():
-        if each is None:
-            continue
-        mode = ""
-        if derived.evaluation is not None:
-            mode = " in evaluation" if prefix else " in training"
-        view[f"{prefix}forward"] = _forward(
-            model, derived, each.forward, target, names, mode
-        )
-        view[f"{prefix}backward"] = _backward(
-            each, derived.descends, target, names, mode
-        )
-        view[f"{prefix}input_gradient"] = function(
-            each.input_gradient,
+    output = output_gradient = evaluation = None
+    training = _Printing(model, derived, target, names, "")
+    if derived.evaluation is not None:
+        training = replace(training, mode=" in training")
+        evaluation = replace(training, mode=" in evaluation").passes(derived.evaluation)
+    if derived.output is not None:
+        says = f"Predict, from {names.last}{_rows(derived, derived.output)}."
+        output = whole(derived.output, target, says)
+    if derived.output_gradient is not None and target.workspace:
+        says = sentence(derived.output_gradient, names.last)
+        output_gradient = whole(derived.output_gradient, target, says)
+    update = update_function(model, derived, target)
+    if derived.descends:
+        update = descent(update, training.given(derived.backward))
+    formula = mathematics(_expanded(derived.loss).outputs[0][1])
+    says = f"L = {formula}{_rows(derived, derived.loss)}."
+    return Functions(
+        training=training.passes(own),
+        evaluation=evaluation,
+        state=state_functions(model, derived, target, names),
+        output=output,
+        loss=whole(derived.loss, target, says),
+        loss_gradient=_loss_gradient(model, derived, target, names),
+        step_loss=_step_loss(derived, target, names),
+        output_gradient=output_gradient,
+        update=update,
+        metrics=tuple(
+            whole(
+                each.program, target, f"{metric_says(model, each.clause, each.says)}."
+            )
+            for each in derived.metrics
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Printing:
+    """What the functions of one pass are printed with."""
+
+    model: Model
+    derived: Derived
+    target: Target
+    names: Names
+    mode: str
+    """What their docstrings say of the mode."""
+
+    def passes(self, each: Pass) -> Passes:
+        """Print the functions of a pass."""
+        names, target, by_input = self.names, self.target, each.input_gradient
+        places = names.places(names.last, names.d_last)
+        evaluation = self.mode == " in evaluation"
+        prefix = "evaluation_" if evaluation else ""
+        made = function(
+            by_input,
             target,
             places,
-            _mentioned(each.input_gradient, target, places),
-            sentence(each.input_gradient, names.x),
+            _mentioned(by_input, target, names, places),
+            sentence(by_input, names.x),
             derivation_of,
         )
-    return view
+        return Passes(
+            replace(self._forward(each.forward), name=Code(f"{prefix}forward")),
+            replace(self._backward(each), name=Code(f"{prefix}backward")),
+            replace(made, name=Code(f"{prefix}input_backward")),
+        )
 
+    def _forward(self, program: Program) -> Function:
+        names, target = self.names, self.target
+        said = "logits" if self.derived.output else "prediction"
+        array = target.words.array
+        if target.workspace:
+            places = names.places(names.last, names.label)
+            reads = any(role(value) == "buffer" for value in program.inputs)
+            signature = {"p": "Parameters"}
+            signature |= {"buffers": "Buffers"} if reads else {}
+            signature |= {"s": "Workspace", names.given_x: array, names.last: array}
+            says = f"Write the {said} for a batch{self.mode} into {names.last}"
+        else:
+            places = names.places()
+            signature = _mentioned(program, target, names, places)
+            says = f"Give the {said} for a batch{self.mode}"
+        if "s" in signature:
+            says += "; s keeps what backward reads"
+        heading = forward_heading(self.model)
+        return function(program, target, places, signature, f"{says}.", heading)
 
-EVALUATION = ("evaluation_forward", "evaluation_backward", "evaluation_input_gradient")
-"""The functions of prediction, where training has others."""
+    def _backward(self, each: Pass) -> Function:
+        names = self.names
+        order = "last layer first" if self.mode else "from the last layer to the first"
+        says = f"Write dL/d(every parameter){self.mode} into g, {order}."
+        factors: dict[str, str] = {}
+        if self.derived.descends:
+            says = (
+                f"Write beta g + alpha dL/d(every parameter){self.mode} into g, last"
+                " layer first."
+            )
+            factors = {"beta": "float", "alpha": "float"}
+        read = {value.name for value in each.backward.inputs}
+        through = self.target.workspace or read & names.parameters
+        parameters = {"p": "Parameters"} if through else {}
+        given = self.given(each.backward)
+        return function(
+            each.backward,
+            self.target,
+            names.places(names.last, names.d_last, *factors),
+            parameters | {"g": "Parameters"} | given | factors,
+            says,
+            backward_heading(),
+        )
 
-
-def _forward(
-    model: Model,
-    derived: Derived,
-    program: Program,
-    target: Target,
-    names: Names,
-    mode: str,
-) -> Function:
-    said = "logits" if derived.output else "prediction"
-    array = target.words.array
-    reads = any(role(value) == "buffer" for value in program.inputs)
-    buffers = {"buffers": "Buffers"} if reads else {}
-    signature = {"p": "Parameters"} | buffers
-    signature |= {"s": "Workspace", names.given_x: array}
-    if target.workspace:
-        places = names.places(names.last, names.label)
-        signature[names.last] = array
-        says = f"Write the {said} for a batch{mode} into {names.last}"
-    else:
-        places = names.places()
-        signature = _mentioned(program, target, places)
-        says = f"Give the {said} for a batch{mode}"
-    if "s" in signature:
-        says += "; s keeps what backward reads"
-    heading = forward_heading(model)
-    return function(program, target, places, signature, f"{says}.", heading)
+    def given(self, backward: Program) -> dict[str, str]:
+        """Name what a backward pass reads beside the parameters, with types."""
+        names, array = self.names, self.target.words.array
+        mentioned = {value.name for value in backward.inputs}
+        last = {names.last: array} if names.last in mentioned else {}
+        saved = {"s": "Workspace"}
+        if not self.target.workspace:
+            saved = {"s": "Saved"} if names.kept else {}
+        return saved | {names.given_x: array} | last | {names.d_last: array}
 
 
 def _loss_gradient(
@@ -219,48 +188,14 @@ def _step_loss(derived: Derived, target: Target, names: Names) -> Function | Non
         derived.step_loss,
         target,
         places,
-        _mentioned(derived.step_loss, target, places),
+        _mentioned(derived.step_loss, target, names, places),
         f"{says}, from what {derived.loss_gradient.name} left in s.",
         derivation_of,
     )
 
 
-def _given(backward: Program, target: Target, names: Names) -> dict[str, str]:
-    """Name what a backward pass reads beside the parameters, with types."""
-    array = target.words.array
-    mentioned = {value.name for value in backward.inputs}
-    last = {names.last: array} if names.last in mentioned else {}
-    saved = {"s": "Workspace"}
-    if not target.workspace:
-        saved = {"s": "Saved"} if names.kept else {}
-    return saved | {names.given_x: array} | last | {names.d_last: array}
-
-
-def _backward(
-    each: Pass, descends: bool, target: Target, names: Names, mode: str
-) -> Function:
-    order = "last layer first" if mode else "from the last layer to the first"
-    says = f"Write dL/d(every parameter){mode} into g, {order}."
-    factors: dict[str, str] = {}
-    if descends:
-        says = f"Write beta g + alpha dL/d(every parameter){mode} into g, last layer first."
-        factors = {"beta": "float", "alpha": "float"}
-    read = {value.name for value in each.backward.inputs}
-    through = target.workspace or read & names.parameters
-    parameters = {"p": "Parameters"} if through else {}
-    given = _given(each.backward, target, names)
-    return function(
-        each.backward,
-        target,
-        names.places(names.last, names.d_last, *factors),
-        parameters | {"g": "Parameters"} | given | factors,
-        says,
-        backward_heading(),
-    )
-
-
-def _result(program: Program) -> Any:
-    return program.outputs[0][1]
+def _expanded(program: Program) -> Program:
+    return simplify(nameless(expand(program, BASIC)))
 
 
 def _rows(derived: Derived, program: Program) -> str:
@@ -269,16 +204,19 @@ def _rows(derived: Derived, program: Program) -> str:
     return "; here samples are rows" if along and derived.columns else ""
 
 
-def _mentioned(program: Program, target: Target, place: Places) -> dict[str, str]:
-    """Give the parameters that a function of this Program needs, in the usual order."""
-    names = [value.name for value in program.inputs]
-    found = {"p": "Parameters"} if place.parameters.intersection(names) else {}
-    if place.buffers.intersection(names):
+def _mentioned(
+    program: Program, target: Target, names: Names, place: Places
+) -> dict[str, str]:
+    """Return the parameters that a function of this Program needs, in the usual order."""
+    given = [value.name for value in program.inputs]
+    written = [value.slot for value in program.values if value.slot]
+    owners = {place.owner_of(name) for name in given}
+    found = {"p": "Parameters"} if "p" in owners else {}
+    if "buffers" in owners:
         found["buffers"] = "Buffers"
-    texts = [place(name) for name in names if name not in place.parameters]
-    results = [place(value.slot) for value in program.values if value.slot]
-    if any(text.startswith("s.") for text in [*texts, *results]):
+    if place.owner in owners | {place.owner_of(name) for name in written}:
         found["s"] = "Workspace" if target.workspace else "Saved"
     array = target.words.array
-    given = [t.removesuffix("[:-1]") for t in texts]  # x without its row of ones
-    return found | {t: array for t in given if not t.startswith(("s.", "buffers."))}
+    alone = [name for name in given if not place.owner_of(name)]
+    called = {names.x: names.given_x}  # x without its row of ones is a part of it
+    return found | {called.get(name, name): array for name in alone}

@@ -1,4 +1,4 @@
-"""What the class `Parameters` holds: every parameter as a view into one flat array.
+"""What the class `Parameters` has: every parameter as a view into one flat array.
 
 Takes the printed functions, gives statements. Invariant: a further view is kept if and only if a
 function names it.
@@ -7,32 +7,29 @@ function names it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 from specc.derive.derive import Derived, parameters_of
-from specc.emit.pieces import Code, Function, dims
-from specc.ir.ir import Shape
+from specc.derive.network import identifier
+from specc.emit.pieces import Code
 from specc.ir.target import Target
 from specc.model.model import Model
+from specc.targets.python.network import Functions
 
 
-def arrays_view(
-    model: Model, derived: Derived, target: Target, view: dict[str, Any]
-) -> dict[str, Any]:
-    """Give the lines of `Parameters`, and of `Saved` where functions make their arrays."""
-    lines = _parameter_lines(derived, target, view)
-    arrays = {
-        "parameter_lines": [Code(line) for line in lines],
-        "named": [Code(line) for line in _named(model)],
-    }
-    if not target.workspace:
-        arrays["saved_lines"] = _saved_lines(derived, target, view)
-    return arrays
+@dataclass(frozen=True)
+class Parameters:
+    """The class `Parameters`."""
+
+    lines: tuple[Code, ...]
+    named: tuple[Code, ...]
+    """Every parameter by its name, in torch's layout."""
 
 
-def _parameter_lines(
-    derived: Derived, target: Target, view: dict[str, Any]
-) -> list[str]:
+def parameters(
+    model: Model, derived: Derived, target: Target, made: Functions
+) -> Parameters:
+    """Return the views that the functions need."""
     lines = []
     start = 0
     for value in parameters_of(derived.forward):
@@ -49,40 +46,24 @@ def _parameter_lines(
             lines.append(f"{base}_weight = self.{value.name}[:, :-1]")
             lines.append(f"{base}_bias = self.{value.name}[:, -1]")
     known = frozenset(lines)
-    return lines + [line for line in views(view, "p.") if line not in known]
+    lines += [line for line in views(made, "p") if line not in known]
+    return Parameters(tuple(Code(line) for line in lines), _named(model))
 
 
-def _named(model: Model) -> list[str]:
-    """Name every parameter in torch's layout, as a view of what `Parameters` holds."""
-    entries = []
-    for node in model.nodes:
-        base = node.name.replace(".", "_")
-        for short in node.parameters:
-            entries.append(f'"{node.name}.{short}": self.{base}_{short}')
-    return entries
+def _named(model: Model) -> tuple[Code, ...]:
+    return tuple(
+        Code(f'"{node.name}.{short}": self.{identifier(node.name)}_{short}')
+        for node in model.nodes
+        for short in node.parameters
+    )
 
 
-def _saved_lines(derived: Derived, target: Target, view: dict[str, Any]) -> list[Code]:
-    """Declare every array that one function leaves to another, with its shape."""
-    found: dict[str, Shape] = {mask.name: mask.shape for mask in derived.masks}
-    passes = ("forward", "backward", "evaluation_forward", "evaluation_backward")
-    for made in (view[key] for key in passes if view[key] is not None):
-        for statement in made.printed.statements:
-            name, _, _ = statement.code.partition(" = ")
-            if name.startswith("s."):
-                found.setdefault(name.removeprefix("s."), statement.value.shape)
-    array = target.words.array
-    return [Code(f"{name}: {array}  # {dims(shape)}") for name, shape in found.items()]
-
-
-def views(view: dict[str, Any], owner: str) -> list[str]:
-    """Give the kept views of the attributes of `p.` or `s.`, an assignment each."""
-    lines: dict[str, None] = {}
-    for made in view.values():
-        if not isinstance(made, Function):
-            continue
-        for name, (seen, how) in made.printed.views.items():
-            if name.startswith(owner):
-                of, to = seen.removeprefix(owner), name.removeprefix(owner)
-                lines[f"self.{to} = {how.format(f'self.{of}')}"] = None
-    return list(lines)
+def views(made: Functions, owner: str) -> list[str]:
+    """Return the kept views of the attributes of an object, `p` or `s`, an assignment each."""
+    found = [view for each in made.every for view in each.printed.views]
+    lines = [
+        f"self.{view.name} = {view.how.format(f'self.{view.of}')}"
+        for view in found
+        if view.owner == owner
+    ]
+    return list(dict.fromkeys(lines))

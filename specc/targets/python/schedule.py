@@ -1,100 +1,110 @@
 """The learning rate as a function of Python, and how `fit` asks for it.
 
-Takes the checked Model and its Programs, gives the view. A rate that chooses, as one that warms up
-does, is an `if` of the function.
+Takes the checked Model and its Programs. A rate that chooses, as one that warms up does, is an `if`
+of the function.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import math
+from dataclasses import dataclass, replace
 
 from specc.derive.derive import Derived
 from specc.derive.lower import per_step
 from specc.emit.headings import said
-from specc.emit.pieces import Code, docstring, whole
+from specc.emit.pieces import Code, Function, docstring, whole
 from specc.ir.ir import Value
-from specc.ir.target import Target
-from specc.library.training.metrics import LARGER_IS_BETTER
+from specc.ir.target import IN_LIBM, Target
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
 
+OF_MATH = frozenset(IN_LIBM) | {"sign", "sigmoid"}
+"""The operations on numbers that Python writes with its module `math`."""
 
-def schedule_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    """Give the learning rate in Python, what is said of it, and how `fit` asks for it."""
-    says = said(model, model.schedule)
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule of the learning rate."""
+
+    learning_rate: Function
+    needs_math: bool
+    """Whether the rate calls a function of `math`."""
+    per_step: bool
+    """Whether it changes with each update, else with each epoch."""
+    count_of_samples: Code
+    """The updates of an epoch over so many samples."""
+    whole_total: Code
+    """The argument that is the count of all updates."""
+    rate_of_epoch: Code
+    rate_of_end: Code
+
+
+def schedule(model: Model, derived: Derived, target: Target) -> Schedule:
+    """Return the learning rate in Python, its documentation, and how `fit` asks for it."""
     steps = per_step(model)
-    program = derived.learning_rate
-    given = [value.name for value in program.inputs]
-    ((_, rate),) = program.outputs
-    chooses = rate.op == "where"
-
-    def text(part: Value) -> Code:
-        made = replace(program, outputs=(("rate", part),))
-        return whole(made, target, "").result
-
-    texts = [text(part) for part in (rate.args if chooses else (rate,))]
-    dropped = model.train.drop_last
-    count = "samples // BATCH_SIZE" if dropped else "-(-samples // BATCH_SIZE)"
-    total = ", EPOCHS * count" if "total" in given else ""
+    given = [value.name for value in derived.learning_rate.inputs]
+    count = "-(-samples // BATCH_SIZE)"
+    if model.train.drop_last:
+        count = "samples // BATCH_SIZE"
     now = ", self.reduced[epoch]" if REDUCTIONS in given else ""
-    takes = [f"{name}: int" for name in given or ["t"] if name != REDUCTIONS]
-    takes += [f"{REDUCTIONS}: int = 0"] * (REDUCTIONS in given)
-    return {
-        **plateau_view(model),
-        "per_step": steps,
-        "rate_arguments": Code(", ".join(takes)),
-        "rate_chooses": chooses,
-        "rate_condition": texts[0],
-        "rate_if": texts[-2] if chooses else texts[0],
-        "learning_rate": texts[-1],
-        "rate_needs_math": any("math." in part.text for part in texts),
-        "schedule_doc": Code(
-            docstring(f"The rate after t {counted(model)}{_reduced(model)}: {says}.")
-        ),
-        "count_of_samples": Code(count),
-        "whole_total": Code(total),
-        "rate_of_epoch": Code(
+    called = _result(derived, target).printed.called
+    numbers = [v for v in derived.learning_rate.values if v.op == "const"]
+    pi = any(value.attribute("value") == math.pi for value in numbers)
+    return Schedule(
+        learning_rate=_function(model, derived, target, given),
+        needs_math=bool(called & OF_MATH) or pi,
+        per_step=steps,
+        count_of_samples=Code(count),
+        whole_total=Code(", EPOCHS * count" if "total" in given else ""),
+        rate_of_epoch=Code(
             "learning_rates(epoch, len(x))[-1]"
             if steps
             else f"learning_rate(epoch{now})"
         ),
-        "rate_of_end": Code(
+        rate_of_end=Code(
             "learning_rates(total - 1, len(x))[-1]"
             if steps
             else "learning_rate(total - 1)"
         ),
-    }
-
-
-def plateau_view(model: Model) -> dict[str, Any]:
-    """Give what a schedule that waits for a gain needs to know."""
-    use = model.schedule.use
-    if use.entry.name != "plateau":
-        return {"reduces": False, "reduces_by_validation": False}
-    kind = use["monitor"].partition("_")[2]
-    largest = use["mode"] == "max" or (
-        use["mode"] == "auto" and kind in LARGER_IS_BETTER
     )
-    delta = use["min_delta"]
-    by = f" {'+' if largest else '-'} {delta!r}" if delta else ""
-    return {
-        "reduces": True,
-        "reduces_by_validation": use["monitor"].startswith("val_"),
-        "plateau_monitor": Code(use["monitor"]),
-        "plateau_quoted": Code(f'"{use["monitor"]}"'),
-        "plateau_patience": Code(str(use["patience"])),
-        "plateau_better": Code(">" if largest else "<"),
-        "plateau_worst": Code("-math.inf" if largest else "math.inf"),
-        "plateau_by": Code(by),
-    }
-
-
-def _reduced(model: Model) -> str:
-    reduces = model.schedule.use.entry.name == "plateau"
-    return ", reduced so often" if reduces else ""
 
 
 def counted(model: Model) -> str:
-    """Say what a schedule counts."""
+    """Return what a schedule counts."""
     return "updates" if per_step(model) else "epochs"
+
+
+def _function(
+    model: Model, derived: Derived, target: Target, given: list[str]
+) -> Function:
+    says = said(model, model.schedule)
+    reduced = ", reduced so often" if REDUCTIONS in given else ""
+    takes = {name: "int" for name in given or ["t"] if name != REDUCTIONS}
+    if REDUCTIONS in given:
+        takes[REDUCTIONS] = "int = 0"
+    ((_, rate),) = derived.learning_rate.outputs
+    lines: list[str] = []
+
+    def text(part: Value) -> str:
+        return _result(derived, target, part).result.text
+
+    if rate.op == "where":
+        condition, chosen, rate = rate.args
+        lines += [f"if {text(condition)}:", f"    return {text(chosen)}"]
+    lines.append(f"return {text(rate)}")
+    return replace(
+        _result(derived, target),
+        name=Code("learning_rate"),
+        takes=tuple(takes.items()),
+        returns=Code("float"),
+        doc=Code(docstring(f"The rate after t {counted(model)}{reduced}: {says}.")),
+        lines=tuple(Code(line) for line in lines),
+    )
+
+
+def _result(derived: Derived, target: Target, part: Value | None = None) -> Function:
+    """Print the rate, or a part of it."""
+    program = derived.learning_rate
+    if part is not None:
+        program = replace(program, outputs=(("rate", part),))
+    return whole(program, target, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from specc.emit.pieces import Code, comment
 from specc.ir.target import Words
@@ -11,8 +11,23 @@ from specc.library.network.layers import Parameter
 from specc.model.model import Model
 
 
-def starts_view(model: Model, words: Words) -> dict[str, Any]:
-    """Give the lines of `initialize`, and which draws they call."""
+@dataclass(frozen=True)
+class Starts:
+    """How the parameters start."""
+
+    lines: tuple[Code, ...]
+    uniform: bool
+    """Whether the module draws from a uniform distribution, be it to draw from another."""
+    normal: bool
+    truncated: bool
+    orthogonal: bool
+
+
+def starts(model: Model, words: Words, masks: bool) -> Starts:
+    """Return the lines of `initialize`, and which draws the module needs.
+
+    `masks` tells that layers draw from a uniform distribution as well.
+    """
     lines: list[Code] = []
     kinds: set[str] = set()
     for name, parameter in model.parameters.items():
@@ -22,13 +37,13 @@ def starts_view(model: Model, words: Words) -> dict[str, Any]:
         lines += comment(f"{name}: {parameter.initializer}{formula}")
         lines.append(Code(_statement(name, parameter, draw, words)))
     normal = bool(kinds & {"normal", "truncated", "orthogonal"})
-    return {
-        "starts": lines,
-        "draws_uniform": normal or "uniform" in kinds,
-        "draws_normal": normal,
-        "draws_truncated": "truncated" in kinds,
-        "draws_orthogonal": "orthogonal" in kinds,
-    }
+    return Starts(
+        lines=tuple(lines),
+        uniform=normal or masks or "uniform" in kinds,
+        normal=normal,
+        truncated="truncated" in kinds,
+        orthogonal="orthogonal" in kinds,
+    )
 
 
 def _statement(name: str, parameter: Parameter, draw: Draw, words: Words) -> str:

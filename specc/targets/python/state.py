@@ -1,74 +1,159 @@
-"""What a module keeps beside its parameters: buffers of layers, masks, the count of updates.
+"""What no gradient moves: buffers, the functions that make and read them, and masks.
 
-Takes the checked Model and its Programs, gives the functions that make and read them, and how they
-are declared. A comment beside a line of code is the derivation that its Value carries.
+A comment beside a line of code is the derivation that its Value carries.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from specc.derive.derive import Derived
 from specc.derive.network import identifier
 from specc.emit.headings import said
-from specc.emit.pieces import Code, comment, derivation_of, function
+from specc.emit.pieces import Code, Function, comment, derivation_of, function
 from specc.emit.places import Names, sentence
 from specc.ir.ir import BATCH
-from specc.ir.target import Target
+from specc.ir.target import Target, Words
 from specc.model.model import Clause, Model, Node, rows_in
 
 
-def state_view(
-    model: Model, derived: Derived, target: Target, names: Names
-) -> dict[str, Any]:
-    """Give the functions and the declarations."""
-    view = _functions(model, derived, target, names)
-    size = sum(math.prod(p.shape) for p in model.parameters.values())
+@dataclass(frozen=True)
+class Buffers:
+    """How the buffers are declared; a module without buffers has none of the lines."""
+
+    shapes: tuple[Code, ...]
+    """An entry of a dict for each buffer."""
+    lines: tuple[Code, ...]
+    """The views of the class `Buffers`."""
+    named: tuple[Code, ...]
+    starts: tuple[Code, ...]
+    """The statements that set what does not start at 0."""
+    untracked: tuple[Code, ...]
+    """The names that torch's layers have beside these."""
+    whole: Code
+    """The attribute of `Model` that has all numbers of its state."""
+    size: Code
+    """The count of parameters and buffers."""
+
+
+def buffers(model: Model, words: Words) -> Buffers:
+    """Return the declarations of the buffers."""
     count = sum(math.prod(buffer.shape) for buffer in model.buffers.values())
-    return view | {
-        "has_buffers": bool(model.buffers),
-        "has_masks": bool(derived.masks),
-        "modes": derived.evaluation is not None,
-        "tracks": derived.track is not None,
-        "moves_on_one": model.moves_on_one,
-        "standardizes": derived.standardize is not None,
-        "whole": Code("_flat" if model.buffers else "flat_parameters"),
-        "whole_size": Code(str(size + count)),
-        "buffer_size": Code(str(count)),
-        "buffer_shapes": [
-            Code(f'"{name}": {buffer.shape}') for name, buffer in model.buffers.items()
-        ],
-        "buffer_lines": _buffer_lines(model),
-        "named_buffers": [
-            Code(f'"{name}": self.{identifier(name)}') for name in model.buffers
-        ],
-        "buffer_starts": [
-            Code(target.words.fill.format(f"self._b.{identifier(name)}", buffer.start))
-            for name, buffer in model.buffers.items()
-            if buffer.start
-        ],
-        "untracked": [
-            Code(f'"{node.name}.num_batches_tracked"')
-            for node in model.nodes
-            if "running_mean" in node.buffers
-        ],
-        "draw_lines": _draw_lines(model, derived, target),
+    size = sum(math.prod(p.shape) for p in model.parameters.values())
+    starts = {
+        name: buffer.start for name, buffer in model.buffers.items() if buffer.start
     }
+    return Buffers(
+        shapes=shapes(model),
+        lines=_lines(model),
+        named=named(model),
+        starts=tuple(
+            Code(words.fill.format(f"self._b.{identifier(name)}", start))
+            for name, start in starts.items()
+        ),
+        untracked=untracked(model),
+        whole=whole(model),
+        size=Code(str(size + count)),
+    )
 
 
-def _buffer_lines(model: Model) -> list[Code]:
+def shapes(model: Model) -> tuple[Code, ...]:
+    """Return the entries of the constant `BUFFERS`."""
+    return tuple(
+        Code(f'"{name}": {buffer.shape}') for name, buffer in model.buffers.items()
+    )
+
+
+def named(model: Model) -> tuple[Code, ...]:
+    """Return the name of each buffer with its view."""
+    return tuple(Code(f'"{name}": self.{identifier(name)}') for name in model.buffers)
+
+
+def untracked(model: Model) -> tuple[Code, ...]:
+    """Return the names of torch's counts of batches, which a module does without."""
+    return tuple(
+        Code(f'"{node.name}.num_batches_tracked"')
+        for node in model.nodes
+        if "running_mean" in node.buffers
+    )
+
+
+def whole(model: Model) -> Code:
+    """Return the attribute of `Model` that has all numbers of its state."""
+    return Code("_flat" if model.buffers else "flat_parameters")
+
+
+def _lines(model: Model) -> tuple[Code, ...]:
     lines, start = [], 0
     for name, buffer in model.buffers.items():
         end = start + math.prod(buffer.shape)
         lines.append(Code(f"self.{identifier(name)} = flat[{start}:{end}]"))
         start = end
-    return lines
+    return tuple(lines)
 
 
-def _draw_lines(model: Model, derived: Derived, target: Target) -> list[Code]:
-    """Draw every mask, each from the stream of its layer and update."""
+@dataclass(frozen=True)
+class StateFunctions:
+    """The functions, None where the network has no use for one."""
+
+    standardize: Function | None
+    standardize_backward: Function | None
+    measure: Function | None
+    track: Function | None
+
+
+def state_functions(
+    model: Model, derived: Derived, target: Target, names: Names
+) -> StateFunctions:
+    """Print the functions."""
+    array, x = target.words.array, model.input.name
+    standardize = standardize_backward = measure = track = None
+    if derived.standardize is not None:
+        assert model.standardize is not None
+        own = said(model, Clause(model.standardize.use, model.standardize.span))
+        standardize = function(
+            derived.standardize,
+            target,
+            names.places(x),
+            {"buffers": "Buffers", x: array},
+            f"{own}: (x - mean) / std.",
+            derivation_of,
+        )
+    if derived.standardize_backward is not None:
+        d_x = f"d_{names.x}"
+        standardize_backward = function(
+            derived.standardize_backward,
+            target,
+            names.places(d_x),
+            {"buffers": "Buffers", d_x: array},
+            sentence(derived.standardize_backward, x),
+            derivation_of,
+        )
+    if derived.measure is not None:
+        measure = function(
+            derived.measure,
+            replace(target, workspace=False),
+            replace(names.places(x, "origin"), kept=frozenset()),
+            {"buffers": "Buffers", x: array, "origin": array},
+            "Set mean and std to those of x; sums are of how it differs from a sample.",
+            derivation_of,
+        )
+    if derived.track is not None:
+        saved = "Workspace" if target.workspace else "Saved"
+        track = function(
+            derived.track,
+            target,
+            names.places(BATCH),
+            {"buffers": "Buffers", "s": saved, BATCH: "int"},
+            "Move the running statistics towards those of this batch.",
+            derivation_of,
+        )
+    return StateFunctions(standardize, standardize_backward, measure, track)
+
+
+def mask_lines(model: Model, derived: Derived, target: Target) -> tuple[Code, ...]:
+    """Return the statements that draw every mask, each from the stream of its layer."""
     lines: list[Code] = []
     turned = ".t()" if derived.columns else ""
     for node in model.nodes:
@@ -84,7 +169,7 @@ def _draw_lines(model: Model, derived: Derived, target: Target) -> list[Code]:
             shape = f"({_rows(model, node)}, {model.rows(node.input_shape)[1]})"
             made = f"mask(seed, {stream}, {shape}, {rate}).astype(x.dtype)"
             lines.append(Code(f"s.{name} = {made}"))
-    return lines
+    return tuple(lines)
 
 
 def _rows(model: Model, node: Node) -> str:
@@ -95,54 +180,3 @@ def _rows(model: Model, node: Node) -> str:
     if own % of_x == 0:
         return f"{own // of_x} * len(x)"
     return f"{own} * len(x) // {of_x}" if own > 1 else f"len(x) // {of_x}"
-
-
-def _functions(
-    model: Model, derived: Derived, target: Target, names: Names
-) -> dict[str, Any]:
-    """Give the functions that make or read what no gradient moves."""
-    array, x = target.words.array, model.input.name
-    view: dict[str, Any] = dict.fromkeys(
-        ("standardize", "standardize_backward", "measure", "track")
-    )
-    if derived.standardize is not None and derived.measure is not None:
-        assert (
-            model.standardize is not None and derived.standardize_backward is not None
-        )
-        own = said(model, Clause(model.standardize.use, model.standardize.span))
-        view["standardize"] = function(
-            derived.standardize,
-            target,
-            names.places(x),
-            {"buffers": "Buffers", x: array},
-            f"{own}: (x - mean) / std.",
-            derivation_of,
-        )
-        d_x = f"d_{names.x}"
-        view["standardize_backward"] = function(
-            derived.standardize_backward,
-            target,
-            names.places(d_x),
-            {"buffers": "Buffers", d_x: array},
-            sentence(derived.standardize_backward, x),
-            derivation_of,
-        )
-        view["measure"] = function(
-            derived.measure,
-            replace(target, workspace=False),
-            replace(names.places(x, "origin"), kept=frozenset()),
-            {"buffers": "Buffers", x: array, "origin": array},
-            "Set mean and std to those of x; sums are of how it differs from a sample.",
-            derivation_of,
-        )
-    if derived.track is not None:
-        saved = "Workspace" if target.workspace else "Saved"
-        view["track"] = function(
-            derived.track,
-            target,
-            names.places(BATCH),
-            {"buffers": "Buffers", "s": saved, BATCH: "int"},
-            "Move the running statistics towards those of this batch.",
-            derivation_of,
-        )
-    return view

@@ -2,65 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from specc.derive.derive import Derived
 from specc.emit.headings import said
-from specc.emit.pieces import Code, Function, Places, derivation_of, function
+from specc.emit.pieces import Code, Function, Places, comment, derivation_of, function
 from specc.ir.target import Target
 from specc.model.model import Model
 
 
-def update_view(model: Model, derived: Derived, target: Target) -> dict[str, Any]:
-    """Give the function, what state the module keeps for it, and how it is declared."""
-    optimizer = model.optimizer.use()
+@dataclass(frozen=True)
+class Update:
+    """What a module keeps for its updates, beside the parameters."""
+
+    lines: tuple[Code, ...]
+    """The vectors of the class `Optimizer`; torch's alone."""
+    starts: tuple[Code, ...]
+    """The statements of `Model.__init__`."""
+
+
+def update_function(model: Model, derived: Derived, target: Target) -> Function:
+    """Return the function that updates all parameters."""
     program = derived.update
-    state = optimizer.state()
     array = target.words.array
     says = f"{said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
     if derived.optimizer_counts:
         signature["t"] = "int"
     if not target.workspace:
-        signature |= dict.fromkeys(state, array)
+        signature |= dict.fromkeys(model.optimizer.use().state(), array)
         place = Places({name: name for name in signature}, kept=frozenset())
-        update = function(program, target, place, signature, says, derivation_of)
-        zeros = f"{target.words.library}.zeros_like(self.flat_parameters)"
-        entries = ", ".join(f'"{name}": {zeros}' for name in state)
-        vectors = Code(f"{{{entries}}}")
-        return {
-            "update": update,
-            "state": vectors,
-            "has_vectors": bool(state),
-            "has_state": bool(state) or derived.counts_updates,
-            "counts_updates": derived.counts_updates,
-        }
-    slots = dict.fromkeys([*state, *(v.slot for v in program.values if v.slot)])
-    kept = [name for name in slots if name != "theta"]
+        return function(program, target, place, signature, says, derivation_of)
     place = Places({name: name for name in signature}, owner="o")
-    if kept:
+    if optimizer_slots(model, derived):
         signature["o"] = "Optimizer"
-    lines = [f"self.{name} = torch.zeros_like(flat)" for name in kept]
-    if state:
-        named = ", ".join(f'"{name}": self.{name}' for name in state)
-        lines.append(f"self.state = {{{named}}}")
-    everything = ["self._o.state"] * bool(state)
-    everything += ['{"updates": self._updates}'] * derived.counts_updates
-    return {
-        "update": function(program, target, place, signature, says, derivation_of),
-        "optimizer_lines": [Code(line) for line in lines],
-        "has_optimizer": bool(kept),
-        "counts_updates": derived.counts_updates,
-        "has_state": bool(everything),
-        "everything": Code(" | ".join(everything)),
-    }
+    return function(program, target, place, signature, says, derivation_of)
+
+
+def optimizer_slots(model: Model, derived: Derived) -> list[str]:
+    """Name the vectors that the update writes, beside the parameters."""
+    slots = (value.slot for value in derived.update.values if value.slot)
+    names = dict.fromkeys([*model.optimizer.use().state(), *slots])
+    return [name for name in names if name != "theta"]
 
 
 def descent(update: Function, given: dict[str, str]) -> Function:
     """Let the backward pass write the update: p is what it adds to."""
     signature = {"p": "Parameters"} | given | {"lr": "float"}
-    arguments = ", ".join(f"{name}: {kind}" for name, kind in signature.items())
     call = f"backward(p, p, {', '.join(given)}, beta=1, alpha=-lr)"
-    comments = [line for line in update.lines if line.text.startswith("#")]
-    return replace(update, arguments=Code(arguments), lines=(*comments, Code(call)))
+    lines = [
+        line
+        for statement in update.printed.statements
+        for line in comment(derivation_of(statement))
+    ]
+    return replace(update, takes=tuple(signature.items()), lines=(*lines, Code(call)))

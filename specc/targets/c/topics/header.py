@@ -87,7 +87,11 @@ def _contents(model: Model, derived: Derived) -> tuple[Code, ...]:
         f"Parameters: {c}_init, {c}_get, {c}_set{order}; random numbers",
         "Kernels: functions of vectors, products",
     ]
-    return tuple(Code(f"{i}. {says}") for i, says in enumerate(sections, 1))
+    return tuple(
+        Code(line)
+        for i, says in enumerate(sections, 1)
+        for line in textwrap.wrap(f"{i}. {says}", 86, subsequent_indent="   ")
+    )
 
 
 def _gradient(derived: Derived, upper: str) -> str:

@@ -1,0 +1,111 @@
+"""What a module says of the spec that it was emitted from: its constants and its docstring."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import textwrap
+from dataclasses import dataclass
+
+from specc import __version__
+from specc.emit.formatting import literal
+from specc.emit.headings import file_name, title, widths
+from specc.emit.pieces import Code
+from specc.ir.target import Target
+from specc.model.model import Model
+
+LITERAL = 84
+"""The longest string literal of a line."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the spec says of the network, and where the module comes from."""
+
+    title: Code
+    """The model, the widths of its layers, its optimizer and its loss."""
+    provenance: tuple[Code, ...]
+    """The file and the command that made the module, and which packages it needs."""
+    origin: tuple[Code, ...]
+    """The file and the command alone."""
+    module: Code
+    """The model's name."""
+    spec_lines: tuple[Code, ...]
+    """The text of the spec, as string literals."""
+    spec_sha256: Code
+    version: Code
+    overrides: Code
+    input_shape: Code
+    target_shape: Code
+    output_shape: Code
+    parameter_shapes: tuple[Code, ...]
+    """An entry of a dict for each parameter."""
+    size: Code
+    """The count of all parameters."""
+    summary: Code
+    """A line for the command line."""
+    library: Code
+    """The name under which the module imports its array library."""
+    array: Code
+    """The type of an array."""
+    input_quoted: Code
+    """The name of the input, as a string literal."""
+    classes: bool
+    """Whether the target is a class label."""
+    class_count: Code
+    last_class: Code
+    target_dtype: Code
+
+
+def facts(model: Model, target: Target, command: str) -> Facts:
+    """Return the facts of a module that `command` emits for `target`."""
+    text = model.source.text
+    origin = f"Emitted from {file_name(model)} by specc {__version__}: `{command}`."
+    overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
+    size = sum(math.prod(p.shape) for p in model.parameters.values())
+    classes = model.target.dtype == "int"
+    return Facts(
+        title=Code(textwrap.fill(f"{title(model)}.", 85)),
+        provenance=_wrapped(f"{origin} {target.words.needs}"),
+        origin=_wrapped(origin),
+        module=Code(model.name),
+        spec_lines=tuple(Code(piece) for piece in _pieces(text)),
+        spec_sha256=Code(literal(hashlib.sha256(text.encode()).hexdigest())),
+        version=Code(literal(__version__)),
+        overrides=Code(f"{{{overrides}}}"),
+        input_shape=Code(repr(model.input.shape)),
+        target_shape=Code(repr(model.target.shape)),
+        output_shape=Code(repr(model.output_shape)),
+        parameter_shapes=tuple(
+            Code(f'"{name}": {parameter.shape}')
+            for name, parameter in model.parameters.items()
+        ),
+        size=Code(str(size)),
+        summary=Code(f"{model.name}: {widths(model)}, {size:,} parameters"),
+        library=Code(target.words.library),
+        array=Code(target.words.array),
+        input_quoted=Code(f'"{model.input.name}"'),
+        classes=classes,
+        class_count=Code(str(model.output_shape[-1])),
+        last_class=Code(str(model.output_shape[-1] - 1)),
+        target_dtype=Code(target.words.integers if classes else "self.dtype"),
+    )
+
+
+def _wrapped(text: str) -> tuple[Code, ...]:
+    return tuple(Code(line) for line in textwrap.wrap(text, 86))
+
+
+def _pieces(text: str) -> list[str]:
+    """Write a text as string literals one below the other, each line in one or several."""
+    literals = []
+    for line in text.splitlines(keepends=True):
+        piece = ""
+        for word in re.findall(r"\s{1,8}|\S{1,8}", line):
+            if len(literal(piece + word)) > LITERAL and piece:
+                literals.append(literal(piece))
+                piece = ""
+            piece += word
+        literals.append(literal(piece))
+    return literals

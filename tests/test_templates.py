@@ -1,0 +1,170 @@
+"""What the templates of Python read is what their topics have, name by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+from specc.compiler import derivation, optimize, target_called
+from specc.emit.pieces import Code, Function
+from specc.targets.numpy import module as numpy_module
+from specc.targets.torch import module as torch_module
+from tests.modules import checked, example
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "templates"
+TOPICS = {"torch": torch_module.topics, "numpy": numpy_module.topics}
+PRINTING = {"function": Function}
+"""The variables of a template that others include in a loop."""
+Read = set[tuple[type, str]]
+BOTH = pytest.mark.parametrize("target", TOPICS)
+
+
+@functools.cache
+def topics(target: str) -> dict[str, type]:
+    """Return the type of each topic."""
+    model, language = checked(example("disk")), target_called(target)
+    derived, _ = derivation(model, language)
+    made = TOPICS[target](model, optimize(derived, language), language, "specc")
+    return {name: type(topic) for name, topic in made.items()}
+
+
+def templates(*folders: str) -> list[Path]:
+    return sorted(p for f in folders for p in (TEMPLATES / f).rglob("*.j2"))
+
+
+@functools.cache
+def parsed(path: Path) -> nodes.Template:
+    options = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    return options.parse(path.read_text("utf-8"))
+
+
+def fields_of(kind: type) -> dict[str, Any]:
+    """Return the fields and properties of a topic with their types."""
+    found = get_type_hints(kind)
+    for name, member in vars(kind).items():
+        if isinstance(member, property):
+            found[name] = get_type_hints(member.fget)["return"]
+    return found
+
+
+def without_none(kind: Any) -> Any:
+    if get_origin(kind) in (Union, types.UnionType):
+        (kind,) = (each for each in get_args(kind) if each is not type(None))
+    return kind
+
+
+class Reader:
+    """Follows the names of one template, and remembers which fields it reads."""
+
+    def __init__(self, path: Path, known: dict[str, Any], read: Read) -> None:
+        self.path = path
+        self.known = known
+        self.read = read
+
+    def kind(self, node: nodes.Node) -> Any:
+        """Return the type of an expression of names."""
+        if isinstance(node, nodes.Name):
+            assert node.name in self.known, f"{self.path}: no topic {node.name}"
+            return self.known[node.name]
+        assert isinstance(node, nodes.Getattr), f"{self.path}: {node}"
+        owner = without_none(self.kind(node.node))
+        assert node.attr in fields_of(owner), f"{self.path}: no {owner}.{node.attr}"
+        self.read.add((owner, node.attr))
+        return fields_of(owner)[node.attr]
+
+    def visit(self, node: nodes.Node) -> None:
+        """Look into a node and all below it."""
+        if isinstance(node, nodes.Name | nodes.Getattr):
+            self.kind(node)
+            return
+        inner = self
+        below = list(node.iter_child_nodes())
+        if isinstance(node, nodes.For):
+            element, *_ = get_args(self.kind(node.iter))
+            inner = self.knowing(node.target, element)
+            below = node.body
+        elif isinstance(node, nodes.With):
+            for name, value in zip(node.targets, node.values, strict=True):
+                inner = inner.knowing(name, self.kind(value))
+            below = node.body
+        for child in below:
+            inner.visit(child)
+
+    def knowing(self, name: nodes.Node, kind: Any) -> Reader:
+        assert isinstance(name, nodes.Name)
+        return Reader(self.path, self.known | {name.name: kind}, self.read)
+
+
+def read_by(target: str) -> Read:
+    read: Read = set()
+    for path in templates("python", target):
+        if target == "torch" and "arrays" in path.parts:
+            continue
+        known = topics(target) | PRINTING | {"part": str}
+        Reader(path, known, read).visit(parsed(path))
+    return read
+
+
+@BOTH
+def test_a_template_names_topics_and_their_fields_alone(target: str) -> None:
+    assert read_by(target)
+
+
+def test_every_field_of_a_topic_is_read_by_a_template() -> None:
+    read = {each for target in TOPICS for each in read_by(target)}
+    in_c = "".join(path.read_text("utf-8") for path in templates("c"))
+    unread = [
+        f"{name}.{field.name}"
+        for target in TOPICS
+        for name, kind in topics(target).items()
+        for field in dataclasses.fields(kind)
+        if (kind, field.name) not in read and f"{name}.{field.name}" not in in_c
+    ]
+    assert unread == []
+
+
+@BOTH
+def test_topics_are_frozen_and_typed(target: str) -> None:
+    for name, kind in topics(target).items():
+        assert dataclasses.is_dataclass(kind), name
+        assert kind.__dataclass_params__.frozen, name
+        assert Any not in fields_of(kind).values(), name
+
+
+def test_what_is_printed_is_code() -> None:
+    """A text may be a template's name, and nothing else that a template reads."""
+    for target in TOPICS:
+        for kind, field in read_by(target):
+            plain = without_none(fields_of(kind)[field])
+            if plain is str or str in get_args(plain):
+                assert field in ("parts", "run", "epochs", "helpers"), field
+            assert (
+                plain in (Code, bool, str)
+                or dataclasses.is_dataclass(plain)
+                or (get_origin(plain) is tuple)
+            )
+
+
+def written() -> Iterator[str]:
+    """Give every text that may name a template."""
+    for path in (ROOT / "specc" / "targets").rglob("*.py"):
+        yield path.read_text("utf-8")
+    for path in templates("python", *TOPICS, "c"):
+        yield path.read_text("utf-8")
+
+
+def test_every_template_is_named_somewhere() -> None:
+    text = "\n".join(written())
+    for path in templates("python", *TOPICS):
+        stem = path.name.removesuffix(".py.j2")
+        name = str(path.relative_to(TEMPLATES))
+        assert f'"{stem}"' in text or name in text, name
