@@ -912,10 +912,11 @@ def library_told(
     """Build a net whose validation says what x_val holds, epoch by epoch."""
     name = checked(text).name
     source = emitted(text)[".c"].replace(right, wrong) if right else emitted(text)[".c"]
-    evaluated = f"now.validation = {name}_evaluate(m, x_val, y_val, n_val);"
+    given = "m, validation->x, validation->y, validation->n"
+    evaluated = f"now.validation = {name}_evaluate({given});"
     assert source.count(evaluated) == 1
-    told = f"now.validation.{figure} = x_val[epoch];"
-    source = source.replace(evaluated, f"{{ {told} (void)y_val; (void)n_val; }}")
+    told = f"now.validation.{figure} = validation->x[epoch];"
+    source = source.replace(evaluated, told)
     (folder / "net.h").write_text(emitted(text)[".h"])
     (folder / "told.c").write_text(source)
     command = Build("16", "double", ("-O0",)).command(text)

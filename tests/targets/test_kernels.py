@@ -50,7 +50,9 @@ def alone(name: str, wide: bool = False, without: str = "") -> str:
     parts += ["typedef NET_REAL net_real;", rendered("c/machine.c.j2", view)]
     for section, table in KERNELS.items():
         if section == "products" and is_product:
-            parts.append(rendered("c/products.c.j2", view))
+            kinds = view["activations"].kinds.text
+            parts += [f"enum activation {{ {kinds} }};"]
+            parts += [rendered("c/products.c.j2", view)]
         parts += [text_of(section, each, wide) for each in table if each in names]
     return "\n\n".join(parts) + "\n"
 
