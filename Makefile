@@ -24,6 +24,7 @@ lint: $(READY)  ## of specc and its tests; emitted modules are checked by `make 
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/targets/test_kernels.py  # the plain files of C
 
 bench: $(READY)  ## one pinned core; give it an idle machine
 	$(BIN)/python benchmarks/step.py --check

@@ -6,18 +6,18 @@
 
 enum { ROWS = 1000 }; /* at most; a sample is three floats in the file: x0, x1 and the label */
 
-struct samples {
+struct file {
   disk_real x[ROWS * DISK_INPUT], y[ROWS];
   size_t n;
 };
 
-static struct samples train, validation;
+static struct file first, second;
 static DISK_ALIGNED disk_model net;
 static disk_run run;
 static uint32_t order[DISK_ORDER(ROWS)];
 
 /* Read the samples of a file; 0 where there are none. */
-static size_t read_samples(const char *name, struct samples *to) {
+static size_t read_samples(const char *name, struct file *to) {
   float row[3];
   FILE *file = fopen(name, "rb");
   while (file && to->n < ROWS && fread(row, sizeof row, 1, file) == 1) {
@@ -40,11 +40,13 @@ static int report(const disk_epoch *now, void *user) {
 
 int main(int count, char **names) {
   if (count != 3) return fprintf(stderr, "usage: train_disk TRAIN.bin VALIDATION.bin\n"), 2;
-  if (!read_samples(names[1], &train) || !read_samples(names[2], &validation)) return 1;
+  if (!read_samples(names[1], &first) || !read_samples(names[2], &second)) return 1;
 
+  disk_samples train = {first.x, first.y, first.n};
+  disk_samples validation = {second.x, second.y, second.n};
   disk_init(&net, DISK_SEED);
-  int ended = disk_fit(&net, &run, train.x, train.y, train.n, validation.x, validation.y,
-                       validation.n, order, DISK_EPOCHS, DISK_SEED, report, NULL);
+  int ended = disk_fit(&net, &run, &train, &validation, order, DISK_EPOCHS, DISK_SEED, report,
+                       NULL);
 
   const char *how = ended == DISK_BY_EARLY_STOPPING ? "stopped early"
                     : ended == DISK_BY_NON_FINITE   ? "a loss was not finite"

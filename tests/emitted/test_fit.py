@@ -385,7 +385,8 @@ def test_less_than_a_batch_is_refused_where_short_ones_are_dropped(target: str) 
 # Early stopping.
 
 
-TOLD = "if (x_val) now.validation = tiny_evaluate(m, x_val, y_val, n_val);"
+GIVEN = "m, validation->x, validation->y, validation->n"
+TOLD = f"if (validation)\n      now.validation = tiny_evaluate({GIVEN});"
 """What a fit in C does for the figures of validation."""
 
 
@@ -394,7 +395,7 @@ def told(
 ) -> Any:
     """Import a module in which validation may say a trace: in C it is made to read it."""
     if target == "c":
-        said = f"now.validation.{name} = (double)x_val[TINY_INPUT * epoch];"
+        said = f"now.validation.{name} = (double)validation->x[TINY_INPUT * epoch];"
         others = "now.validation.loss = 1; "
         changes = ((".c", TOLD, others + said), *changes)
     if not changes:

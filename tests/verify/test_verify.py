@@ -291,14 +291,14 @@ def test_a_fault_of_a_kernel_for_float32_alone_is_found() -> None:
     [
         ("run->best_value = run->reference = INFINITY;", ""),
         ("disk_finish(m, run);\n  return", "return"),
-        ("flat(&m->parameters)[place(which, i)] = *from++;", "from++;"),
-        ("*to++ = flat_const(&m->parameters)[place(which, i)];", "*to++ = 0;"),
+        ("flat(&m->parameters)[place(of, i)] = *from++;", "from++;"),
+        ("*to++ = flat_const(&m->parameters)[place(of, i)];", "*to++ = 0;"),
         ("memset(m, 0, sizeof *m);", ""),
         ("q < 4; q++) sum[q] +=", "q <= 4; q++) sum[q] +="),
         ("if (n > DISK_SAMPLES) return NAN;", ""),
         ("run->best_epoch = -1;", ""),
         ("run->stop = 0;", ""),
-        ("now.validated = x_val != NULL;", ""),
+        ("now.validated = validation != NULL;", ""),
         ("at < DISK_PADDED; at += LANES) {", "at <= DISK_PADDED; at += LANES) {"),
     ],
 )

@@ -22,6 +22,12 @@ USED = 0xAB
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
+class Samples(ctypes.Structure):
+    """Samples as the header declares them."""
+
+    _fields_ = [("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("n", ctypes.c_size_t)]
+
+
 class Loop:
     """The training loop of the source, called on a Model as a C program would call it.
 
@@ -93,9 +99,11 @@ class Loop:
         ]
         at = [ctypes.c_void_p(part.ctypes.data) for part in self._kept]
         count = len(training[0])
-        given: list[Any] = [*at[:2], ctypes.c_size_t(count)]
-        given += at[2:] or [None, None]
-        given.append(ctypes.c_size_t(len(held_out[0]) if held_out else 0))
+        self._pairs = [Samples(*at[:2], count)]
+        if held_out is not None:
+            self._pairs.append(Samples(*at[2:], len(held_out[0])))
+        given: list[Any] = [ctypes.byref(pair) for pair in self._pairs]
+        given += [None] * (held_out is None)
         if self._shuffles:
             self._order = np.empty(2 * count + 1, np.uint32)
             given.append(ctypes.c_void_p(self._order.ctypes.data))

@@ -187,20 +187,21 @@ static void training(N(model) *m) {
   N(run) *run = room(sizeof *run);
   N(epoch) *log = room(2 * sizeof *log);
   N(figures) sums;
+  N(samples) samples = {x, y, n}, held_out = {x_val, y_val, validation};
 
   memset(&sums, 0, sizeof sums);
 #if SHUFFLES
   uint32_t *order = ARRAY(uint32_t, U(ORDER)(n));
   N(shuffle)(order, n, 7, 3);
   for (size_t i = 0; i < n; i++) print("order", i, order[i]);
-  print("train", n, (double)N(train)(m, x, y, n, order, 0, 1, 0.02, &sums));
-  print("train", n, (double)N(train)(m, x, y, n, order, 1, updates, 0.02, &sums));
+  print("train", n, (double)N(train)(m, &samples, order, 0, 1, 0.02, &sums));
+  print("train", n, (double)N(train)(m, &samples, order, 1, updates, 0.02, &sums));
 #endif
-  print("train", n, (double)N(train)(m, x, y, n, NULL, 0, updates, 0.02, &sums));
+  print("train", n, (double)N(train)(m, &samples, NULL, 0, updates, 0.02, &sums));
   print_figures("sums", n, &sums);
   print_parameters("train", n, m);
 
-#define DATA x, y, n, x_val, y_val, validation, ORDER
+#define DATA &samples, &held_out, ORDER
   N(begin)(m, run);
   print("go_on", n, N(go_on)(m, run, DATA 2, 5, log, called, &calls));
   print("go_on", n, N(go_on)(m, run, DATA 3, 5, log, NULL, NULL));
@@ -214,7 +215,7 @@ static void training(N(model) *m) {
   if (run->epochs != 1) exit(9);
   print("fit", n, N(fit)(m, run, DATA 1, 5, NULL, NULL));
 #if !MONITORS
-  print("fit", n, N(fit)(m, run, x, y, n, NULL, NULL, 0, ORDER 2, 5, NULL, NULL));
+  print("fit", n, N(fit)(m, run, &samples, NULL, ORDER 2, 5, NULL, NULL));
 #endif
   print_parameters("fit", n, m);
 }

@@ -701,6 +701,12 @@ ENDED = ("epochs", "early_stopping", "callback", "interrupted", "non_finite")
 Logs = list[list[float]]
 
 
+class Samples(ctypes.Structure):
+    """Samples as the header declares them."""
+
+    _fields_ = [("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("n", ctypes.c_size_t)]
+
+
 class Native:
     """A net in C without its Python module: what it needs is given here."""
 
@@ -758,12 +764,14 @@ class Native:
             return int(stop(epoch))
 
         order = np.full(2 * len(x) + 1, 2**32 - 1, np.uint32)
-        n_val = 0 if x_val is None else len(x_val)
+        train = Samples(self.at(x), self.at(y), len(x))
+        held_out = None
+        if x_val is not None:
+            held_out = Samples(self.at(x_val), self.at(y_val), len(x_val))
         ended = self.call(
             "fit",
-            *(self.at(self.memory), self.at(self.run), self.at(x), self.at(y)),
-            *(ctypes.c_size_t(len(x)), self.at(x_val), self.at(y_val)),
-            ctypes.c_size_t(n_val),
+            *(self.at(self.memory), self.at(self.run), ctypes.byref(train)),
+            None if held_out is None else ctypes.byref(held_out),
             *([self.at(order)] if self.model.train.shuffle else []),
             *(ctypes.c_int32(epochs), ctypes.c_uint64(seed), CALLBACK(called), None),
             gives=ctypes.c_int,
@@ -904,10 +912,11 @@ def library_told(
     """Build a net whose validation says what x_val holds, epoch by epoch."""
     name = checked(text).name
     source = emitted(text)[".c"].replace(right, wrong) if right else emitted(text)[".c"]
-    evaluated = f"now.validation = {name}_evaluate(m, x_val, y_val, n_val);"
+    given = "m, validation->x, validation->y, validation->n"
+    evaluated = f"now.validation = {name}_evaluate({given});"
     assert source.count(evaluated) == 1
-    told = f"now.validation.{figure} = x_val[epoch];"
-    source = source.replace(evaluated, f"{{ {told} (void)y_val; (void)n_val; }}")
+    told = f"now.validation.{figure} = validation->x[epoch];"
+    source = source.replace(evaluated, told)
     (folder / "net.h").write_text(emitted(text)[".h"])
     (folder / "told.c").write_text(source)
     command = Build("16", "double", ("-O0",)).command(text)

@@ -150,6 +150,11 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
     return Arrays(samples, found, buffers, features, numbers)
 
 
+def parameter_of(gradient: Value) -> str:
+    """Name the parameter of what a gradient is added to."""
+    return gradient.name.removeprefix("d_")
+
+
 def _running_along(program: Program) -> list[Value]:
     """Give what is a number for each row, of what runs along it: a mean, a deviation."""
     found: dict[Value, None] = {}

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
-from specc.emit.pieces import Code
 from specc.ir.program import Program
 from specc.ir.value import Rows, Value, batched, rows_of
 from specc.model.model import Model
@@ -26,8 +25,8 @@ from specc.targets.c.memory.rows import (
     Arrays,
     arrays,
     padded,
+    parameter_of,
 )
-from specc.targets.c.names import member
 
 
 @dataclass(frozen=True)
@@ -163,90 +162,6 @@ def memory(model: Model, derived: Derived) -> Memory:
     )
 
 
-def parameter_members(kept: Memory, c: str) -> list[Code]:
-    """Declare every parameter."""
-    lines, comments = [], []
-    for name, weight in kept.arrays.parameters.items():
-        lines.append(f"{c}_real {member(name)}[{weight.size}];")
-        row = weight.row
-        rows = f" in rows of {row.pitch}" if row.pitch != row.width else ""
-        if weight.is_bias:
-            comments.append(f"({row.width},)")
-        elif weight.turned:
-            comments.append(f"(in {weight.rows}, out {row.width}){rows}")
-        else:
-            comments.append(f"(out {weight.rows}, in {row.width}){rows}")
-    return aligned(lines, comments)
-
-
-def buffer_members(kept: Memory, c: str) -> list[Code]:
-    """Declare every buffer."""
-    lines = [
-        f"{c}_real {member(name)}[{padded(width)}];"
-        for name, width in kept.arrays.buffers.items()
-    ]
-    return aligned(lines, [f"({width},)" for width in kept.arrays.buffers.values()])
-
-
-def workspace_members(kept: Memory, c: str) -> list[Code]:
-    """Declare every array of the workspace."""
-    lines, comments = [], []
-    for array in kept.workspace:
-        kind = f"{c}_real" if array.type == "real" else array.type
-        name = array.name if array.name == "panel" else member(array.name)
-        lines.append(f"{kind} {name}[{array.count}];")
-        comments.append(array.says)
-    if kept.basis:
-        lines.append(f"double basis[{kept.basis}];")
-        comments.append("of an initializer")
-    if kept.draws:
-        lines.append("uint64_t seed;")
-        comments.append("of what is dropped")
-    if kept.counts_updates:
-        lines.append("int64_t updates;")
-        comments.append("so far" if kept.draws else "so far, which the optimizer reads")
-    return aligned(lines, comments)
-
-
-def run_members(kept: Memory, c: str) -> list[Code]:
-    """Declare what a fit keeps beside the model."""
-    lines = [(f"{c}_parameters before[2];", "of the last two epochs, to go back to")]
-    lines += [(f"{c}_parameters before_{name}[2];", "") for name in kept.state]
-    if kept.restores:
-        lines.append((f"{c}_parameters best;", ""))
-    if kept.buffered:
-        lines.append((f"{c}_buffers before_buffers[2];", "likewise"))
-        lines += [(f"{c}_buffers best_buffers;", "")] * kept.restores
-    if kept.counts_updates:
-        lines.append(("int64_t before_updates[2];", ""))
-    if kept.watches:
-        lines.append(("double best_value, reference;", "what early stopping compares"))
-    if kept.reduces:
-        lines.append(("double level;", "what a plateau is measured from"))
-        lines.append(("int32_t stalled;", "epochs without a gain since then"))
-        lines.append(("int32_t reductions;", "of the rate"))
-        lines.append(("int32_t reductions_before;", "in the epoch before"))
-        lines.append(("int32_t plateau_unused;", "padding"))
-    lines += [
-        ("int32_t epochs;", "finished"),
-        ("int32_t best_epoch;", "-1 before the first"),
-        ("int32_t waited;", "epochs without a gain"),
-        ("int32_t bad;", "the update whose loss is not finite"),
-        ("volatile int32_t stop;", "set it, to end after the update"),
-        ("int32_t unused;", "padding"),
-    ]
-    return aligned([line for line, _ in lines], [text for _, text in lines])
-
-
-def aligned(lines: list[str], comments: list[str]) -> list[Code]:
-    """Write comments behind lines, one below the other."""
-    width = max((len(line) for line in lines), default=0)
-    return [
-        Code(f"{line:<{width}} /* {text} */" if text else line)
-        for line, text in zip(lines, comments, strict=True)
-    ]
-
-
 def _with_array(program: Program, name: str | None = None) -> Program:
     """Keep the result of a Program in an array of its own."""
     outputs = tuple(
@@ -318,7 +233,7 @@ def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
                     if weight.turned and weight.rows * weight.row.pitch > CACHED:
                         deep = max(deep, min(DEPTH, weight.rows))
                 case Value(op="accumulate_mm", args=(before, _, x, *_)):
-                    weight = laid.parameters[before.name.removeprefix("d_")]
+                    weight = laid.parameters[parameter_of(before)]
                     if weight.row.pitch > STRIDE:
                         deep = max(deep, rows * rows_of(x.shape))
     return padded(deep) * 2 * LINE

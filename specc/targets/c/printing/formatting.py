@@ -6,6 +6,7 @@ Takes text that is formatted but for its long lines, which names of the user's m
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 
@@ -82,13 +83,23 @@ def _code(line: str) -> list[str]:
 
 
 def _comment(block: list[str]) -> list[str]:
-    first = block[0]
-    indent = first[: len(first) - len(first.lstrip())]
-    words = " ".join(
-        part.strip().removeprefix("/*").removeprefix("* ") for part in block
-    )
-    text = words.removesuffix("*/").strip()
-    lines = textwrap.wrap(text, WIDTH - len(indent) - 6, break_long_words=False)
-    lines = [f"{indent} * {part}" for part in lines]
-    lines[0] = f"{indent}/* {lines[0].removeprefix(f'{indent} * ')}"
-    return [*lines[:-1], f"{lines[-1]} */"]
+    """Fill the paragraphs of a comment that have a line which is too long."""
+    indent = block[0][: len(block[0]) - len(block[0].lstrip())]
+    room = WIDTH - len(indent) - 6
+    inside = [line.strip().removesuffix("*/").rstrip() for line in block]
+    inside = [line.removeprefix("/*").removeprefix("*") for line in inside]
+    texts = [line.removeprefix(" ") for line in inside]
+    lines: list[str] = []
+    for blank, group in itertools.groupby(texts, key=lambda text: not text):
+        paragraph = list(group)
+        if not blank and any(len(text) > room for text in paragraph):
+            words = " ".join(text.strip() for text in paragraph)
+            paragraph = textwrap.wrap(words, room, break_long_words=False)
+        lines += paragraph
+    first, *others = (line.rstrip() for line in lines)
+    starred = [f"{indent}/* {first}", *(f"{indent} * {line}" for line in others)]
+    starred = [line.rstrip() for line in starred]
+    return [
+        *starred[:-1],
+        f"{starred[-1].removesuffix(' *')} */".replace("  */", " */"),
+    ]

@@ -7,196 +7,288 @@ the same, so that a deep network of equal layers compiles as fast as a shallow o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from specc.ir.value import Value
-from specc.targets.c.memory.rows import CACHED, STRIDE, Arrays
-from specc.targets.c.printing.expressions import (
-    ACTIVATIONS,
-    THROUGH,
-    Expressions,
-    Printed,
-    Statement,
-    rows_text,
-)
+from specc.targets.c.memory.rows import CACHED, STRIDE, Arrays, parameter_of
+from specc.targets.c.printing.record import Statement
+from specc.targets.c.printing.vectors import ACTIVATIONS, THROUGH, Vectors
+
+READ, WRITTEN = "const real *", "real *"
+STEP = {"beta": "real ", "alpha": "real "}
+"""What a gradient is multiplied by: arguments of the function that calls the kernel."""
 
 
-class Products(Expressions):
+@dataclass(frozen=True)
+class Given:
+    """An argument of a kernel: its type, and what a call has for it."""
+
+    type: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A kernel for one shape."""
+
+    signature: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel with its name."""
+
+    head: str
+    body: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The activation that ends a product, and by what it goes if it is a derivative."""
+
+    kind: str = "NONE"
+    by: Value | None = None
+
+    @property
+    def suffix(self) -> str:
+        """What it adds to a kernel's name."""
+        return "" if self.kind == "NONE" else f"_{self.kind.lower()}"
+
+
+class Products(Vectors):
     """Writes the products of one module."""
 
     def __init__(
         self, arrays: Arrays, name: Callable[[str], str], panel: str = "NULL"
     ) -> None:
         super().__init__(arrays, name)
-        self.panel = panel
-        self.shapes: dict[str, tuple[str, str]] = {}
-        """Kernels for one shape: name -> parameters, body."""
-        self.calls: dict[str, int] = {}
+        self.panel = Given(WRITTEN, panel)
+        self.shapes: dict[str, Shape] = {}
+        """Kernels for one shape, by their names."""
+        self.called: dict[str, int] = {}
         """How often each is called."""
+        self.called_by_shapes: set[str] = set()
+        """What their kernels call."""
 
     @property
-    def kernels(self) -> list[str]:
-        """The lines that define every kernel for a shape."""
-        lines: list[str] = []
-        for name, (signature, body) in self.shapes.items():
-            kind = "OUTLINE" if self.calls[name] > 1 else "INLINE"
-            lines += [
-                "",
-                f"{kind} void {name}{signature} {{",
-                f"  {body};",
-                "}",
-            ]
-        return lines
+    def kernels(self) -> list[Kernel]:
+        """Every kernel for a shape."""
+        return [
+            Kernel(
+                f"{'OUTLINE' if self.called[name] > 1 else 'INLINE'} void"
+                f" {name}{shape.signature}",
+                f"{shape.body};",
+            )
+            for name, shape in self.shapes.items()
+        ]
 
-    def _end(self, value: Value) -> tuple[str, Value | None] | None:
-        """Give the activation that ends a product, and by what it goes if it is a derivative."""
+    def end(self, value: Value) -> End | None:
+        """Return how a Value would end the product before it, if it could."""
         if value.op in ACTIVATIONS:
-            return ACTIVATIONS[value.op], None
+            return End(ACTIVATIONS[value.op])
         if value.op in THROUGH:
-            return THROUGH[value.op], value.args[1]
+            return End(THROUGH[value.op], value.args[1])
         return None
 
-    def _product(
-        self, value: Value, end: tuple[str, Value | None] | None, made: Printed
-    ) -> list[str]:
+    def product(self, value: Value, end: End) -> list[str]:
         """Call the kernel of a linear layer, or of its derivative by its input."""
-        x, w, *bias = value.args
-        kind, by = end or ("NONE", None)
-        made.called.add(kind)
-        out, given = self._array(value), self._array(x)
-        forward = value.op == "linear" or w.op == "transpose"
-        weight_value = w.args[0] if w.op == "transpose" else w
-        weight = self.arrays.parameters[weight_value.name]
-        p = f"p->{self.member(weight_value.name)}"
-        xs, ys, rows = self._pointer(x), self._pointer(value), rows_text(x)
-        sizes = f"{given.width}_{out.width}"
-        word = "" if kind == "NONE" else f"_{kind.lower()}"
-        if forward and out.narrow:
-            made.called |= {"narrow", "total", "totals"}
-            b, given_bias = self._bias(bias)
-            return self._call(
-                f"narrow_{sizes}{word}{b}",
-                f"narrow(n, x, {given.pitch}, {given.width}, w, {weight.row.pitch},"
-                f" {'NULL' if b else 'bias'}, {out.width}, {kind}, y)",
-                {"*x": xs, "*w": p, **given_bias, "y": ys},
-                rows,
-            )
-        if forward:
-            made.called |= {"dense", "product"}
-            if given.width * out.pitch > CACHED:
-                made.called.add("wide")
-            b, given_bias = self._bias(bias)
-            return self._call(
-                f"dense_{sizes}{word}{b}",
-                f"dense(n, x, {given.pitch}, {given.width}, w, {'NULL' if b else 'bias'},"
-                f" {out.width}, {kind}, y, {out.pitch}, panel)",
-                {"*x": xs, "*w": p, **given_bias, "y": ys, "panel": self.panel},
-                rows,
-            )
-        through = {"*x": self._pointer(by)} if by is not None else {}
-        gate = "x" if by is not None else "NULL"
-        if by is not None:
-            made.called.add("through")
-        if not weight.turned:
-            made.called |= {"narrow_back", "product"}
-            return self._call(
-                f"narrow_back_{sizes}{word}",
-                f"narrow_back(n, dy, {given.width}, w, {weight.row.pitch}, {out.width},"
-                f" {kind}, {gate}, dx, {out.pitch})",
-                {"*dy": xs, "*w": p, **through, "dx": ys},
-                rows,
-            )
-        if out.narrow:
-            made.called |= {"narrow", "total", "totals"}
-            lines = self._call(
-                f"narrow_{sizes}_unpadded",
-                f"narrow(n, dy, {given.pitch}, {given.width}, w, {weight.row.pitch}, NULL,"
-                f" {out.width}, NONE, dx)",
-                {"*dy": xs, "*w": p, "dx": ys},
-                rows,
-            )
-            if by is not None:
-                text = (
-                    f"through({kind}, load({ys} + at), load({self._pointer(by)} + at))"
-                )
-                lines += self._loop(
-                    value, f"store({ys} + {{at}}, {{v}});", text, False, made
-                )
-            return lines
-        made.called |= {"back", "product", "dots", "turn", "totals"}
+        self.called_by_shapes.add(end.kind)
+        w = value.args[1]
+        narrow = self.array(value).narrow
+        if value.op == "linear" or w.op == "transpose":
+            return (self._narrow if narrow else self._dense)(value, end)
+        if end.by is not None:
+            self.called_by_shapes.add("through")
+        if not self.arrays.parameters[w.name].turned:
+            return self._narrow_back(value, end)
+        return (self._back_to_narrow if narrow else self._back)(value, end)
+
+    def _operands(self, value: Value) -> dict[str, Given]:
+        """Return the sample and the weight of a product."""
+        x, w = value.args[:2]
+        weight = w.args[0] if w.op == "transpose" else w
+        return {
+            "x": Given(READ, self.pointer(x)),
+            "w": Given(READ, self.parameter(weight.name)),
+        }
+
+    def _bias(self, value: Value) -> dict[str, Given]:
+        if value.op != "linear" or len(value.args) < 3:
+            return {}
+        return {"bias": Given(READ, self.parameter(value.args[2].name))}
+
+    def _gate(self, end: End) -> dict[str, Given]:
+        """Return what a derivative goes by."""
+        return {} if end.by is None else {"x": Given(READ, self.pointer(end.by))}
+
+    def _sizes(self, value: Value) -> str:
+        return f"{self.array(value.args[0]).width}_{self.array(value).width}"
+
+    def _pitch_of_weight(self, value: Value) -> int:
+        weight = value.args[1]
+        weight = weight.args[0] if weight.op == "transpose" else weight
+        return self.arrays.parameters[weight.name].row.pitch
+
+    def _narrow(self, value: Value, end: End) -> list[str]:
+        out, given, bias = (
+            self.array(value),
+            self.array(value.args[0]),
+            self._bias(value),
+        )
         return self._call(
-            f"back_{sizes}{word}",
-            f"back(n, dy, {given.pitch}, {given.width}, w, {out.width}, {kind}, {gate}, dx,"
-            f" {out.pitch}, panel)",
-            {"*dy": xs, "*w": p, **through, "dx": ys, "panel": self.panel},
-            rows,
+            f"narrow_{self._sizes(value)}{end.suffix}{'' if bias else '_unbiased'}",
+            f"narrow(n, x, {given.pitch}, {given.width}, w, {self._pitch_of_weight(value)},"
+            f" {'bias' if bias else 'NULL'}, {out.width}, {end.kind}, y)",
+            {
+                **self._operands(value),
+                **bias,
+                "y": Given(WRITTEN, self.pointer(value)),
+            },
+            value,
+            "narrow",
         )
 
-    def _bias(self, bias: list[Value]) -> tuple[str, dict[str, str]]:
-        """Give the ending of a kernel's name, and the argument, for a bias or none."""
-        if not bias:
-            return "_unbiased", {}
-        return "", {"*bias": f"p->{self.member(bias[0].name)}"}
+    def _dense(self, value: Value, end: End) -> list[str]:
+        out, given, bias = (
+            self.array(value),
+            self.array(value.args[0]),
+            self._bias(value),
+        )
+        if given.width * out.pitch > CACHED:
+            self.called_by_shapes.add("wide")
+        return self._call(
+            f"dense_{self._sizes(value)}{end.suffix}{'' if bias else '_unbiased'}",
+            f"dense(n, x, {given.pitch}, {given.width}, w, {'bias' if bias else 'NULL'},"
+            f" {out.width}, {end.kind}, y, {out.pitch}, panel)",
+            {
+                **self._operands(value),
+                **bias,
+                "y": Given(WRITTEN, self.pointer(value)),
+                "panel": self.panel,
+            },
+            value,
+            "dense",
+        )
 
-    def _call(
-        self, name: str, body: str, given: Mapping[str, str], rows: str
-    ) -> list[str]:
-        """Call a kernel for these shapes, which is made once; `*` marks what it reads."""
-        taken = [
-            f"const real *{key[1:]}" if key.startswith("*") else f"real *{key}"
-            for key in given
-        ]
-        extra = ", real beta, real alpha" if "beta" in body else ""
-        ending = 2
-        base = name
-        signature = f"(int n, {', '.join(taken)}{extra})"
-        while self.shapes.get(name, (signature, body)) != (signature, body):
-            name, ending = f"{base}_{ending}", ending + 1
-        self.shapes[name] = (signature, body)
-        self.calls[name] = self.calls.get(name, 0) + 1
-        more = ", beta, alpha" if extra else ""
-        return [f"{name}({rows}, {', '.join(given.values())}{more});"]
+    def _back(self, value: Value, end: End) -> list[str]:
+        out, given, gate = self.array(value), self.array(value.args[0]), self._gate(end)
+        operands = self._operands(value)
+        return self._call(
+            f"back_{self._sizes(value)}{end.suffix}",
+            f"back(n, dy, {given.pitch}, {given.width}, w, {out.width}, {end.kind},"
+            f" {'x' if gate else 'NULL'}, dx, {out.pitch}, panel)",
+            {
+                "dy": operands["x"],
+                "w": operands["w"],
+                **gate,
+                "dx": Given(WRITTEN, self.pointer(value)),
+                "panel": self.panel,
+            },
+            value,
+            "back",
+        )
 
-    def _gradient(
-        self, value: Value, values: list[Value], done: set[Value], made: Printed
+    def _narrow_back(self, value: Value, end: End) -> list[str]:
+        out, given, gate = self.array(value), self.array(value.args[0]), self._gate(end)
+        operands = self._operands(value)
+        return self._call(
+            f"narrow_back_{self._sizes(value)}{end.suffix}",
+            f"narrow_back(n, dy, {given.width}, w, {self._pitch_of_weight(value)},"
+            f" {out.width}, {end.kind}, {'x' if gate else 'NULL'}, dx, {out.pitch})",
+            {
+                "dy": operands["x"],
+                "w": operands["w"],
+                **gate,
+                "dx": Given(WRITTEN, self.pointer(value)),
+            },
+            value,
+            "narrow_back",
+        )
+
+    def _back_to_narrow(self, value: Value, end: End) -> list[str]:
+        out, given = self.array(value), self.array(value.args[0])
+        operands, ys = self._operands(value), self.pointer(value)
+        lines = self._call(
+            f"narrow_{self._sizes(value)}_unpadded",
+            f"narrow(n, dy, {given.pitch}, {given.width}, w,"
+            f" {self._pitch_of_weight(value)}, NULL, {out.width}, NONE, dx)",
+            {"dy": operands["x"], "w": operands["w"], "dx": Given(WRITTEN, ys)},
+            value,
+            "narrow",
+        )
+        if end.by is not None:
+            self.made.calls |= {end.kind, "through"}
+            y = self.pointer(end.by)
+            text = f"through({end.kind}, load({ys} + at), load({y} + at))"
+            lines += self.loop(value, f"store({ys} + {{at}}, {{v}});", text, False)
+        return lines
+
+    def gradient(
+        self, value: Value, values: list[Value], done: set[Value]
     ) -> Statement:
         """Write the gradient of a weight, with that of its bias."""
         before, turned, x = value.args[:3]
         dy = turned.args[0]
-        statement = Statement([], [value])
-        g_bias: dict[str, str] = {}
-        for other in values:
-            if (
-                other.op == "accumulate_sum"
+        of_bias = next(
+            (
+                other
+                for other in values
+                if other.op == "accumulate_sum"
                 and other.args[1] is dy
                 and other.origins == value.origins
                 and other not in done
-            ):
-                done.add(other)
-                statement.values.append(other)
-                name = other.args[0].name.removeprefix("d_")
-                g_bias = {"g_bias": f"g->{self.member(name)}"}
-                break
-        name = before.name.removeprefix("d_")
-        weight = self.arrays.parameters[name]
-        given, d = self._array(x), self._array(dy)
-        made.called.add("gradient")
-        kind = "gradient" if weight.turned else "narrow_gradient"
-        made.called.add(kind)
-        if weight.turned and d.pitch > STRIDE:
-            made.called.add("wide")
-        pitch = f"{d.pitch}, " if weight.turned else ""
-        panel = "panel, " if weight.turned else ""
-        statement.lines = self._call(
-            f"{kind}_{given.width}_{d.width}{'' if g_bias else '_unbiased'}",
-            f"{kind}(n, x, {given.pitch}, {given.width}, dy, {pitch}{d.width}, g,"
-            f" {weight.row.pitch}, {'g_bias' if g_bias else 'NULL'}, {panel}beta, alpha)",
-            {
-                "*x": self._pointer(x),
-                "*dy": self._pointer(dy),
-                "g": f"g->{self.member(name)}",
-                **g_bias,
-                **({"panel": self.panel} if weight.turned else {}),
-            },
-            rows_text(x),
+            ),
+            None,
         )
-        return statement
+        given: dict[str, Given] = {
+            "x": Given(READ, self.pointer(x)),
+            "dy": Given(READ, self.pointer(dy)),
+            "g": Given(WRITTEN, self.gradient_of(before)),
+        }
+        if of_bias is not None:
+            done.add(of_bias)
+            given["g_bias"] = Given(WRITTEN, self.gradient_of(of_bias.args[0]))
+        weight = self.arrays.parameters[parameter_of(before)]
+        a, d = self.array(x), self.array(dy)
+        kind = "gradient" if weight.turned else "narrow_gradient"
+        if weight.turned and d.pitch > STRIDE:
+            self.called_by_shapes.add("wide")
+        if weight.turned:
+            given["panel"] = self.panel
+        given |= {name: Given(kind, name) for name, kind in STEP.items()}
+        lines = self._call(
+            f"{kind}_{a.width}_{d.width}{'_unbiased' if of_bias is None else ''}",
+            f"{kind}(n, x, {a.pitch}, {a.width}, dy, {f'{d.pitch}, ' if weight.turned else ''}"
+            f"{d.width}, g, {weight.row.pitch}, {'NULL' if of_bias is None else 'g_bias'},"
+            f" {'panel, ' if weight.turned else ''}beta, alpha)",
+            given,
+            x,
+            kind,
+        )
+        values_of = (value,) if of_bias is None else (value, of_bias)
+        return Statement(tuple(lines), values_of)
+
+    def gradient_of(self, before: Value) -> str:
+        """Point to the gradient that is added to."""
+        return f"g->{self.member(parameter_of(before))}"
+
+    def _call(
+        self,
+        name: str,
+        body: str,
+        given: Mapping[str, Given],
+        of: Value,
+        kernel: str,
+    ) -> list[str]:
+        """Call a kernel for these shapes, which is made once, for the rows of a Value."""
+        self.called_by_shapes.add(kernel)
+        takes = "".join(f", {each.type}{key}" for key, each in given.items())
+        shape = Shape(f"(int n{takes})", body)
+        base, ending = name, 2
+        while self.shapes.get(name, shape) != shape:
+            name, ending = f"{base}_{ending}", ending + 1
+        self.shapes[name] = shape
+        self.called[name] = self.called.get(name, 0) + 1
+        texts = ", ".join(each.text for each in given.values())
+        return [f"{name}({self.rows(of)}, {texts});"]

@@ -1,0 +1,1 @@
+"""What the templates of C print, a frozen dataclass a topic."""

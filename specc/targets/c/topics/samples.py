@@ -1,0 +1,130 @@
+"""How samples lie in the arguments and in the workspace, and how they go from there to here.
+
+Takes a checked model, its Programs and its memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specc.derive.derived import Derived
+from specc.derive.network import identifier
+from specc.emit.pieces import Code
+from specc.ir.value import Value
+from specc.model.model import Model, rows_in
+from specc.targets.c.memory.rows import Array
+from specc.targets.c.memory.sizes import Memory
+from specc.targets.c.names import member
+from specc.targets.c.printing.functions import codes
+from specc.targets.c.printing.indexing import times
+from specc.targets.c.topics.passes import predicted_name
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The types and the places of samples."""
+
+    target_type: Code
+    """Of a target in the header."""
+    label_type: Code
+    """The same in the source."""
+    take: tuple[Code, ...]
+    """Copies sample k of those given to row s of the workspace."""
+    give: tuple[Code, ...]
+    """Copies the prediction of part of the samples, from number `at` on."""
+    give_dx: tuple[Code, ...]
+    """Copies dL/d(the input) of part of the samples, from number `done` on."""
+    input_width: Code
+    rows: Code
+    """How many rows n samples have."""
+
+
+@dataclass(frozen=True)
+class Standardize:
+    """The buffers of a network that standardizes its samples."""
+
+    mean: Code
+    std: Code
+
+
+def standardize(model: Model) -> Standardize | None:
+    """Name the buffers."""
+    if model.standardize is None:
+        return None
+    own = identifier(model.standardize.name)
+    return Standardize(Code(member(f"{own}_mean")), Code(member(f"{own}_std")))
+
+
+def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
+    """Say how samples lie."""
+    x = (derived.standardize or derived.forward).inputs[0]
+    label = derived.loss.inputs[1]
+    last = derived.loss.inputs[0].name
+    laid = kept.arrays.samples
+    of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
+    taken = _copied(x.name, "x", laid[x.name], of_x)
+    if label.dtype == "int":
+        taken += _labels(label, of_last)
+    else:
+        taken += _copied(label.name, "y", laid[label.name], of_last)
+    predicted, upper = predicted_name(derived, kept), model.name.upper()
+    return Samples(
+        target_type=Code("int64_t" if label.dtype == "int" else f"{model.name}_real"),
+        label_type=Code("int64_t" if label.dtype == "int" else "real"),
+        take=tuple(taken),
+        give=codes(
+            _given(
+                predicted, laid[last], of_last, "prediction", "at", f"{upper}_OUTPUT"
+            )
+        ),
+        give_dx=codes(
+            _given(f"d_{x.name}", laid[x.name], of_x, "dx", "done", f"{upper}_INPUT")
+        ),
+        input_width=Code(str(model.row_shape[-1])),
+        rows=Code(times("n", of_x)),
+    )
+
+
+def _given(
+    name: str, array: Array, positions: int, to: str, first: str, numbers: str
+) -> list[str]:
+    """Copy the rows of part of the samples, the first of which is `first`, to the caller's."""
+    of, size = f"m->{member(name)}", f"sizeof *{to}"
+    if array.width == array.pitch:
+        count = f"(size_t)part * {numbers}"
+        return [f"memcpy({to} + {first} * {numbers}, {of}, {count} * {size});"]
+    return [
+        f"for (int s = 0; s < {times('part', positions)}; s++)",
+        f"  memcpy({to} + {first} * {numbers} + s * {array.width}, {of} + s * {array.pitch},"
+        f" {array.width} * {size});",
+    ]
+
+
+def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
+    """Copy one sample, number k of those given, to row s of the workspace."""
+    width, pitch = array.width, array.pitch
+    to = f"m->{member(name)}"
+    where = "if (y) " if given == "y" else ""
+    if positions == 1 or width == pitch:
+        count = width * positions
+        if count == 1:
+            return [Code(f"{where}{to}[{times('s', pitch)}] = {given}[k];")]
+        at, of = times("s", pitch * positions), times("k", count)
+        size = times(f"sizeof *{given}", count)
+        return [Code(f"{where}memcpy({to} + {at}, {given} + {of}, {size});")]
+    at = f"(s * {positions} + q) * {pitch}"
+    of = f"(k * {positions} + (size_t)q) * {width}"
+    return [
+        Code(f"for (int q = 0; {'y && ' if where else ''}q < {positions}; q++)"),
+        Code(f"  memcpy({to} + {at}, {given} + {of}, {width} * sizeof *{given});"),
+    ]
+
+
+def _labels(label: Value, positions: int) -> list[Code]:
+    to = f"m->{member(label.name)}"
+    if positions == 1:
+        return [Code(f"if (y) {to}[s] = y[k];")]
+    copy = (
+        f"memcpy({to} + s * {positions}, y + k * {positions}, {positions} * sizeof *y);"
+    )
+    return [Code(f"if (y) {copy}")]

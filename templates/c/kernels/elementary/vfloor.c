@@ -1,0 +1,1 @@
+INLINE vec vfloor(vec x) { EACH(floor, x); }

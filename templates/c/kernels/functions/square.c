@@ -1,0 +1,1 @@
+INLINE vec square(vec x) { return x * x; }

@@ -1,0 +1,1 @@
+INLINE vec vabs(vec x) { return pick(HOLDS(x < 0), -x, x); }

@@ -1,0 +1,2 @@
+/* the larger one; NaN where either is */
+INLINE vec vmax(vec a, vec b) { return pick(HOLDS(a >= b) | HOLDS(a != a), a, b); }
