@@ -39,7 +39,7 @@ from specc.targets.c.topics.samples import (
 from specc.targets.c.topics.schedule import Schedule, schedule
 from specc.targets.c.topics.starts import Starts, starts
 from specc.targets.c.topics.steps import Figures, Mode, Steps, figures, mode, steps
-from specc.targets.numpy.operations import NUMPY
+from specc.targets.numpy_words import NUMBERS_ALONE
 from specc.targets.python.facts import Facts, facts
 from specc.targets.python.figures import summary
 from specc.targets.python.loop import loop
@@ -96,8 +96,8 @@ def topics(
         "file": source.file,
         "facts": source.facts,
         "loop": loop(model, target),
-        "schedule": python_schedule(model, derived, NUMPY),
-        "summary": summary(model, derived, NUMPY),
+        "schedule": python_schedule(model, derived, NUMBERS_ALONE),
+        "summary": summary(model, derived, NUMBERS_ALONE),
         "buffers": bound_buffers(model, kept),
         "methods": bound_methods(model, derived, kept),
         "binding": binding(model, derived, kept, source.file.text),

@@ -18,7 +18,7 @@ from specc.emit.language import (
     SUM,
     Text,
 )
-from specc.targets.numpy.operations import NUMPY
+from specc.targets.numpy_words import ARRAY_WORDS, NUMBERS_ALONE
 
 TENSOR: dict[str, Text] = {
     **{op: Text(*INFIX[op]) for op in ("add", "sub", "mul", "div", "neg")},
@@ -89,13 +89,12 @@ SCALAR: dict[str, Text] = {
 }
 
 C = replace(
-    NUMPY,
+    NUMBERS_ALONE,
     name="c",
     tensor=TENSOR,
     scalar=SCALAR,
-    helpers=(),
     words=replace(
-        NUMPY.words,
+        ARRAY_WORDS,
         needs=(
             "It needs NumPy and, once, a C compiler (to save and load, safetensors too), no"
             " autograd: every derivative is written out, beside its derivation."

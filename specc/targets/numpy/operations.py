@@ -6,6 +6,8 @@ Samples are rows, so an axis is the last one, which the functions of `HELPERS` t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc.emit.expressions import ExpressionPrinter
 from specc.emit.language import (
     ATOM,
@@ -17,8 +19,8 @@ from specc.emit.language import (
     SUM,
     Language,
     Text,
-    Words,
 )
+from specc.targets.numpy_words import ARRAY_WORDS
 
 _METHOD = (ATOM, FREE, FREE)
 
@@ -70,14 +72,8 @@ NUMPY = Language(
     name="numpy",
     tensor=ARRAY,
     scalar=NUMBERS,
-    words=Words(
-        library="np",
-        array="Array",
-        integers="np.dtype(np.int64)",
-        assign="{0}[:] = {1}",
-        fill="{0}[:] = {1}",
-        reshape="reshape",
-        keep=", keepdims=True",
+    words=replace(
+        ARRAY_WORDS,
         needs=(
             "It needs NumPy alone (to save and load, safetensors too): every derivative is"
             " written out below, beside its derivation."
