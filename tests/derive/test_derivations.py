@@ -8,7 +8,7 @@ from specc.compiler import optimize, target_called
 from specc.derive.derive import derive
 from specc.derive.lower import lower
 from tests.cases.modules import checked, compiled
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ from specc.syntax.diagnostics import Diagnostic, render
 from specc.syntax.source import Source
 from specc.targets.numpy import operations
 from tests.cases.modules import checked
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
 
 TEXT = """model net
 input x: real[2]
