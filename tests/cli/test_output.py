@@ -174,7 +174,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, monkeypatch):
 KILLED = """
 import sys
 from pathlib import Path
-from specc.output import sealed, write
+from specc.emit.seal import sealed, write
 path = Path(sys.argv[1])
 count = 0
 while True:

@@ -558,7 +558,7 @@ def test_checking_needs_no_numpy(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=X, y=Y)
     code = (
         "import sys, pathlib\n"
-        "from specc.library.data import Csv, Npz\n"
+        "from specc.library.data.files import Csv, Npz\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "for s in (Csv('t.csv', target='kind'), Npz('t.npz')):\n"
         "    assert s.problems(folder, (2,), (), 'int', 3) == []\n"

@@ -127,8 +127,8 @@ def test_a_spec_with_errors_is_told(
 PLANTED = {
     "a wrong row of ops.py": (
         "specc/ir/ops.py",
-        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y**2),)),',
-        '"tanh": Op(shapes.same, lambda dy, y, x: (dy * (1 - y) ** 2,)),',
+        '"tanh": Op(types.same, lambda dy, y, x: (dy * (1 - y**2),)',
+        '"tanh": Op(types.same, lambda dy, y, x: (dy * (1 - y) ** 2,)',
     ),
     "a wrong line of a template": (
         "templates/torch/fit.py.j2",
