@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cases.modules import (
+    CACHE,
     EXAMPLES,
-    ROOT,
     TARGETS,
     compiled,
     example,
@@ -76,13 +76,13 @@ def test_the_text_is_clean(tool: str, files: list[str]) -> None:
 
 
 def test_types_are_right(tmp_path: Path) -> None:
-    """As `mypy --strict` has it; what it knows of torch serves `make lint` too."""
+    """As `mypy --strict` has it."""
     for target in TARGETS:
         for name, text in TEXTS.items():
             module = compiled(text, target=target)
             (tmp_path / f"{name}_{target}.py").write_text(module)
     command = [sys.executable, "-m", "mypy", "--strict", "--warn-unreachable"]
-    command += ["--config-file", os.devnull, "--cache-dir", str(ROOT / ".mypy_cache")]
+    command += ["--config-file", os.devnull, "--cache-dir", str(CACHE / "mypy")]
     command += map(str, sorted(tmp_path.glob("*.py")))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
