@@ -10,16 +10,34 @@ BENCH_READY := .venv-bench/ready
 # made of what is imported; pip would make it of everything, which takes as long as the rest of setup.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench bench-all golden clean
+.PHONY: help demo test test-all quick lint bench bench-all golden clean
+
+help:  ## what each command does
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
 
 demo: $(READY)  ## compile and train the example, plots in runs/disk
 	$(BIN)/specc train examples/disk.spec --dtype float64 --out runs/disk
 
-test: $(READY)  ## two processes, one thread each; then what measures time, alone
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not alone"
-	$(BIN)/python -m pytest -q -m alone
+# Two processes, one thread each; then what measures time, alone. tests/tiers.py chooses the tiers.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+TOGETHER := -n 2 --dist worksteal -m "not alone"
+ALONE := -m alone tests/cli/test_startup.py tests/targets/c/test_library.py
 
-lint: $(READY)  ## of specc and its tests; emitted modules are checked by `make test`
+test: $(READY)  ## the tests that a change has to pass: under four minutes on two cores
+	$(PYTEST) $(TOGETHER)
+	$(PYTEST) $(ALONE)
+
+test-all: $(READY)  ## every combination, random specs, planted faults: a quarter of an hour
+	$(PYTEST) $(TOGETHER) --tier all
+	$(PYTEST) $(ALONE) --tier all
+
+quick: $(READY)  ## format, types, and the tests of what changed since the last commit
+	$(BIN)/black --quiet .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	tests=$$($(BIN)/python tests/changed.py); test -z "$$tests" || $(PYTEST) $$tests
+
+lint: $(READY)  ## ruff, black and mypy over specc and its tests
 	$(BIN)/ruff check .
 	$(BIN)/black --check --quiet --diff .
 	$(BIN)/mypy
@@ -45,5 +63,5 @@ $(BENCH_READY): pyproject.toml constraints.txt  # the peers are large: an enviro
 	$(BENCH)/pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $(BENCH_READY)
 
-clean:
+clean:  ## remove environments and what was made
 	rm -rf .venv .venv-bench runs build dist benchmarks/out

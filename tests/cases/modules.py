@@ -34,7 +34,10 @@ STATELESS = [name for name in EXAMPLES if name not in STATEFUL]
 """Those without state of layers, which `test_state` is about."""
 TARGETS = ("torch", "numpy", "c")
 """The targets that have to agree."""
-os.environ.setdefault("SPECC_CACHE", str(ROOT / ".pytest_cache" / "specc"))
+_HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+CACHE = _HOME / "specc-tests"
+"""What outlives a run and a clone: C libraries, by their source and compiler, and mypy's cache."""
+os.environ.setdefault("SPECC_CACHE", str(CACHE / "libraries"))
 IN_PYTHON = ("torch", "numpy")
 """Those whose formulas are functions of the Python module, so that a test can change one."""
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from specc.verify.reference.network import ACTIVATIONS
 from tests.cases.modules import checked
-from tests.emitted.test_gradients import CASES
-from tests.emitted.test_optimizers import OPTIMIZERS
-from tests.emitted.test_schedules import SCHEDULES
+from tests.cases.networks import CASES
+from tests.cases.optimizers import OPTIMIZERS
+from tests.cases.schedules import BY_PERIOD
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ _LAYERS = {
 }
 _LOSSES = {model.loss.use.entry.name for model in _MODELS}
 _GRADIENTS = (
-    "emitted/test_gradients.py::test_values_and_gradients_are_those_of_autograd"
+    "emitted/mathematics/test_gradients.py"
+    "::test_values_and_gradients_are_those_of_autograd"
 )
 
 TABLES: tuple[tuple[str, str, set[str]], ...] = (
@@ -106,12 +107,12 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
     ("loss", _GRADIENTS, _LOSSES),
     (
         "schedule",
-        "emitted/test_schedules.py::test_rates_by_epoch_are_those_of_torch",
-        _words(SCHEDULES),
+        "emitted/training/test_schedules.py::test_rates_by_epoch_are_those_of_torch",
+        _words(BY_PERIOD),
     ),
     (
         "optimizer",
-        "emitted/test_optimizers.py::test_updates_are_those_of_torch_optim",
+        "emitted/training/test_optimizers.py::test_updates_are_those_of_torch_optim",
         {uses.partition("(")[0] for uses, _, _ in OPTIMIZERS.values()} | {"sgd"},
     ),
     (
@@ -124,15 +125,24 @@ TABLES: tuple[tuple[str, str, set[str]], ...] = (
 
 NAMED: dict[tuple[str, str], str] = {
     ("schedule", "plateau"): (
-        "emitted/test_schedules.py::test_a_plateau_reduces_the_rate_as_torch_does"
+        "emitted/training/test_schedules.py::test_a_plateau_reduces_the_rate_as_torch_does"
     ),
-    ("metric", "accuracy"): "emitted/test_module.py::test_evaluate_agrees_with_predict",
-    ("metric", "mae"): "emitted/test_metrics.py::test_errors_are_those_of_sklearn",
-    ("metric", "mse"): "emitted/test_metrics.py::test_errors_are_those_of_sklearn",
-    ("metric", "r2"): "emitted/test_metrics.py::test_r2_is_that_of_sklearn",
+    (
+        "metric",
+        "accuracy",
+    ): "emitted/module/test_model.py::test_evaluate_agrees_with_predict",
+    (
+        "metric",
+        "mae",
+    ): "emitted/training/test_metrics.py::test_errors_are_those_of_sklearn",
+    (
+        "metric",
+        "mse",
+    ): "emitted/training/test_metrics.py::test_errors_are_those_of_sklearn",
+    ("metric", "r2"): "emitted/training/test_metrics.py::test_r2_is_that_of_sklearn",
     **{
         ("metric", word): (
-            "emitted/test_metrics.py::test_shares_of_positives_are_those_of_sklearn"
+            "emitted/training/test_metrics.py::test_shares_of_positives_are_those_of_sklearn"
         )
         for word in ("precision", "recall", "f1")
     },
@@ -156,11 +166,14 @@ NAMED: dict[tuple[str, str], str] = {
     },
     ("data", "csv"): "library/test_data.py::test_csv_loads_numbers_as_they_are",
     ("data", "npz"): "library/test_data.py::test_npz_loads_any_real_type",
-    ("setting", "train"): "emitted/test_fit.py::test_training_is_that_of_torch",
+    (
+        "setting",
+        "train",
+    ): "emitted/training/test_fit.py::test_training_is_that_of_torch",
     (
         "setting",
         "early_stopping",
-    ): "emitted/test_fit.py::test_any_trace_follows_the_rule",
+    ): "emitted/training/test_early_stopping.py::test_any_trace_follows_the_rule",
 }
 """(kind, word) -> its test, where no table says it."""
 

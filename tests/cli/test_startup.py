@@ -13,8 +13,6 @@ import pytest
 
 from tests.cases.modules import EXAMPLE_FILES, EXAMPLES
 
-pytestmark = pytest.mark.alone
-
 HEAVY = {"torch", "numpy", "matplotlib", "sklearn", "safetensors", "scipy", "pandas"}
 
 LOADED = """
@@ -88,6 +86,7 @@ def a_moment(limit: float, times: float, kept: Path) -> float:
     return max(limit, times * seconds(["black", "--version"], 0.0, kept))
 
 
+@pytest.mark.alone
 def test_compile_takes_a_moment(tmp_path: Path) -> None:
     module, kept = tmp_path / "disk.py", tmp_path / "kept"
     command = ["specc", "compile", str(EXAMPLE_FILES["disk"]), "-o", str(module)]
@@ -96,6 +95,7 @@ def test_compile_takes_a_moment(tmp_path: Path) -> None:
     assert module.is_file()
 
 
+@pytest.mark.alone
 def test_check_takes_a_moment(tmp_path: Path) -> None:
     command = ["specc", "check", str(EXAMPLE_FILES["disk"])]
     limit = a_moment(0.4, 2, tmp_path)

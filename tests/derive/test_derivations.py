@@ -9,7 +9,7 @@ from specc.derive.derive import derive
 from specc.derive.lower import lower
 from specc.targets.registry import target_called
 from tests.cases.modules import checked, compiled
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
 
 
 def plain(text: str) -> str:

@@ -32,7 +32,7 @@ from specc.targets.numpy.operations import NUMPY
 from specc.targets.torch.operations import TORCH
 from specc.verify.reference.interpreter import concrete, evaluate
 from tests.cases.modules import checked
-from tests.emitted.test_gradients import CASES as SPECS
+from tests.cases.networks import CASES as SPECS
 
 N = 3
 SEEDS = range(25)

@@ -302,7 +302,9 @@ def test_nesting_ends_at_64(opened):
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 100_000, "{[(" * 50_000, "f(1," * 50_000, "1+" * 99_999]
+    "text",
+    ["(" * 100_000, "{[(" * 50_000, "f(1," * 50_000, "1+" * 99_999],
+    ids=["parentheses", "brackets", "calls", "sum"],
 )
 def test_nesting_beyond_all_bounds_is_an_error_like_any_other(text):
     _, faults = parse(Source("net.spec", f"model a\nlayers {{ linear({text}"))

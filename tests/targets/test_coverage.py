@@ -14,7 +14,7 @@ from specc.targets.coverage import uncovered
 from specc.targets.numpy import operations
 from specc.targets.registry import TARGETS, target_called
 from tests.cases.modules import checked
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
 
 TEXT = """model net
 input x: real[2]

@@ -32,10 +32,11 @@ from specc.compiler import Request, compile_source
 from specc.derive.network import differs
 from specc.library import VOCABULARY
 from tests.cases.definitions import DEFINITIONS
+from tests.cases.fits import GROWING
 from tests.cases.modules import EXAMPLES, ROOT, example, module_of_spec, source
 from tests.cases.modules import checked as analysed
-from tests.emitted.test_fit import GROWING, TRACES, VARIANTS, ruled
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
+from tests.cases.traces import TRACES, VARIANTS, ruled
 
 DRIVER = Path(__file__).with_name("driver.c")
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]

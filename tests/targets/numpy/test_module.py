@@ -1,7 +1,7 @@
 """The numpy target's module with nothing but NumPy, in the hands of other code, at extremes.
 
-What every target promises is in emitted/test_module.py and test_fit.py, what they agree on
-in test_conformance.py.
+What every target promises is in emitted/, what they agree on in
+emitted/mathematics/test_conformance.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.cases.modules import EXAMPLES, compiled, example, module_of_spec
-from tests.emitted.test_gradients import CASES
+from tests.cases.networks import CASES
 
 ALONE = """
 import importlib, sys

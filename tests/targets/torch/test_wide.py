@@ -1,7 +1,7 @@
 """Wide layers in float32 go through oneDNN, but on Intel; all else takes torch's product.
 
 Plain SGD has no gradients in memory: its backward pass writes the update.
-The truth is the same network in float64, whose gradients emitted/test_gradients.py measures.
+The truth is the same network in float64, whose gradients emitted/mathematics measures.
 """
 
 from __future__ import annotations

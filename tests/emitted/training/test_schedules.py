@@ -13,6 +13,7 @@ from torch import nn
 
 from specc.verify.reference.network import samples
 from tests.cases.modules import checked, module_of_spec
+from tests.cases.schedules import BY_PERIOD, PLATEAUS, RATE, Scheduler
 from tests.cases.specs import codes
 from tests.cases.specs import spec as statements
 
@@ -26,33 +27,12 @@ optimizer sgd(lr={lr}, momentum={momentum})
 schedule {schedule}
 train(epochs={epochs}, batch_size=3{more})
 """
-RATE = 0.05
 COUNT = 200
 
 
 def text_of(schedule: str, **changes: Any) -> str:
     given = {"lr": RATE, "momentum": 0, "epochs": COUNT, "more": "", **changes}
     return TEXT.format(schedule=schedule, **given)
-
-
-Scheduler = torch.optim.lr_scheduler
-SCHEDULES: dict[str, Callable[[Any, int], Any]] = {
-    "constant()": lambda o, n: Scheduler.ConstantLR(o, 1.0),
-    "time_decay(0.5)": lambda o, n: Scheduler.LambdaLR(o, lambda t: 1 / (1 + 0.5 * t)),
-    "exponential_decay(gamma=0.97)": lambda o, n: Scheduler.ExponentialLR(o, 0.97),
-    "step_decay(0.5, 15)": lambda o, n: Scheduler.StepLR(o, 15, 0.5),
-    "multi_step([30, 60, 61], 0.1)": lambda o, n: Scheduler.MultiStepLR(
-        o, [30, 60, 61], 0.1
-    ),
-    "multi_step([7], 0.5)": lambda o, n: Scheduler.MultiStepLR(o, [7], 0.5),
-    "polynomial()": lambda o, n: Scheduler.PolynomialLR(o, n, 1.0),
-    "polynomial(power=2.5)": lambda o, n: Scheduler.PolynomialLR(o, n, 2.5),
-    "polynomial(end=0.01, power=2)": lambda o, n: Scheduler.LambdaLR(
-        o, lambda t: (0.01 + (RATE - 0.01) * (1 - t / n) ** 2) / RATE
-    ),
-    "cosine()": lambda o, n: Scheduler.CosineAnnealingLR(o, n),
-    "cosine(end=0.002)": lambda o, n: Scheduler.CosineAnnealingLR(o, n, 0.002),
-}
 
 
 def of_torch(make: Callable[[Any, int], Any], warmup: int, total: int) -> list[float]:
@@ -68,14 +48,14 @@ def of_torch(make: Callable[[Any, int], Any], warmup: int, total: int) -> list[f
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 12])
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", BY_PERIOD)
 def test_rates_by_epoch_are_those_of_torch(
     schedule: str, warmup: int, target: str
 ) -> None:
     written = schedule.replace(")", f", warmup={warmup})").replace("(,", "(")
     module = module_of_spec(text_of(written), target=target)
     found = [module.learning_rate(t) for t in range(COUNT)]
-    expected = of_torch(SCHEDULES[schedule], warmup, COUNT)
+    expected = of_torch(BY_PERIOD[schedule], warmup, COUNT)
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-15)
 
 
@@ -84,7 +64,7 @@ def by_step(schedule: str, warmup: int = 0) -> str:
 
 
 @pytest.mark.parametrize("warmup", [0, 12])
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", BY_PERIOD)
 def test_rates_by_update_are_those_of_torch(
     schedule: str, warmup: int, target: str
 ) -> None:
@@ -92,7 +72,7 @@ def test_rates_by_update_are_those_of_torch(
     text = text_of(by_step(schedule, warmup), epochs=50)
     module = module_of_spec(text, target=target)
     found = [rate for epoch in range(50) for rate in module.learning_rates(epoch, 10)]
-    expected = of_torch(SCHEDULES[schedule], warmup, COUNT)
+    expected = of_torch(BY_PERIOD[schedule], warmup, COUNT)
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-15)
 
 
@@ -178,26 +158,6 @@ def test_milestones_rise(milestones: str) -> None:
     assert codes(statements(schedule=f"schedule multi_step({milestones}, 0.5)")) != []
 
 
-PLATEAUS = {
-    "plateau(factor=0.5, patience=2)": {"factor": 0.5, "patience": 1},
-    "plateau(factor=0.7, patience=1, min_delta=0.01)": {
-        "factor": 0.7,
-        "patience": 0,
-        "threshold": 0.01,
-    },
-    "plateau(patience=3, monitor=train_loss)": {"factor": 0.1, "patience": 2},
-    "plateau(factor=0.5, patience=2, monitor=val_accuracy)": {
-        "factor": 0.5,
-        "patience": 1,
-        "mode": "max",
-    },
-    "plateau(factor=0.5, patience=2, monitor=val_loss, mode=max)": {
-        "factor": 0.5,
-        "patience": 1,
-        "mode": "max",
-    },
-}
-"""A schedule -> the arguments of torch's, whose patience is one less."""
 PLATEAU = """model net
 input x: real[2]
 target y: real[1]

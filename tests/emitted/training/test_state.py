@@ -1,7 +1,7 @@
 """State of layers: what training draws, tracks and measures, and where it goes.
 
 Gradients in both modes and thirty steps beside torch are in test_gradients, equality of the targets
-in test_conformance, resuming in test_fit.
+in test_conformance, resuming in test_resume.
 """
 
 from __future__ import annotations

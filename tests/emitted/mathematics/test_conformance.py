@@ -27,7 +27,7 @@ from tests.cases.modules import (
     load,
     module_of_spec,
 )
-from tests.emitted.test_gradients import CASES as ALL
+from tests.cases.networks import CASES as ALL
 
 STEPS, RATE = 100, 0.02
 BOUND = 1e-12

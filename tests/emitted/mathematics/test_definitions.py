@@ -10,20 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from specc.calculus.notation import mathematics
-from specc.calculus.slope import slope_of
-from specc.check.arguments.definitions import formula, known_defaults
 from specc.compiler import Request, compile_source
-from specc.ir import formulas
-from specc.syntax.parser import parse
 from specc.syntax.source import Source
-from specc.syntax.tree import Definition as Written
 from tests.cases.definitions import DEFINITIONS, spec_of
 from tests.cases.goldens import Goldens
 from tests.cases.modules import IN_PYTHON, changed, compiled, module_of_spec
-from tests.cases.specs import codes, spec
 
-SLOPES = Path(__file__).parent / "definitions.expected"
 BY_GRADIENT = [name for name, d in DEFINITIONS.items() if d.kind != "schedule"]
 SCHEDULES = [name for name, d in DEFINITIONS.items() if d.kind == "schedule"]
 
@@ -101,35 +93,6 @@ def test_a_schedule_is_the_same_formula_in_torch(name: str, target: str) -> None
     assert torch.allclose(found, expected, rtol=1e-6, atol=0)
     exact = [module.learning_rate(i) for i in range(200)]
     assert max(abs(a - float(b)) for a, b in zip(exact, expected, strict=True)) < 1e-14
-
-
-def test_what_is_derived_reads_as_a_person_writes_it(goldens: Goldens) -> None:
-    """Each definition with what is kept of it and its derivative, in a file to be read."""
-    lines = []
-    for name in BY_GRADIENT:
-        definition = DEFINITIONS[name]
-        [written] = [
-            s
-            for s in parse(Source("net.spec", spec_of(definition)))[0].statements
-            if isinstance(s, Written)
-        ]
-        operands = ["x"] if definition.kind == "activation" else ["p", "t"]
-        defaults = known_defaults(written.parameters, {})
-        assert defaults is not None
-        leaves = {
-            p.name.text: formulas.scalar(o)
-            for p, o in zip(written.parameters, operands, strict=False)
-        }
-        body = formula(written.value, leaves, defaults)
-        made = slope_of(body, operands[0], keep=definition.kind == "activation")
-        lines.append(definition.text.removeprefix("def "))
-        lines += [f"    {k} = {mathematics(v)}" for k, v in made.kept]
-        lines += [
-            f"    y = {mathematics(made.body)}",
-            f"    dy = {mathematics(made.slope)}",
-        ]
-        lines.append("")
-    goldens.compare(SLOPES, "\n".join(lines))
 
 
 ENDS = {
@@ -227,57 +190,6 @@ optimizer sgd(lr=0.1)
     assert torch.allclose(net.forward(x), expected, rtol=0, atol=1e-12)
 
 
-def test_names_of_definitions() -> None:
-    defined = "def loss cube(p, t) = abs(p - t)^3"
-    assert codes(spec(def_=defined, loss="loss cube")) == []
-    assert codes(spec(def_=defined)) == ["W006"]
-    assert codes(spec(def_=f"{defined}\n{defined}", loss="loss cube")) == ["E023"]
-    assert codes(spec(def_="def loss mse(p, t) = p * t")) == ["E024"]
-    assert codes(spec(def_="def activation lambda(x) = 2 * x")) == ["E025"]
-    as_layer = "layers { linear(1) cube }"
-    assert codes(spec(def_=defined, layers=as_layer)) == ["E010"]
-    for name in ("step", "step_loss"):  # a function of emitted modules
-        text = f"def loss {name}(p, t) = (p - t)^4"
-        assert codes(spec(def_=text, loss=f"loss {name}")) == ["E025"]
-    named = "layers { linear(2) cube_loss = linear(1) }"
-    assert codes(spec(def_=defined, loss="loss cube", layers=named)) == ["E025"]
-
-
-REQUIRED = {
-    "activation": ("def activation f(x, k) = x * sqrt(k - 1)", "f(3)"),
-    "loss": ("def loss f(p, t, k) = (p - t)^2 * sqrt(k - 1)", "f(k=3)"),
-    "schedule": ("def schedule f(lr, t, total, k) = lr * sqrt(k - 1)", "f(k=2)"),
-}
-
-
-@pytest.mark.parametrize("kind", REQUIRED)
-def test_an_argument_without_a_default_may_be_whatever_fits(kind: str) -> None:
-    """A definition is not tried with numbers that nobody gave."""
-    text, use = REQUIRED[kind]
-    changes = {
-        "activation": {"layers": f"layers {{ linear(2) {use} linear(1) }}"},
-        "loss": {"loss": f"loss {use}"},
-        "schedule": {"schedule": f"schedule {use}"},
-    }[kind]
-    assert codes(spec(def_=text, **changes)) == []
-    wrong = {place: said.replace("(3)", "(0)") for place, said in changes.items()}
-    wrong = {place: said.replace("k=", "k=-") for place, said in wrong.items()}
-    assert codes(spec(def_=text, **wrong)) == ["E018"]
-
-
-@pytest.mark.parametrize(
-    "rate", ["lr / t", "lr * log(t)", "lr * (t - 5)^0.5", "lr * (1 - t)", "lr * 9^t"]
-)
-def test_a_schedule_that_is_no_rate_somewhere_is_refused(rate: str) -> None:
-    text = f"def schedule f(lr, t, total) = {rate}"
-    assert codes(spec(def_=text, schedule="schedule f")) == ["E017"]
-
-
-def test_a_schedule_may_be_undefined_where_it_is_not_asked() -> None:
-    text = "def schedule f(lr, t, total) = where(t < 5, lr, lr / log(t))"
-    assert codes(spec(def_=text, schedule="schedule f")) == []
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["bump", "nested_choice"])
 def test_a_choice_between_numbers_has_the_type_of_the_model(
@@ -289,9 +201,3 @@ def test_a_choice_between_numbers_has_the_type_of_the_model(
     x, _ = batch(False)
     net = module_of_spec(text, target=target).Model(dtype=dtype)
     assert net.predict(x.to(dtype)).dtype == dtype
-
-
-def test_a_value_that_makes_no_sense_is_told_where_it_is_given() -> None:
-    text = "def activation root(x, k=1) = x * sqrt(k)"
-    layers = "layers { linear(4) root(-1) linear(1) }"
-    assert codes(spec(def_=text, layers=layers)) == ["E018"]

@@ -13,6 +13,7 @@ import torch
 from specc.verify.reference.network import samples
 from tests.cases.drift import drift
 from tests.cases.modules import checked, module_of_spec
+from tests.cases.optimizers import OPTIMIZERS
 
 TEXT = """
 model net
@@ -27,32 +28,6 @@ train(epochs={epochs}, batch_size=3)
 SMALL = "linear(5) tanh linear(2)"
 WIDE = "linear(150) tanh linear(130) tanh linear(2)"
 
-OPTIMIZERS: dict[str, tuple[str, Any, dict[str, float]]] = {
-    "adam": ("adam", torch.optim.Adam, {}),
-    "adam, decayed": ("adam", torch.optim.Adam, {"lr": 0.02, "weight_decay": 0.1}),
-    "adam, other betas": (
-        "adam",
-        torch.optim.Adam,
-        {"lr": 0.01, "beta1": 0.5, "beta2": 0.9, "eps": 1e-4},
-    ),
-    "adam without a first moment": ("adam", torch.optim.Adam, {"beta1": 0.0}),
-    "adamw": ("adamw", torch.optim.AdamW, {}),
-    "adamw, decayed": ("adamw", torch.optim.AdamW, {"lr": 0.05, "weight_decay": 0.3}),
-    "adamw, not decayed": ("adamw", torch.optim.AdamW, {"weight_decay": 0.0}),
-    "rmsprop": ("rmsprop", torch.optim.RMSprop, {}),
-    "rmsprop, other": (
-        "rmsprop",
-        torch.optim.RMSprop,
-        {"lr": 0.005, "alpha": 0.9, "eps": 1e-3},
-    ),
-    "rmsprop, momentum": (
-        "rmsprop",
-        torch.optim.RMSprop,
-        {"lr": 0.002, "momentum": 0.8},
-    ),
-    "adagrad": ("adagrad", torch.optim.Adagrad, {}),
-    "adagrad, other": ("adagrad", torch.optim.Adagrad, {"lr": 0.1, "eps": 1e-3}),
-}
 STEPS = 50
 
 
