@@ -98,7 +98,7 @@ def region(
     mesh_x, mesh_y = np.meshgrid(axis_x, axis_y)
     grid = np.column_stack([mesh_x.ravel(), mesh_y.ravel()])
     seen = predict(grid).reshape(_GRID, _GRID, -1)
-    told = predict(x).reshape(len(x), -1)
+    predicted = predict(x).reshape(len(x), -1)
 
     figure = _figure(5.6 if threshold is not None or y.ndim == 1 else 6.4, 5.2)
     axes = figure.add_subplot()
@@ -108,7 +108,7 @@ def region(
         for k in range(seen.shape[-1]):
             _edge(axes, axis_x, axis_y, (winner == k).astype(float), 0.5)
         labels = classes or [f"class {k}" for k in range(seen.shape[-1])]
-        _points(axes, x, y, told.argmax(axis=-1), labels)
+        _points(axes, x, y, predicted.argmax(axis=-1), labels)
     elif threshold is None:
         values = y.reshape(-1)
         shades: dict[str, Any] = {
@@ -132,7 +132,7 @@ def region(
         truth = (y.reshape(-1) > threshold).astype(int)
         unnamed = ["outside", "inside"] if margin else ["class 0", "class 1"]
         labels = list(classes or unnamed)
-        _points(axes, x, truth, (told[:, 0] > threshold).astype(int), labels)
+        _points(axes, x, truth, (predicted[:, 0] > threshold).astype(int), labels)
     axes.set_xlim(axis_x[0], axis_x[-1])
     axes.set_ylim(axis_y[0], axis_y[-1])
     if margin is not None:
@@ -151,7 +151,7 @@ def region(
 
 
 def _class_regions(
-    axes: Axes, axis_x: Array, axis_y: Array, told: NDArray[Any], count: int
+    axes: Axes, axis_x: Array, axis_y: Array, predicted: NDArray[Any], count: int
 ) -> None:
     """Fill the plane with the colour of the predicted class."""
     from matplotlib.colors import ListedColormap
@@ -165,7 +165,13 @@ def _class_regions(
     }
     palette = ListedColormap(colours)
     axes.pcolormesh(
-        axis_x, axis_y, told, cmap=palette, shading="auto", rasterized=True, **style
+        axis_x,
+        axis_y,
+        predicted,
+        cmap=palette,
+        shading="auto",
+        rasterized=True,
+        **style,
     )
 
 
@@ -179,7 +185,7 @@ def _points(
     axes: Axes,
     x: Array,
     truth: NDArray[Any],
-    told: NDArray[Any],
+    predicted: NDArray[Any],
     labels: Sequence[str],
 ) -> None:
     """Draw each sample in the colour of its class, and a cross where it is misclassified."""
@@ -193,7 +199,7 @@ def _points(
         }
         if len(mine):
             axes.scatter(mine[:, 0], mine[:, 1], label=label, alpha=0.75, **style)
-    wrong = x[truth != told]
+    wrong = x[truth != predicted]
     label = f"misclassified: {len(wrong):,} of {len(x):,}"
     axes.scatter(
         wrong[:, 0],
