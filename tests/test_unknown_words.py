@@ -106,7 +106,7 @@ ALLOWED = {
 def test_what_a_definition_adds_compiles(kind: str) -> None:
     for name, line in DEFINABLE[kind].items():
         [finding] = found(kind, name)
-        assert finding.notes == (f"write `{line}`",)
+        assert finding.notes == (f"add `{line}`",)
         place = "layers" if kind == "layer" else kind
         changes = {place: STATEMENTS[kind].format(name), "def_": line}
         model, diagnostics = checked(spec(**changes))
