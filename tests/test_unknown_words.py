@@ -207,4 +207,6 @@ def test_every_word_with_a_typing_error_is_suggested() -> None:
     [("", "", 0), ("relu", "rleu", 1), ("kitten", "sitting", 3), ("a", "", 1)],
 )
 def test_the_distance_counts_typing_errors(a: str, b: str, far: int) -> None:
-    assert distance(a, b) == distance(b, a) == far
+    assert distance(a, b, 3) == distance(b, a, 3) == far
+    assert distance(a, b, 5) == far
+    assert distance(a, b, 0) == min(far, 1)
