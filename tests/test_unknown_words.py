@@ -11,6 +11,7 @@ from specc.ir.functions import FUNCTIONS
 from specc.library import VOCABULARY
 from specc.library.kinds import noun
 from specc.library.other_names import CALLED, DEFINABLE, MISSING
+from specc.syntax import statements
 from specc.syntax.diagnostics import Diagnostic, render
 from specc.syntax.spelling import distance, nearest, plain
 from tests.specs import checked, spec
@@ -191,6 +192,17 @@ def test_the_listing_answers_alike(
 ) -> None:
     assert main(["list", name]) == 2
     assert answer in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", statements.CALLED)
+def test_a_statement_of_other_frameworks_is_answered_and_not_missed(word: str) -> None:
+    meant = statements.CALLED[word]
+    assert meant in statements.STATEMENTS and word not in statements.STATEMENTS
+    required = {"layers": "{ linear(1) }", "loss": "mse", "target": "y: real[1]"}
+    text = spec(**{f"{meant}_": f"{word} {required.get(meant, 'x')}"})
+    _, [finding] = checked(text)
+    assert finding.code == "E007"
+    assert finding.label == f"`{word}` is called `{meant}` here"
 
 
 def test_every_word_with_a_typing_error_is_suggested() -> None:

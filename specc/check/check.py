@@ -32,8 +32,7 @@ from specc.model.model import Feature, Model
 from specc.syntax import tree as syntax
 from specc.syntax.diagnostics import Diagnostic, Invalid, error
 from specc.syntax.source import Span
-from specc.syntax.spelling import nearest
-from specc.syntax.statements import STATEMENTS
+from specc.syntax.statements import STATEMENTS, meant
 
 
 def check(
@@ -120,8 +119,7 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
 
 def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
     """Keep a statement with a syntax error from causing other errors."""
-    near = nearest(word, STATEMENTS)
-    word = word if word in STATEMENTS else "".join(near[:1])
+    word = word if word in STATEMENTS else meant(word)
     parts.first.setdefault(word, span)
     if word == "metric":
         parts.metrics_known = False
