@@ -7,7 +7,6 @@ Model is None exactly if there is an error.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +32,7 @@ from specc.model.model import Feature, Model
 from specc.syntax import tree as syntax
 from specc.syntax.diagnostics import Diagnostic, Invalid, error
 from specc.syntax.source import Span
-from specc.syntax.statements import STATEMENTS
+from specc.syntax.statements import STATEMENTS, meant
 
 
 def check(
@@ -120,8 +119,7 @@ def _read(statement: syntax.Statement, parts: Parts) -> None:
 
 def _broken(word: str, name: str | None, span: Span, parts: Parts) -> None:
     """Keep a statement with a syntax error from causing other errors."""
-    near = difflib.get_close_matches(word, STATEMENTS, n=1)
-    word = word if word in STATEMENTS else "".join(near)
+    word = word if word in STATEMENTS else meant(word)
     parts.first.setdefault(word, span)
     if word == "metric":
         parts.metrics_known = False

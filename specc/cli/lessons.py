@@ -37,7 +37,7 @@ BASE: Mapping[str, str] = {
 class Lesson:
     """The explanation of one code."""
 
-    says: str
+    text: str
     piece: str = ""
     """Which pieces of `BASE` the examples replace; empty where there is no example."""
     wrong: str = ""
@@ -311,7 +311,7 @@ def at_length(codes: Sequence[str]) -> int:
 def lesson(code: str) -> str:
     """Return the explanation of a code."""
     of = LESSONS[code]
-    lines = [f"{code}: {CODES[code]}", "", *textwrap.wrap(of.says, WIDTH)]
+    lines = [f"{code}: {CODES[code]}", "", *textwrap.wrap(of.text, WIDTH)]
     if of.piece:
         lines.append("")
         for word, example in (("not", of.wrong), ("but", of.right)):

@@ -96,8 +96,8 @@ def tell(run: Run, network: Any, history: Any, epochs: int) -> None:
     from specc.run.progress import console, endings, final_table
 
     out = console(sys.stdout)
-    figures = {part: network.evaluate(*s) for part, s in run.samples.items()}
-    out.print(final_table(figures))
+    metrics = {part: network.evaluate(*s) for part, s in run.samples.items()}
+    out.print(final_table(metrics))
     out.print(endings(history, epochs))
     if history.note:
         message(history.note, "error")

@@ -165,7 +165,7 @@ def _gradients(report: Report) -> Any:
     """Return a table of the relative error of each gradient, by three references."""
     from specc.verify.checks import THREE_WAYS
 
-    table = _table("the gradient of the loss by", *THREE_WAYS)
+    table = _table("gradient of the loss", *THREE_WAYS)
     names = [*report.model.parameters, report.model.input.name]
     for name in names:
         cells = [_error(report.worst(check, name)) for check in THREE_WAYS]

@@ -229,7 +229,7 @@ def markdown(page: Page) -> str:
         lines += ["", *(f"- {note}" for note in section.notes), ""]
     if page.whole:
         lines += ["## cost", ""]
-        lines += [f"- {name}: {says}" for name, says in budget_facts(page)]
+        lines += [f"- {name}: {text}" for name, text in budget_facts(page)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -257,7 +257,7 @@ def latex_page(page: Page) -> str:
         if section.notes:
             lines.append(" \\\\\n".join(_escaped(note) for note in section.notes))
     if page.whole:
-        facts = [f"{name}: {says}" for name, says in budget_facts(page)]
+        facts = [f"{name}: {text}" for name, text in budget_facts(page)]
         lines += ["", r"\subsection*{cost}", r"\begin{itemize}"]
         lines += [rf"\item {_escaped(fact)}" for fact in facts]
         lines.append(r"\end{itemize}")
@@ -269,8 +269,8 @@ def _aligned(equation: Equation) -> str:
     parts = [equation.shape, ", ".join(equation.rules), written(equation.lines)]
     if equation.note:
         parts.insert(0, equation.note)
-    says = ", ".join(_escaped(part) for part in parts if part)
-    return rf"{left} &= {right} && \text{{\footnotesize {says}}}"
+    text = ", ".join(_escaped(part) for part in parts if part)
+    return rf"{left} &= {right} && \text{{\footnotesize {text}}}"
 
 
 _SPECIAL = {

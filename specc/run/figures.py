@@ -27,12 +27,12 @@ def drawn(
     pictures = {}
     if history:
         pictures[CURVES] = plots.curves(history, history.best_epoch, model.name)
-    if model.input.shape == (2,) and _is_told(model):
+    if model.input.shape == (2,) and _has_region(model):
         pictures[REGION] = _region(model, data, split, network)
     return pictures
 
 
-def _is_told(model: Model) -> bool:
+def _has_region(model: Model) -> bool:
     """True if the network has one output for a point, or a score for each class."""
     if model.target.dtype == "int":
         return model.target.shape == ()
@@ -49,9 +49,11 @@ def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
         import torch
 
         x = torch.tensor(points, dtype=like.dtype, device=like.device)
-        said = network.predict(x).double().cpu()
-        told: NDArray[np.float64] = (said.sigmoid() if logits else said).numpy()
-        return told
+        output = network.predict(x).double().cpu()
+        probability: NDArray[np.float64] = (
+            output.sigmoid() if logits else output
+        ).numpy()
+        return probability
 
     part, (x, y) = list(split.parts.items())[-1]
     source = data.use()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,44 +99,83 @@ def region(
     mesh_x, mesh_y = np.meshgrid(axis_x, axis_y)
     grid = np.column_stack([mesh_x.ravel(), mesh_y.ravel()])
     seen = predict(grid).reshape(_GRID, _GRID, -1)
-    told = predict(x).reshape(len(x), -1)
+    predicted = predict(x).reshape(len(x), -1)
 
     figure = _figure(5.6 if threshold is not None or y.ndim == 1 else 6.4, 5.2)
     axes = figure.add_subplot()
+    plane = _Plane(axes, axis_x, axis_y, seen)
     if np.issubdtype(y.dtype, np.integer):
-        winner = seen.argmax(axis=-1)
-        _class_regions(axes, axis_x, axis_y, winner, seen.shape[-1])
-        for k in range(seen.shape[-1]):
-            _edge(axes, axis_x, axis_y, (winner == k).astype(float), 0.5)
         labels = classes or [f"class {k}" for k in range(seen.shape[-1])]
-        _points(axes, x, y, told.argmax(axis=-1), labels)
+        _largest(plane)
+        _points(axes, x, y, predicted.argmax(axis=-1), labels)
     elif threshold is None:
-        values = y.reshape(-1)
-        shades: dict[str, Any] = {
-            "vmin": values.min(),
-            "vmax": values.max(),
-            "cmap": "cividis",
-        }
-        axes.pcolormesh(axis_x, axis_y, seen[..., 0], shading="auto", **shades)
-        style: dict[str, Any] = {"s": 22, "edgecolors": "white", "linewidths": 0.6}
-        dots = axes.scatter(x[:, 0], x[:, 1], c=values, **style, **shades)
-        figure.colorbar(dots, ax=axes, label="predicted (plane), true (dots)")
+        _shaded(figure, plane, x, y.reshape(-1))
     else:
-        above = (seen[..., 0] > threshold).astype(int)
-        _class_regions(axes, axis_x, axis_y, above, 2)
-        _edge(axes, axis_x, axis_y, seen[..., 0], threshold)
-        if margin is not None:
-            level = margin(grid).reshape(_GRID, _GRID)
-            style = {"colors": "black", "linestyles": "dashed", "linewidths": 1.3}
-            axes.contour(axis_x, axis_y, level, levels=[0.0], **style)
-            axes.plot([], [], color="black", linestyle="--", label="true boundary")
+        level = None if margin is None else margin(grid).reshape(_GRID, _GRID)
+        _above(plane, threshold, level)
         truth = (y.reshape(-1) > threshold).astype(int)
         unnamed = ["outside", "inside"] if margin else ["class 0", "class 1"]
         labels = list(classes or unnamed)
-        _points(axes, x, truth, (told[:, 0] > threshold).astype(int), labels)
-    axes.set_xlim(axis_x[0], axis_x[-1])
-    axes.set_ylim(axis_y[0], axis_y[-1])
-    if margin is not None:
+        _points(axes, x, truth, (predicted[:, 0] > threshold).astype(int), labels)
+    _framed(plane, names, title, equal=margin is not None)
+    return _png(figure)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """The axes of a plot, the coordinates of its grid, and the outputs there."""
+
+    axes: Axes
+    x: Array
+    y: Array
+    outputs: NDArray[Any]
+    """(grid, grid, outputs)."""
+
+
+def _largest(plane: _Plane) -> None:
+    """Draw the regions of the largest output."""
+    winner = plane.outputs.argmax(axis=-1)
+    count = plane.outputs.shape[-1]
+    _class_regions(plane.axes, plane.x, plane.y, winner, count)
+    for k in range(count):
+        _edge(plane.axes, plane.x, plane.y, (winner == k).astype(float), 0.5)
+
+
+def _above(plane: _Plane, threshold: float, level: Array | None) -> None:
+    """Draw the region above the threshold, and the true boundary where `level` is 0."""
+    output = plane.outputs[..., 0]
+    _class_regions(plane.axes, plane.x, plane.y, (output > threshold).astype(int), 2)
+    _edge(plane.axes, plane.x, plane.y, output, threshold)
+    if level is not None:
+        style: dict[str, Any] = {
+            "colors": "black",
+            "linestyles": "dashed",
+            "linewidths": 1.3,
+        }
+        plane.axes.contour(plane.x, plane.y, level, levels=[0.0], **style)
+        plane.axes.plot([], [], color="black", linestyle="--", label="true boundary")
+
+
+def _shaded(figure: Figure, plane: _Plane, x: Array, values: Array) -> None:
+    """Draw the output as a shade, and samples with their true values."""
+    shades: dict[str, Any] = {
+        "vmin": values.min(),
+        "vmax": values.max(),
+        "cmap": "cividis",
+    }
+    output = plane.outputs[..., 0]
+    plane.axes.pcolormesh(plane.x, plane.y, output, shading="auto", **shades)
+    style: dict[str, Any] = {"s": 22, "edgecolors": "white", "linewidths": 0.6}
+    dots = plane.axes.scatter(x[:, 0], x[:, 1], c=values, **style, **shades)
+    figure.colorbar(dots, ax=plane.axes, label="predicted (plane), true (dots)")
+
+
+def _framed(plane: _Plane, names: tuple[str, str], title: str, equal: bool) -> None:
+    """Set limits, labels, title and legend of a plot."""
+    axes = plane.axes
+    axes.set_xlim(plane.x[0], plane.x[-1])
+    axes.set_ylim(plane.y[0], plane.y[-1])
+    if equal:
         axes.set_aspect("equal")
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
@@ -147,11 +187,10 @@ def region(
             "ncols": 5,
         }
         axes.legend(frameon=False, fontsize=9, **place)
-    return _png(figure)
 
 
 def _class_regions(
-    axes: Axes, axis_x: Array, axis_y: Array, told: NDArray[Any], count: int
+    axes: Axes, axis_x: Array, axis_y: Array, predicted: NDArray[Any], count: int
 ) -> None:
     """Fill the plane with the colour of the predicted class."""
     from matplotlib.colors import ListedColormap
@@ -165,7 +204,13 @@ def _class_regions(
     }
     palette = ListedColormap(colours)
     axes.pcolormesh(
-        axis_x, axis_y, told, cmap=palette, shading="auto", rasterized=True, **style
+        axis_x,
+        axis_y,
+        predicted,
+        cmap=palette,
+        shading="auto",
+        rasterized=True,
+        **style,
     )
 
 
@@ -179,7 +224,7 @@ def _points(
     axes: Axes,
     x: Array,
     truth: NDArray[Any],
-    told: NDArray[Any],
+    predicted: NDArray[Any],
     labels: Sequence[str],
 ) -> None:
     """Draw each sample in the colour of its class, and a cross where it is misclassified."""
@@ -193,7 +238,7 @@ def _points(
         }
         if len(mine):
             axes.scatter(mine[:, 0], mine[:, 1], label=label, alpha=0.75, **style)
-    wrong = x[truth != told]
+    wrong = x[truth != predicted]
     label = f"misclassified: {len(wrong):,} of {len(x):,}"
     axes.scatter(
         wrong[:, 0],

@@ -28,7 +28,7 @@ def console(stream: IO[str]) -> Console:
     )
 
 
-def figure(name: str, value: float | None) -> str:
+def formatted(name: str, value: float | None) -> str:
     """Return a metric as text: a fraction in per cent, anything else with four digits."""
     if value is None:
         return "-"
@@ -40,7 +40,7 @@ def epoch_line(logs: Mapping[str, Any]) -> str:
     parts = []
     for name in metric_names(logs):
         values = [
-            figure(name, logs[key])
+            formatted(name, logs[key])
             for key in (f"train_{name}", f"val_{name}")
             if logs.get(key) is not None
         ]
@@ -102,16 +102,16 @@ class EpochProgress:
             print(text, file=self._stream, flush=True)
 
 
-def final_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
+def final_table(metrics: Mapping[str, Mapping[str, float]]) -> Table:
     """Return a table of the metrics, with a column for each part of the samples."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("")
-    for part in figures:
+    for part in metrics:
         table.add_column(part, justify="right")
-    names = list(next(iter(figures.values()), ()))
+    names = list(next(iter(metrics.values()), ()))
     for name in names:
         table.add_row(
-            name, *(figure(name, part.get(name)) for part in figures.values())
+            name, *(formatted(name, part.get(name)) for part in metrics.values())
         )
     return table
 
@@ -120,10 +120,10 @@ def endings(history: Any, epochs: int) -> str:
     """Return how training ended: the number of epochs, the reason, the epoch that was kept."""
     run = len(history)
     ends = {
-        "epochs": "all of them",
+        "epochs": "all epochs",
         "early_stopping": "stopped early",
         "callback": "stopped by the callback",
-        "non_finite": "stopped at a loss that is not finite",
+        "non_finite": "stopped because the loss is not finite",
         "interrupted": "interrupted",
     }
     why = ends.get(history.stopped_by, history.stopped_by)

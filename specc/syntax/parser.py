@@ -23,11 +23,13 @@ from specc.syntax.resources import folder, keep, kept
 from specc.syntax.source import Source, Span
 from specc.syntax.spelling import did_you_mean
 from specc.syntax.statements import (
+    CALLED,
     RESERVED,
     STATEMENTS,
     Fragment,
     Token,
     bracket_fault,
+    meant,
     split,
 )
 from specc.syntax.stray_characters import invisible, malformed_number, unexpected
@@ -198,6 +200,8 @@ def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnos
     """Return the error about an unexpected token."""
     if token is fragment.tokens[0] and accepted & _STATEMENT_KINDS:
         label = did_you_mean(token.text, STATEMENTS)
+        if token.text.lower() in CALLED:
+            label = f"`{token.text}` is called `{meant(token.text)}` here"
         if token.kind != "NAME":
             message = f"expected a statement, found {quoted(token.text)}"
             return error("E004", message, token.span)

@@ -13,6 +13,8 @@ LONGEST = 100
 """The number of characters of a name that are compared."""
 MOST = 3
 """The largest number of suggestions."""
+ERRORS = 3
+"""The largest number of typing errors in a name; in a short one, one for every three letters."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -31,12 +33,8 @@ def nearest(name: str, known: Iterable[str]) -> Sequence[str]:
     same = [other for other in names if plain(other) == plain(word)]
     if same:
         return same[:MOST]
-    limit = len(word) // 3
-    distances = {
-        other: distance(word, other.lower())
-        for other in names
-        if abs(len(other) - len(word)) <= limit
-    }
+    limit = min(len(word) // 3, ERRORS)
+    distances = {other: distance(word, other.lower(), limit) for other in names}
     least = min(distances.values(), default=limit + 1)
     if least <= limit:
         return [name for name, far in distances.items() if far == least][:MOST]
@@ -48,18 +46,29 @@ def plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def distance(a: str, b: str) -> int:
-    """Return how many letters to insert, remove, replace or swap with the next make `b` of `a`."""
-    before: list[int] = []
-    row = list(range(len(b) + 1))
+def distance(a: str, b: str, limit: int) -> int:
+    """Return how many letters to insert, remove, replace or swap with the next make `b` of `a`.
+
+    A distance above `limit` is returned as `limit + 1`, without computing it.
+    """
+    if abs(len(a) - len(b)) > limit:
+        return limit + 1
+    far = limit + 1
+    earlier: list[int] = []
+    before = [min(j, far) for j in range(len(b) + 1)]
     for i, char in enumerate(a, 1):
-        earlier, before, row = before, row, [i]
-        for j, other in enumerate(b, 1):
-            least = min(before[j] + 1, row[-1] + 1, before[j - 1] + (char != other))
+        row = [far] * (len(b) + 1)
+        row[0] = min(i, far)
+        for j in range(max(1, i - limit), min(len(b), i + limit) + 1):
+            other = b[j - 1]
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (char != other))
             if i > 1 and j > 1 and char == b[j - 2] and other == a[i - 2]:
                 least = min(least, earlier[j - 2] + 1)
-            row.append(least)
-    return row[-1]
+            row[j] = min(least, far)
+        if min(row) > limit:
+            return far
+        earlier, before = before, row
+    return before[-1]
 
 
 def _extends(word: str, other: str) -> bool:

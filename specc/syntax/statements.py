@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from specc.syntax.diagnostics import Diagnostic, error
 from specc.syntax.source import Span
+from specc.syntax.spelling import nearest
 
 STATEMENTS = (
     "model",
@@ -30,6 +31,26 @@ STATEMENTS = (
     "early_stopping",
     "train",
 )
+CALLED = {
+    "architecture": "layers",
+    "const": "param",
+    "criterion": "loss",
+    "dataset": "data",
+    "fit": "train",
+    "function": "def",
+    "hyperparameter": "param",
+    "label": "target",
+    "labels": "target",
+    "let": "param",
+    "lr_scheduler": "schedule",
+    "network": "layers",
+    "objective": "loss",
+    "optim": "optimizer",
+    "output": "target",
+    "sequential": "layers",
+    "training": "train",
+}
+"""The statement for words that other languages and frameworks have for it."""
 RESERVED = frozenset((*STATEMENTS, "in", "real", "int", "activation", "range", "log"))
 NESTING = 64
 """The largest depth of brackets, and the largest number of operators in an expression."""
@@ -83,6 +104,11 @@ def split(tokens: list[Token]) -> list[Fragment]:
     if tokens:
         fragments.append(Fragment(tuple(tokens[begin:])))
     return fragments
+
+
+def meant(word: str) -> str:
+    """Return the statement that an unknown word stands for, "" if none is near."""
+    return CALLED.get(word.lower()) or "".join(nearest(word, STATEMENTS)[:1])
 
 
 def _starts_line(tokens: list[Token], i: int) -> bool:

@@ -14,67 +14,84 @@ from specc.syntax.source import Source, Span
 
 def build(tree: Any, source: Source) -> Any:
     """Return the syntax node of a tree."""
-    span = Span(source, tree.meta.start_pos, tree.meta.end_pos)
+    made = _statement(tree, source) or _expression(tree, source)
+    if made is not None:
+        return made
+    span = _span(tree, source)
+    parts = list(tree.children)
+    match str(tree.data):
+        case "choices":
+            return syntax.Choices(_nodes(parts[0], source), span)
+        case "interval":
+            low, high = (_node(part, source) for part in parts[1:])
+            return syntax.Range(parts[0].value, low, high, span)
+        case "entry":
+            name = _name(parts[0], source)
+            return syntax.Entry(name, _nodes(parts[1], source), span)
+        case "body":
+            return syntax.Body(_nodes(tree, source), span)
+        case "node":
+            bodies = tuple(_node(body, source) for body in parts[3:])
+            entry = _node(parts[2], source)
+            return syntax.Node(_given(parts[0], source), entry, bodies, span)
+        case "argument":
+            value = _node(parts[-1], source)
+            return syntax.Argument(_given(parts[0], source), value, span)
+        case "parameter":
+            return syntax.Parameter(_name(parts[0], source), _node(parts[2], source))
+    raise AssertionError(tree.data)
+
+
+def _statement(tree: Any, source: Source) -> Any:
+    """Return the node of a statement, None if a tree is something else."""
+    span = _span(tree, source)
     parts = list(tree.children)
 
-    def name(token: Any) -> syntax.Name:
-        return syntax.Name(str(token), Span(source, token.start_pos, token.end_pos))
-
     def node(part: Any) -> Any:
-        return None if part is None else build(part, source)
-
-    def nodes(part: Any) -> tuple[Any, ...]:
-        """Return the nodes of a list, () if it is left out."""
-        if part is None:
-            return ()
-        return tuple(node(child) for child in part.children if child is not None)
+        return _node(part, source)
 
     match str(tree.data):
         case "model":
-            return syntax.ModelName(name(parts[0]), span)
+            return syntax.ModelName(_name(parts[0], source), span)
         case "param":
-            return syntax.Param(name(parts[0]), node(parts[1]), node(parts[2]), span)
-        case "choices":
-            return syntax.Choices(nodes(parts[0]), span)
-        case "interval":
-            return syntax.Range(parts[0].value, node(parts[1]), node(parts[2]), span)
+            name = _name(parts[0], source)
+            return syntax.Param(name, node(parts[1]), node(parts[2]), span)
         case "feature":
             role, dtype = parts[0].value, parts[2].value
-            return syntax.Feature(role, name(parts[1]), dtype, nodes(parts[3]), span)
+            shape = _nodes(parts[3], source)
+            return syntax.Feature(role, _name(parts[1], source), dtype, shape, span)
         case "definition":
             kind, defined, parameters, value = parts
-            return syntax.Definition(
-                kind.value, name(defined), nodes(parameters), node(value), span
-            )
+            name, given = _name(defined, source), _nodes(parameters, source)
+            return syntax.Definition(kind.value, name, given, node(value), span)
         case "block":
-            return syntax.Block(name(parts[0]), nodes(parts[1]), node(parts[2]), span)
+            name, given = _name(parts[0], source), _nodes(parts[1], source)
+            return syntax.Block(name, given, node(parts[2]), span)
         case "layers":
             return syntax.Layers(node(parts[0]), span)
         case "clause":
             return syntax.Clause(parts[0].value, node(parts[1]), span)
-        case "setting" | "call":
-            entry = syntax.Entry(name(parts[0]), nodes(parts[1]), span)
-            return entry if tree.data == "call" else syntax.Setting(entry, span)
-        case "entry":
-            return syntax.Entry(name(parts[0]), nodes(parts[1]), span)
-        case "body":
-            return syntax.Body(nodes(tree), span)
-        case "node":
-            bodies = tuple(node(body) for body in parts[3:])
-            given = None if parts[0] is None else name(parts[0])
-            return syntax.Node(given, node(parts[2]), bodies, span)
-        case "argument":
-            given = None if parts[0] is None else name(parts[0])
-            return syntax.Argument(given, node(parts[-1]), span)
-        case "parameter":
-            return syntax.Parameter(name(parts[0]), node(parts[2]))
+        case "setting":
+            name, given = _name(parts[0], source), _nodes(parts[1], source)
+            return syntax.Setting(syntax.Entry(name, given, span), span)
+    return None
+
+
+def _expression(tree: Any, source: Source) -> Any:
+    """Return the node of an expression, None if a tree is something else."""
+    span = _span(tree, source)
+    parts = list(tree.children)
+    match str(tree.data):
+        case "call":
+            name = _name(parts[0], source)
+            return syntax.Entry(name, _nodes(parts[1], source), span)
         case "binary":
-            left, operator, right = parts
-            return syntax.Binary(str(operator), node(left), node(right), span)
+            left, right = _node(parts[0], source), _node(parts[2], source)
+            return syntax.Binary(str(parts[1]), left, right, span)
         case "negative":
-            return syntax.Negative(node(parts[1]), span)
+            return syntax.Negative(_node(parts[1], source), span)
         case "list":
-            return syntax.Listing(nodes(parts[0]), span)
+            return syntax.Listing(_nodes(parts[0], source), span)
         case "number":
             return syntax.Number(str(parts[0]), span)
         case "string":
@@ -82,4 +99,28 @@ def build(tree: Any, source: Source) -> Any:
             return syntax.Text(text, span)
         case "word":
             return syntax.Word(str(parts[0]), span)
-    raise AssertionError(tree.data)
+    return None
+
+
+def _span(tree: Any, source: Source) -> Span:
+    return Span(source, tree.meta.start_pos, tree.meta.end_pos)
+
+
+def _name(token: Any, source: Source) -> syntax.Name:
+    return syntax.Name(str(token), Span(source, token.start_pos, token.end_pos))
+
+
+def _given(token: Any, source: Source) -> syntax.Name | None:
+    """Return a name, None if it is left out."""
+    return None if token is None else _name(token, source)
+
+
+def _node(part: Any, source: Source) -> Any:
+    """Return the node of a tree, None if it is left out."""
+    return None if part is None else build(part, source)
+
+
+def _nodes(part: Any, source: Source) -> tuple[Any, ...]:
+    """Return the nodes of a list, () if it is left out."""
+    children = () if part is None else part.children
+    return tuple(build(child, source) for child in children if child is not None)

@@ -61,9 +61,11 @@ CHECKS = (
     Check(
         "tie-breaking", patience.tie_breaking, "the early-stopping rule on equal losses"
     ),
-    Check("patience", patience.patience, "the early-stopping rule on posed losses"),
+    Check(
+        "patience", patience.patience, "the early-stopping rule on constructed losses"
+    ),
     Check("overflow", overflow.overflow, "the last finite parameters of torch's loop"),
-    Check("callback", fits.callbacks, "arguments and effect of a callback"),
+    Check("callback", fits.callbacks, "the arguments and the effect of a callback"),
     Check("resume", fits.resumed, "an uninterrupted run"),
     Check("evaluation", evaluation.evaluation, "torch.nn and the metrics' definitions"),
     Check(

@@ -12,6 +12,7 @@ from specc.ir.functions import FUNCTIONS
 from specc.library import VOCABULARY
 from specc.library.kinds import noun
 from specc.library.other_names import CALLED, DEFINABLE, MISSING
+from specc.syntax import statements
 from specc.syntax.diagnostics import Diagnostic, render
 from specc.syntax.spelling import distance, nearest, plain
 
@@ -106,7 +107,7 @@ ALLOWED = {
 def test_what_a_definition_adds_compiles(kind: str) -> None:
     for name, line in DEFINABLE[kind].items():
         [finding] = found(kind, name)
-        assert finding.notes == (f"write `{line}`",)
+        assert finding.notes == (f"add `{line}`",)
         place = "layers" if kind == "layer" else kind
         changes = {place: STATEMENTS[kind].format(name), "def_": line}
         model, diagnostics = checked(spec(**changes))
@@ -193,6 +194,17 @@ def test_the_listing_answers_alike(
     assert answer in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", statements.CALLED)
+def test_a_statement_of_other_frameworks_is_answered_and_not_missed(word: str) -> None:
+    meant = statements.CALLED[word]
+    assert meant in statements.STATEMENTS and word not in statements.STATEMENTS
+    required = {"layers": "{ linear(1) }", "loss": "mse", "target": "y: real[1]"}
+    text = spec(**{f"{meant}_": f"{word} {required.get(meant, 'x')}"})
+    _, [finding] = checked(text)
+    assert finding.code == "E007"
+    assert finding.label == f"`{word}` is called `{meant}` here"
+
+
 def test_every_word_with_a_typing_error_is_suggested() -> None:
     for kind in ("layer", "loss", "optimizer", "schedule", "metric", "data"):
         for word in words(kind):
@@ -207,4 +219,6 @@ def test_every_word_with_a_typing_error_is_suggested() -> None:
     [("", "", 0), ("relu", "rleu", 1), ("kitten", "sitting", 3), ("a", "", 1)],
 )
 def test_the_distance_counts_typing_errors(a: str, b: str, far: int) -> None:
-    assert distance(a, b) == distance(b, a) == far
+    assert distance(a, b, 3) == distance(b, a, 3) == far
+    assert distance(a, b, 5) == far
+    assert distance(a, b, 0) == min(far, 1)

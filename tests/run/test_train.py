@@ -109,8 +109,8 @@ def test_the_saved_parameters_give_the_printed_figures(
     split = Disk(train=60, validation=40, test=20).load(None, (2,), (1,), "real")
     for part in split.parts.values():
         figures = model.evaluate(*map(torch.tensor, part))
-        assert report.figure("loss", figures["loss"]) in out
-        assert report.figure("accuracy", figures["accuracy"]) in out
+        assert report.formatted("loss", figures["loss"]) in out
+        assert report.formatted("accuracy", figures["accuracy"]) in out
     assert not (run / "__pycache__").exists()
 
 

@@ -32,7 +32,9 @@ def value_of(
             return UNKNOWN
         value, span = evaluated(parsed, names, report), parsed.span
         if UNKNOWN not in (value, default) and _sort(value) != _sort(default):
-            message = f"`{param.name.text}` must be {kind_of(default)}, found {kind_of(value)}"
+            message = (
+                f"`{param.name.text}` must be {_sort(default)}, found {kind_of(value)}"
+            )
             note = f"the spec says {quoted(param.span.text)}"
             report(error("E016", message, span, "", note))
             return UNKNOWN

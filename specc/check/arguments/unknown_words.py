@@ -28,8 +28,8 @@ def unknown_word(kind: str, name: Name, known: Iterable[str]) -> Diagnostic:
     if label:
         pass
     elif word in DEFINABLE.get(kind, ()):
-        label = "a definition adds it"
-        note = f"write `{DEFINABLE[kind][word]}`"
+        label = "not built in: define it first"
+        note = f"add `{DEFINABLE[kind][word]}`"
     elif plain(word) in _missing(kind):
         message = f"{noun(kind)} {quoted(word)} is not available yet"
         note = listed(kind)
@@ -73,7 +73,8 @@ def is_missing(name: str, *kinds: str) -> bool:
 def listed(kind: str) -> str:
     """Return the note that says which command lists the words of a kind."""
     names = "layers activations" if kind == "layer" else HEADINGS[kind]
-    return f"`specc list {names}` shows what is available"
+    own = "; `npz` and `csv` read your own files" if kind == "data" else ""
+    return f"`specc list {names}` shows what is available{own}"
 
 
 @cache

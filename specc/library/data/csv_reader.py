@@ -8,7 +8,6 @@ standard library, because a spec is checked without NumPy.
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 from array import array
 from collections import Counter
@@ -70,6 +69,8 @@ def find(folder: Path | None, file: str) -> Path:
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return `did you mean ...?` with the nearest known name, or ""."""
+    import difflib  # only for the error
+
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 

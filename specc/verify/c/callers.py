@@ -112,15 +112,15 @@ def _too_many(subject: Subject) -> Iterator[Finding]:
         loss = functions.in_training(net._inner, subject.model.name, *pair)
         where = f"it returns {loss} and gradients for a batch that is too large"
         yield fact("c-api", "too many", math.isnan(loss), where)
-    told = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
-    if math.isnan(told):
+    loss = functions.train_step(net._inner, subject.model.name, *pair, LITTLE)
+    if math.isnan(loss):
         kept = all(torch.equal(net.state_dict()[name], state[name]) for name in state)
         yield fact(
             "c-api", "too many", kept, "it returns NAN but changes the parameters"
         )
         return
     if not subject.in_parts:
-        where = f"it returns {told} for a batch that is too large"
+        where = f"it returns {loss} for a batch that is too large"
         yield fact("c-api", "too many", False, where)
         return
     other.train_step(x, y, LITTLE)  # the binding steps in parts

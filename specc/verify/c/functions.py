@@ -111,8 +111,8 @@ class Loop:
 
     def _told(self, after: Callable[[], int]) -> Any:
         def called(now: int, user: Any) -> int:
-            told = ctypes.cast(now, ctypes.POINTER(ctypes.c_double))
-            self.log.append(np.array(told[: self._numbers]))
+            numbers = ctypes.cast(now, ctypes.POINTER(ctypes.c_double))
+            self.log.append(np.array(numbers[: self._numbers]))
             return after()
 
         return CALLBACK(called)

@@ -1,4 +1,4 @@
-"""The check of the training loop of a C source: what a C program is told, and can stop.
+"""The check of the training loop of a C source: what its callback receives, and how it is stopped.
 
 Takes a Subject of the target C, yields findings. Invariant: the loop must leave what the fit of the
 Python binding leaves, which other checks compare with torch.

@@ -36,7 +36,7 @@ BUILT = "built"
 """Printed once the source is loaded; errors before it are not blamed on the source."""
 PATIENCE = 120.0
 """The time limit in seconds."""
-TOLD = re.compile(r"(runtime error: .*|ERROR: AddressSanitizer: [\w-]+)")
+MESSAGE = re.compile(r"(runtime error: .*|ERROR: AddressSanitizer: [\w-]+)")
 
 
 def found(subject: Subject) -> Iterator[Finding]:
@@ -76,8 +76,8 @@ def found(subject: Subject) -> Iterator[Finding]:
         said = "left out: the sanitizers of gcc do not run here"
         yield fact("c-api", "sanitizers", True, "", said)
         return
-    told = TOLD.search(ran.stderr)
-    where = told[1] if told else " ".join(ran.stderr.split())[-200:]
+    found_error = MESSAGE.search(ran.stderr)
+    where = found_error[1] if found_error else " ".join(ran.stderr.split())[-200:]
     yield fact("c-api", "sanitizers", ran.returncode == 0, where)
 
 

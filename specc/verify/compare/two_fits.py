@@ -67,11 +67,11 @@ class TwoFits:
         if not whole:
             said += f"; rounding is amplified, compared for {length}"
         for epoch, bound in enumerate(bounds[: len(self.history)]):
-            told = self._ends(epoch)
+            note = self._ends(epoch)
             yield from self._epoch(epoch, bound, said)
-            if told:
-                told = f"{told}: what follows epoch {epoch} is left out"
-                yield Finding("fit", "comparison", 0.0, bound, said=told)
+            if note:
+                note = f"{note}: what follows epoch {epoch} is left out"
+                yield Finding("fit", "comparison", 0.0, bound, said=note)
                 return
         if not whole or not self._decides():
             return
@@ -138,8 +138,8 @@ class TwoFits:
             if name in lost:
                 continue
             if _counted(name) and value != other[name]:
-                told = f"{name} left out where rounding decides ties"
-                yield Finding("fit", name, 0.0, bound, said=told)
+                note = f"{name} left out where rounding decides ties"
+                yield Finding("fit", name, 0.0, bound, said=note)
                 continue
             seen = found.get(name, math.nan)
             at = f"epoch {epoch}: {seen:.9g}, expected {value:.9g}"

@@ -98,10 +98,10 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
     history = net.fit(x, y, x, y, epochs=1)
     gap = apart(*tracked)
     if history.stopped_by == "non_finite" or not gap <= CHAOS:
-        told = (
+        note = (
             "a batch of one left out: the loss is not finite, or rounding is amplified"
         )
-        yield Finding("fit", "running statistics", 0.0, DRIFT, said=told)
+        yield Finding("fit", "running statistics", 0.0, DRIFT, said=note)
         return
     kept, said = net.state_dict(), f"{batch} samples and one"
     for name, numbers in tracked[0].items():
@@ -235,10 +235,10 @@ def callbacks(subject: Subject) -> Iterator[Finding]:
     expected = list(range(min(2, len(history))))
     where = f"called for {epochs}, expected {expected}"
     yield fact("callback", "epochs", epochs == expected, where)
-    told = all(
+    same = all(
         logs == dict(found) for (_, logs), found in zip(seen, history, strict=False)
     )
-    yield fact("callback", "metrics", told, "not those of the history")
+    yield fact("callback", "metrics", same, "not those of the history")
     if len(history) == 2 and history.stopped_by != "early_stopping":
         ended = history.stopped_by == "callback"
         yield fact("callback", "stopped_by", ended, history.stopped_by)

@@ -90,8 +90,8 @@ def _compared(
         if what in peer:
             gap = max(gap, _apart(peer[what], expected))
         if not largest < LARGEST or not AMPLIFIED * gap < 0.1:
-            told = f"{what} left out: rounding of float32 is amplified, or overflows"
-            yield Finding("float32", what, 0.0, CLOSE, said=told)
+            note = f"{what} left out: rounding of float32 is amplified, or overflows"
+            yield Finding("float32", what, 0.0, CLOSE, said=note)
             return
         error, bound = _apart(found[what], expected), CLOSE + AMPLIFIED * gap
         if what == "step":  # each is a difference of parameters, which are rounded

@@ -182,10 +182,10 @@ def _where_cancelled(
     apart: dict[str, float] = {}
     for finding in compared(check, other, expected, EXACT):
         apart[finding.what] = max(finding.error, apart.get(finding.what, 0.0))
-    told = f"{said}; cancellation" if said else "cancellation"
+    note = f"{said}; cancellation" if said else "cancellation"
     made = []
     for finding, again in zip(
-        judged, compared(check, found, expected, EXACT, told), strict=True
+        judged, compared(check, found, expected, EXACT, note), strict=True
     ):
         lost = apart[finding.what]
         bound = EXACT + (2 * lost if lost < CANCELLED else 0.0)
@@ -206,9 +206,9 @@ def _with_roundings(
     apart = max(finding.error for finding in own)
     if not 1e-15 < apart < CHAOS:
         return compared(check, found, expected, EXACT, said)
-    told = f"{said}; " if said else ""
+    note = f"{said}; " if said else ""
     bound = EXACT + AMPLIFIED * apart
-    return compared(check, found, expected, bound, f"{told}rounding is amplified")
+    return compared(check, found, expected, bound, f"{note}rounding is amplified")
 
 
 def extremes(subject: Subject) -> Iterator[Finding]:

@@ -242,8 +242,8 @@ def _norms(subject: Subject) -> bool:
 
 def _place(history: Any) -> tuple[int, int]:
     """Return the epoch and the update in the note of a history about an overflow."""
-    told = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
-    return (int(told[1]), int(told[2])) if told else (0, 0)
+    match = re.search(r"at epoch (\d+), update (\d+)", history.note or "")
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _exploded(
@@ -261,13 +261,13 @@ def _exploded(
         expected.bad_loss
     )  # the order of a sum decides between NaN and infinity
     if sound and (either or expected.bad == "a parameter" or _norms(subject)):
-        told = f"{said} left out: it stays finite, unlike torch's network"
-        yield Finding("overflow", "stopped_by", 0.0, 0.0, said=told)
+        note = f"{said} left out: it stays finite, unlike torch's network"
+        yield Finding("overflow", "stopped_by", 0.0, 0.0, said=note)
         return
     place = len(expected.history), expected.bad_update
     if _norms(subject) and _place(history) > place:
-        told = f"{said} left out: it stays finite longer than torch's network"
-        yield Finding("overflow", "note", 0.0, 0.0, said=told)
+        note = f"{said} left out: it stays finite longer than torch's network"
+        yield Finding("overflow", "note", 0.0, 0.0, said=note)
         return
     facts = {
         "epochs": (len(history), len(expected.history)),
