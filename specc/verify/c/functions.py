@@ -21,12 +21,6 @@ USED = 0xAB
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
-class Samples(ctypes.Structure):
-    """Samples as the header declares them."""
-
-    _fields_ = [("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("n", ctypes.c_size_t)]
-
-
 class Loop:
     """The source's own loop of training, run on a Model as a program in C would run it.
 
@@ -41,6 +35,7 @@ class Loop:
         And the byte that the memory is full of.
         """
         self._net, self._name, self._shuffles = net, name, shuffles
+        self._pair: Any = module.Samples
         self.seed = int(net.seed)
         """That of the run, which is not the model's where it is set."""
         size = module.Run(net).memory.nbytes
@@ -98,9 +93,9 @@ class Loop:
         ]
         at = [ctypes.c_void_p(part.ctypes.data) for part in self._kept]
         count = len(training[0])
-        self._pairs = [Samples(*at[:2], count)]
+        self._pairs = [self._pair(*at[:2], count)]
         if held_out is not None:
-            self._pairs.append(Samples(*at[2:], len(held_out[0])))
+            self._pairs.append(self._pair(*at[2:], len(held_out[0])))
         given: list[Any] = [ctypes.byref(pair) for pair in self._pairs]
         given += [None] * (held_out is None)
         if self._shuffles:
