@@ -14,7 +14,7 @@ from specc.model.model import Model
 from specc.targets.numpy.calls import Caller, coded
 from specc.targets.numpy.training import epoch
 from specc.targets.python.batch import batch
-from specc.targets.python.facts import facts
+from specc.targets.python.facts import contents, facts
 from specc.targets.python.figures import figures, summary
 from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
@@ -24,7 +24,7 @@ from specc.targets.python.methods import (
     gradients_doc,
     run_methods,
 )
-from specc.targets.python.network import Functions, Passes, network
+from specc.targets.python.network import Functions, Passes, network, sections
 from specc.targets.python.parameters import parameters
 from specc.targets.python.schedule import schedule
 from specc.targets.python.starts import starts
@@ -57,6 +57,13 @@ def topics(
     caller = Caller(model, derived, made, words, bool(saved.lines))
     means = summary(model, derived, target)
     rounds = loop(model, target)
+    arrays = ["Buffers"] * bool(model.buffers) + ["Saved"] * bool(saved.lines)
+    operations = _helpers(target, made)
+    computing = network(
+        _ending(model, derived, made),
+        [f"numpy/helpers/{name}.py.j2" for name in operations],
+        mask_lines(model, derived, target),
+    )
     update, given, state = _update(model, derived, target)
     return {
         "facts": facts(model, target, command),
@@ -70,11 +77,8 @@ def topics(
             derived, target, bool(means.functions), "y", words.length_of_last.text
         ),
         "summary": means,
-        "network": network(
-            _ending(model, derived, made),
-            _helpers(target, made),
-            mask_lines(model, derived, target),
-        ),
+        "contents": contents(sections(computing, means, operations, arrays)),
+        "network": computing,
         "parameters": parameters(model, derived, target, made),
         "saved": saved,
         "update": update,
@@ -137,13 +141,12 @@ def _ending(model: Model, derived: Derived, made: Functions) -> Functions:
 
 
 def _helpers(target: Target, made: Functions) -> list[str]:
-    """Return the templates of the operations that the module defines itself."""
+    """Return the operations that the module defines itself."""
     every = (*made.every, *made.metrics)
     called = {op for each in every for op in each.printed.called}
     order = ("sigmoid", "erf", "softmax", "log_softmax")
-    names = [op for op in order if op in called]
     assert set(order) == set(target.helpers)
-    return [f"numpy/helpers/{name}.py.j2" for name in names]
+    return [op for op in order if op in called]
 
 
 def _saved(model: Model, derived: Derived, target: Target, made: Functions) -> Saved:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from specc import __version__
@@ -56,6 +57,26 @@ class Facts:
     class_count: Code
     last_class: Code
     target_dtype: Code
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The table of contents of a module."""
+
+    lines: tuple[Code, ...]
+
+
+def contents(sections: Mapping[str, Iterable[str]]) -> Contents:
+    """Return a line or more for each section, with the names that it defines."""
+    lines: list[str] = []
+    for heading, names in sections.items():
+        text = ", ".join(names)
+        if text:
+            first, hanging = f"{heading:<20}  ", " " * 22
+            lines += textwrap.wrap(
+                text, 84, initial_indent=first, subsequent_indent=hanging
+            )
+    return Contents(tuple(Code(line) for line in lines))
 
 
 def facts(model: Model, target: Target, command: str) -> Facts:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 from specc.emit.pieces import Code, Function
+from specc.targets.python.figures import Summary
 from specc.targets.python.state import StateFunctions
 
 
@@ -61,15 +62,15 @@ class Functions:
 class Network:
     """The functions, each of one Program."""
 
-    helpers: tuple[str, ...]
-    """The templates of operations that the array library lacks."""
-    prepare: tuple[Function, ...]
-    """What sees the samples before the network does."""
+    step: tuple[Function, ...]
+    """What a training step calls, in this order."""
+    others: tuple[Function, ...]
+    """What predicts, evaluates, and goes back to the input."""
     draw: tuple[Code, ...]
     """The statements that draw masks."""
-    forward: tuple[Function, ...]
-    backward: tuple[Function, ...]
-    """The derivatives, the update and the metrics."""
+    helpers: tuple[str, ...]
+    """The templates of operations that the array library lacks."""
+    metrics: tuple[Function, ...]
 
 
 def network(
@@ -80,25 +81,60 @@ def network(
     evaluation = () if other is None else (other.forward, other.backward)
     by_input = None if other is None else other.input_gradient
     return Network(
-        helpers=tuple(helpers),
-        prepare=_present(state.measure, state.standardize),
-        draw=draw,
-        forward=_present(own.forward, made.output, made.loss),
-        backward=_present(
+        step=_present(
+            own.forward,
+            made.loss,
             made.loss_gradient,
             made.step_loss,
             own.backward,
+            made.update,
+        ),
+        others=_present(
+            made.output,
+            made.output_gradient,
             own.input_gradient,
             *evaluation,
             by_input,
+            state.measure,
+            state.standardize,
             state.standardize_backward,
-            made.output_gradient,
             state.track,
-            made.update,
-            *made.metrics,
         ),
+        draw=draw,
+        helpers=tuple(helpers),
+        metrics=made.metrics,
     )
 
 
 def _present(*found: Function | None) -> tuple[Function, ...]:
     return tuple(each for each in found if each is not None)
+
+
+def sections(
+    made: Network, means: Summary, operations: Iterable[str], arrays: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return the sections of a module, in order, with the names that each defines.
+
+    `operations` are the helpers of the library, `arrays` the classes beside `Parameters`.
+    """
+
+    def names(functions: Iterable[Function]) -> list[str]:
+        return [each.name.text for each in functions]
+
+    finished = [*names(means.functions), "finished"] if means.functions else []
+    return {
+        "One training step": names(made.step),
+        "Other passes": names(made.others) + ["draw"] * bool(made.draw),
+        "Operations": [*operations],
+        "Metrics and the rate": [
+            *names(made.metrics),
+            "figures",
+            *finished,
+            "learning_rate",
+        ],
+        "Arrays": ["Parameters", *arrays],
+        "The spec": ["SPEC, its shapes, EPOCHS, BATCH_SIZE"],
+        "Training": ["Model", "History", "Run"],
+        "Starts": ["initialize, random numbers"],
+        "Input and files": ["checks of x and y, safetensors"],
+    }

@@ -41,6 +41,12 @@ class Kernels:
         """True if a product takes the faster kernel."""
         return _file("onednn") in self.parts
 
+    @property
+    def operations(self) -> list[str]:
+        """The functions that others call."""
+        names = ("dense", "accumulate", "add_product")
+        return [name for name in names if _file(name) in self.parts]
+
 
 def kernels(made: Functions) -> Kernels:
     """Return the helpers that these functions call."""

@@ -10,12 +10,12 @@ from specc.emit.pieces import Code, Function
 from specc.ir.target import Target
 from specc.model.model import Model
 from specc.targets.python.batch import batch
-from specc.targets.python.facts import facts
+from specc.targets.python.facts import contents, facts
 from specc.targets.python.figures import figures, summary
 from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
 from specc.targets.python.methods import Methods, gradients_doc, run_methods
-from specc.targets.python.network import Functions, Passes, network
+from specc.targets.python.network import Functions, Passes, network, sections
 from specc.targets.python.parameters import parameters
 from specc.targets.python.schedule import schedule
 from specc.targets.python.starts import starts
@@ -46,6 +46,9 @@ def topics(
     words = batch(model, derived)
     means = summary(model, derived, target)
     rounds = loop(model, target)
+    arrays = ["Workspace"] + ["Buffers"] * bool(model.buffers)
+    arrays += ["Optimizer"] * bool(update.lines)
+    computing = network(_ending(made), draw=mask_lines(model, derived, target))
     several = bool(means.functions)
     return {
         "facts": facts(model, target, command),
@@ -57,7 +60,8 @@ def topics(
         "calls": caller.calls(),
         "figures": figures(derived, target, several, "target", "len(x)"),
         "summary": means,
-        "network": network(_ending(made), draw=mask_lines(model, derived, target)),
+        "contents": contents(sections(computing, means, helpers.operations, arrays)),
+        "network": computing,
         "kernels": helpers,
         "parameters": parameters(model, derived, target, made),
         "workspace": workspace(model, derived, made, helpers.wide),
