@@ -111,7 +111,6 @@ def source_of(
     network, started = passes(model, derived, kept), starts(model, kept)
     called = network.calls | started.calls
     called |= {"numbered"} if model.train.shuffle else set()
-    rate = schedule(model, derived)
     return Source(
         C=Code(model.name.upper()),
         c=Code(model.name),
@@ -121,14 +120,14 @@ def source_of(
         declared=declarations(kept, model.name),
         passes=network.passes,
         kernels=kernels(called),
-        schedule=rate,
+        schedule=schedule(model, derived),
         samples=samples(model, derived, kept),
         standardize=standardize(model),
         mode=mode(derived, kept),
         figures=figures(model, derived, kept),
         steps=steps(model, derived, kept),
         starts=started.starts,
-        run=run(model, kept, rate.plateau),
+        run=run(model, kept),
         activations=activations(called),
         panel=panel(kept.panel),
     )
