@@ -68,8 +68,7 @@ def backward_heading() -> Callable[[Derivation], str]:
 
 def said(model: Model, clause: Clause) -> str:
     """Say what the spec said, and where."""
-    where = f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
-    return f"{clause.use}{where}"
+    return f"{clause.use}{_where(model, clause)}"
 
 
 def metric_says(model: Model, clause: Clause, part: str) -> str:
@@ -82,6 +81,28 @@ def metric_says(model: Model, clause: Clause, part: str) -> str:
     if bracket:
         says = says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
     return f"{part}, for {says}" if part else says
+
+
+def metric_doc(model: Model, clause: Clause, part: str) -> str:
+    """Return the docstring of a metric, or of the `part` that one is made of."""
+    if part:
+        says = metric_says(model, clause, "")
+        return f"Return the {part}, a mean over samples, for {says}"
+    word, _, arguments = str(clause.use).partition("(")
+    means = _meaning(clause) or word
+    given = f", with {arguments.removesuffix(')')}" if arguments else ""
+    return f"Return {means}{given}{_where(model, clause)}"
+
+
+def _meaning(clause: Clause) -> str:
+    """Return the first sentence that the vocabulary has of a word, as a part of another."""
+    first, *_ = re.split(r"\.(?:\s|$)", clause.use.entry.make.__doc__ or "")
+    text = " ".join(first.split())
+    return text[:1].lower() + text[1:] if text[:2].istitle() else text
+
+
+def _where(model: Model, clause: Clause) -> str:
+    return f"  ({file_name(model)}:{clause.span.line})" if clause.span else ""
 
 
 def file_name(model: Model) -> str:

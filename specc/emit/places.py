@@ -93,6 +93,6 @@ def _fresh(derived: Derived, target: Target) -> frozenset[str]:
 
 
 def sentence(program: Program, name: str) -> str:
-    """Say what a Program gives: its derivation, or dL/d(name)."""
+    """Say what a Program returns: its derivation, or dL/d(name)."""
     derivation = program.outputs[0][1].derivation
-    return f"{derivation}." if derivation else f"dL/d{name}."
+    return f"Return {derivation or f'dL/d{name}'}."

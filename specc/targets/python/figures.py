@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specc.derive.derive import Derived
-from specc.emit.headings import metric_says
+from specc.emit.headings import metric_doc
 from specc.emit.pieces import Code, Function, Places, derivation_of, function
 from specc.ir.target import Target
 from specc.model.model import Model
@@ -57,7 +57,7 @@ def summary(model: Model, derived: Derived, target: Target) -> Summary:
         calls.append(f'"{name}": {name}({given})')
         place = Places({figure: figure for figure in taken})
         signature = dict.fromkeys(taken, "float")
-        says = f"{metric_says(model, metric, '')}."
+        says = f"{metric_doc(model, metric, '')}."
         part = function(program, target, place, signature, says, derivation_of)
         functions.append(part.returning("float", f"return {part.result.text}"))
     if not functions:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from specc.calculus.notation import mathematics
 from specc.derive.derive import Derived, Pass
-from specc.emit.headings import backward_heading, forward_heading, metric_says
+from specc.emit.headings import backward_heading, forward_heading, metric_doc
 from specc.emit.pieces import Code, Function, Places, derivation_of, function, whole
 from specc.emit.places import Names, names_of_module, sentence
 from specc.ir.ir import Program, nameless, role
@@ -44,7 +44,7 @@ def functions(model: Model, derived: Derived, target: Target) -> Functions:
         training = replace(training, mode=" in training")
         evaluation = replace(training, mode=" in evaluation").passes(derived.evaluation)
     if derived.output is not None:
-        says = f"Predict, from {names.last}{_rows(derived, derived.output)}."
+        says = f"{_prediction(derived.output)}{_rows(derived, derived.output)}."
         output = whole(derived.output, target, says)
     if derived.output_gradient is not None and target.workspace:
         says = sentence(derived.output_gradient, names.last)
@@ -53,7 +53,7 @@ def functions(model: Model, derived: Derived, target: Target) -> Functions:
     if derived.descends:
         update = descent(update, training.given(derived.backward))
     formula = mathematics(_expanded(derived.loss).outputs[0][1])
-    says = f"L = {formula}{_rows(derived, derived.loss)}."
+    says = f"Return L = {formula}{_rows(derived, derived.loss)}."
     return Functions(
         training=training.passes(own),
         evaluation=evaluation,
@@ -65,9 +65,7 @@ def functions(model: Model, derived: Derived, target: Target) -> Functions:
         output_gradient=output_gradient,
         update=update,
         metrics=tuple(
-            whole(
-                each.program, target, f"{metric_says(model, each.clause, each.says)}."
-            )
+            whole(each.program, target, f"{metric_doc(model, each.clause, each.says)}.")
             for each in derived.metrics
         ),
     )
@@ -118,7 +116,7 @@ class _Printing:
         else:
             places = names.places()
             signature = _mentioned(program, target, names, places)
-            says = f"Give the {said} for a batch{self.mode}"
+            says = f"Return the {said} for a batch{self.mode}"
         if "s" in signature:
             says += "; s keeps what backward reads"
         heading = forward_heading(self.model)
@@ -165,7 +163,7 @@ def _loss_gradient(
     counted = "targets" if model.target.dtype == "int" else "its elements"
     array = target.words.array
     signature = {names.last: array, names.label: array}
-    says = f"Give dL/d{names.last}"
+    says = f"Return dL/d{names.last}"
     if target.workspace:
         signature = {"s": "Workspace"} | signature
         says = f"Write dL/d{names.last} into s.{names.d_last}"
@@ -196,6 +194,12 @@ def _step_loss(derived: Derived, target: Target, names: Names) -> Function | Non
 
 def _expanded(program: Program) -> Program:
     return simplify(nameless(expand(program, BASIC)))
+
+
+def _prediction(output: Program) -> str:
+    """Say what a function makes of the last layer's value."""
+    ((name, value),) = output.outputs
+    return f"Return the prediction {name} = {mathematics(replace(value, name=''))}"
 
 
 def _rows(derived: Derived, program: Program) -> str:

@@ -78,6 +78,7 @@ def _function(
     model: Model, derived: Derived, target: Target, given: list[str]
 ) -> Function:
     says = said(model, model.schedule)
+    does = "Return the learning rate"
     reduced = ", reduced so often" if REDUCTIONS in given else ""
     takes = {name: "int" for name in given or ["t"] if name != REDUCTIONS}
     if REDUCTIONS in given:
@@ -97,7 +98,7 @@ def _function(
         name=Code("learning_rate"),
         takes=tuple(takes.items()),
         returns=Code("float"),
-        doc=Code(docstring(f"The rate after t {counted(model)}{reduced}: {says}.")),
+        doc=Code(docstring(f"{does} after t {counted(model)}{reduced}: {says}.")),
         lines=tuple(Code(line) for line in lines),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 
 from specc.emit.pieces import Code, comment
 from specc.ir.target import Words
-from specc.library.network.initializers import Draw
+from specc.library.network.initializers import TRUNCATED_STD, Draw, Fans
 from specc.library.network.layers import Parameter
 from specc.model.model import Model
 
@@ -53,20 +55,54 @@ def _statement(name: str, parameter: Parameter, draw: Draw, words: Words) -> str
 
 def _drawn(name: str, parameter: Parameter, draw: Draw) -> str:
     drawn = f'(seed, "init/{name}", {parameter.shape})'
+    scale = _times(_derived(draw, parameter.fans))
     match draw.distribution:
         case "constant":
             return repr(draw.a)
         case "uniform" if draw.a == -draw.b:
-            a = f" * {draw.b!r}" if draw.b != 1 else ""
             drawn = f"2 * uniform{drawn} - 1"
-            return f"({drawn}){a}" if a else drawn
+            return f"({drawn}){scale}" if scale else drawn
         case "uniform":
             width = f"({draw.b!r} - {draw.a!r})".replace("- -", "+ ")
             return f"{draw.a!r} + {width} * uniform{drawn}"
         case "orthogonal":
-            factor = "" if draw.a == 1 else f" * {draw.a!r}"
-            return f"orthogonal{drawn}{factor}"
+            return f"orthogonal{drawn}{_times(repr(draw.a))}"
     kind = "normal" if draw.distribution == "normal" else "truncated_normal"
     mean = f"{draw.a!r} + " if draw.a else ""
-    std = f" * {draw.b!r}" if draw.b != 1 else ""
-    return f"{mean}{kind}{drawn}{std}"
+    return f"{mean}{kind}{drawn}{scale}"
+
+
+def _times(factor: str) -> str:
+    """Multiply by a factor, unless that is 1."""
+    if factor in ("1", "1.0"):
+        return ""
+    return f" * {factor}"
+
+
+FORMULA = re.compile(
+    r"\w+ = (?:(?P<gain>\S+) \* )?(?P<one>1 / )?sqrt\((?:(?P<top>\d) / )?(?P<fan>.*)\)"
+)
+"""The formulas of the vocabulary: `std = 2 * sqrt(2 / (fan_in + fan_out))`."""
+
+
+def _derived(draw: Draw, fans: Fans | None) -> str:
+    """Write the scale of a draw as its formula has it: `math.sqrt(2 / 25)`, not 17 digits.
+
+    What the formula does not give to the last bit is a number.
+    """
+    found = FORMULA.fullmatch(draw.formula)
+    if found is None or fans is None or draw.b == 1:
+        return repr(draw.b)
+    both = f"({fans.fan_in} + {fans.fan_out})"
+    words = {"fan_in": str(fans.fan_in), "fan_out": str(fans.fan_out)}
+    inside = words.get(found["fan"], both)
+    value = sum(int(fan) for fan in re.findall(r"\d+", inside))
+    gain, top = float(found["gain"] or 1), int(found["top"] or 0)
+    root = math.sqrt(top / value if top else value)
+    number = gain * (1 / root if found["one"] else root)
+    text = f"math.sqrt({top} / {inside})" if top else f"math.sqrt({inside})"
+    text = f"(1 / {text})" if found["one"] else text
+    text = f"({found['gain']} * {text})" if found["gain"] else text
+    if draw.distribution == "truncated":
+        number, text = number / TRUNCATED_STD, f"({text} / {TRUNCATED_STD!r})"
+    return text if number == draw.b else repr(draw.b)

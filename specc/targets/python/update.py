@@ -25,7 +25,7 @@ def update_function(model: Model, derived: Derived, target: Target) -> Function:
     """Return the function that updates all parameters."""
     program = derived.update
     array = target.words.array
-    says = f"{said(model, model.optimizer)}."
+    says = f"Update the parameters by {said(model, model.optimizer)}."
     signature = {"theta": array, "gradient": array, "lr": "float"}
     if derived.optimizer_counts:
         signature["t"] = "int"
