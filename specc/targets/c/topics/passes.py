@@ -110,8 +110,8 @@ class _Writer:
         yield self.layers(
             "forward",
             derived.forward,
-            f"Write the {says_last} of the samples in the workspace to {self.last}, and what"
-            " backward reads.",
+            f"Predict the samples in the workspace: write the {says_last} to {self.last}, and keep"
+            " what backward reads.",
         )
         if kept.output is not None:
             yield network("output", kept.output, f"Predict, from {self.last}.")
@@ -189,7 +189,7 @@ class _Writer:
         )
         if derived.step_loss is not None:
             left = derived.step_loss.outputs[0][1].derivation
-            says = f"{left}, of what {derived.loss_gradient.name} left."
+            says = f"{left}, from what {derived.loss_gradient.name} kept."
             yield self.number(derived.step_loss, says, "step_loss")
 
     def _backward(self, program: Program) -> CFunction:
@@ -214,7 +214,8 @@ class _Writer:
         yield self.layers(
             "evaluation_forward",
             programs.forward,
-            f"Write the {says_last} in evaluation to {self.last}, and what its backward reads.",
+            f"Predict in evaluation: write the {says_last} to {self.last}, and keep what its"
+            " backward reads.",
         )
         made = self.printer.printed(programs.backward)
         yield self.function(
@@ -240,7 +241,7 @@ class _Writer:
     def _draw(self) -> CFunction:
         lines = [Code("uint64_t key;"), *draws(self.model, self.kept)]
         says = (
-            "Draw what dropout drops of n rows in the next update, of which `first` went"
+            "Draw the masks of dropout for n rows of the next update, of which `first` went"
             " before."
         )
         more = ", size_t first"

@@ -102,7 +102,7 @@ def run(model: Model, kept: Memory) -> Run:
         ),
         watch=None if halt is None else _watch(model, kept, halt),
         unwatched=Code(
-            " Early stopping needs it." if halt and halt.of_validation else ""
+            " Early stopping needs `validation`." if halt and halt.of_validation else ""
         ),
     )
 
@@ -175,9 +175,9 @@ def _watch(model: Model, kept: Memory, halt: Stopping) -> Watch:
         late.append(f"if (epoch < {halt.start.text}) return false;")
     return Watch(
         says=Code(
-            f"Copy the best parameters; true {says}"
+            f"Keep the best parameters; return true {says}"
             if kept.restores
-            else f"True {says}"
+            else f"Return true {says}"
         ),
         model=Code(f"const {model.name}_model *m, " if kept.restores else ""),
         too_early=codes(late),
