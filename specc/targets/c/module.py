@@ -30,6 +30,7 @@ from specc.targets.c.topics.binding import binding, bound_buffers, bound_methods
 from specc.targets.c.topics.header import Header, header
 from specc.targets.c.topics.passes import Passes, passes
 from specc.targets.c.topics.run import Run, run
+from specc.targets.c.topics.run_views import run_views
 from specc.targets.c.topics.samples import (
     Samples,
     Standardize,
@@ -100,6 +101,7 @@ def topics(
         "summary": summary(model, derived, NUMPY),
         "buffers": bound_buffers(model, kept),
         "methods": bound_methods(model, derived, kept),
+        "run_views": run_views(kept),
         "binding": binding(model, derived, kept, source.file.text),
     }
 
