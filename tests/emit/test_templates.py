@@ -16,7 +16,10 @@ from tests.modules import checked, example
 
 from specc.compiler import derivation, optimize, target_called
 from specc.emit.pieces import Code, Function
+from specc.targets.c import module as c_module
+from specc.targets.c.memory.sizes import memory
 from specc.targets.numpy import module as numpy_module
+from specc.targets.python.facts import facts
 from specc.targets.torch import module as torch_module
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,3 +171,76 @@ def test_every_template_is_named_somewhere() -> None:
         stem = path.name.removesuffix(".py.j2")
         name = str(path.relative_to(TEMPLATES))
         assert f'"{stem}"' in text or name in text, name
+
+
+# The templates of C: two lists of topics, one for the source, one for the module that binds it.
+
+
+@functools.cache
+def topics_of_c() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the type of each topic of the source, and of each of the Python module."""
+    model, language = checked(example("disk")), target_called("c")
+    derived, _ = derivation(model, language)
+    derived = optimize(derived, language)
+    kept, says = memory(model, derived), facts(model, language, "specc")
+    source = c_module.source_of(model, derived, kept, says, "net")
+    module = c_module.topics(model, derived, language, kept, source)
+    return fields_of(type(source)), {
+        name: type(topic) for name, topic in module.items()
+    }
+
+
+@functools.cache
+def read_in_c() -> Read:
+    source, module = topics_of_c()
+    read: Read = set()
+    for path in templates("c"):
+        in_python = path.name.endswith(".py.j2")
+        known = module | PRINTING | {"part": str} if in_python else source
+        Reader(path, known, read).visit(parsed(path))
+    return read
+
+
+def test_a_template_of_c_names_topics_and_their_fields_alone() -> None:
+    assert len(read_in_c()) > 100
+
+
+def own_topics_of_c() -> list[type]:
+    """Return the topics that no other target has, and what they have in them."""
+    source, module = topics_of_c()
+    waiting = [*source.values(), module["binding"], module["run_views"]]
+    found: list[type] = []
+    while waiting:
+        kind = without_none(waiting.pop())
+        if get_origin(kind) is tuple:
+            waiting += get_args(kind)[:1]
+        elif dataclasses.is_dataclass(kind) and kind not in (Code, *found):
+            assert isinstance(kind, type)
+            if kind.__module__.startswith("specc.targets.c"):
+                found.append(kind)
+                waiting += fields_of(kind).values()
+    return found
+
+
+def test_every_field_of_a_topic_of_c_is_read_by_a_template() -> None:
+    unread = [
+        f"{kind.__name__}.{field.name}"
+        for kind in own_topics_of_c()
+        for field in dataclasses.fields(kind)
+        if (kind, field.name) not in read_in_c()
+    ]
+    assert unread == []
+
+
+def test_the_topics_of_c_are_frozen_and_typed() -> None:
+    assert len(own_topics_of_c()) > 12
+    for kind in own_topics_of_c():
+        assert kind.__dataclass_params__.frozen, kind
+        assert Any not in fields_of(kind).values(), kind
+
+
+def test_every_template_of_c_is_named_somewhere() -> None:
+    text = "\n".join(written())
+    for path in templates("c"):
+        name = str(path.relative_to(TEMPLATES))
+        assert name in text or path.name in ("net.c.j2", "net.h.j2"), name

@@ -30,6 +30,7 @@ from specc.targets.c.topics.binding import binding, bound_buffers, bound_methods
 from specc.targets.c.topics.header import Header, header
 from specc.targets.c.topics.passes import Passes, passes
 from specc.targets.c.topics.run import Run, run
+from specc.targets.c.topics.run_views import run_views
 from specc.targets.c.topics.samples import (
     Samples,
     Standardize,
@@ -100,6 +101,7 @@ def topics(
         "summary": summary(model, derived, NUMBERS_ALONE),
         "buffers": bound_buffers(model, kept),
         "methods": bound_methods(model, derived, kept),
+        "run_views": run_views(kept),
         "binding": binding(model, derived, kept, source.file.text),
     }
 
@@ -111,7 +113,6 @@ def source_of(
     network, started = passes(model, derived, kept), starts(model, kept)
     called = network.calls | started.calls
     called |= {"numbered"} if model.train.shuffle else set()
-    rate = schedule(model, derived)
     return Source(
         C=Code(model.name.upper()),
         c=Code(model.name),
@@ -121,14 +122,14 @@ def source_of(
         declared=declarations(kept, model.name),
         passes=network.passes,
         kernels=kernels(called),
-        schedule=rate,
+        schedule=schedule(model, derived),
         samples=samples(model, derived, kept),
         standardize=standardize(model),
         mode=mode(derived, kept),
         figures=figures(model, derived, kept),
         steps=steps(model, derived, kept),
         starts=started.starts,
-        run=run(model, kept, rate.plateau),
+        run=run(model, kept),
         activations=activations(called),
         panel=panel(kept.panel),
     )

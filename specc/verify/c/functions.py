@@ -22,12 +22,6 @@ USED = 0xAB
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
-class Samples(ctypes.Structure):
-    """Samples as the header declares them."""
-
-    _fields_ = [("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("n", ctypes.c_size_t)]
-
-
 class Loop:
     """The training loop of the source, called on a Model as a C program would call it.
 
@@ -42,6 +36,7 @@ class Loop:
         `held` is the byte that fills the memory.
         """
         self._net, self._name, self._shuffles = net, name, shuffles
+        self._pair: Any = module.Samples
         self.seed = int(net.seed)
         """The seed of the run, which may differ from that of the model."""
         size = module.Run(net).memory.nbytes
@@ -99,9 +94,9 @@ class Loop:
         ]
         at = [ctypes.c_void_p(part.ctypes.data) for part in self._kept]
         count = len(training[0])
-        self._pairs = [Samples(*at[:2], count)]
+        self._pairs = [self._pair(*at[:2], count)]
         if held_out is not None:
-            self._pairs.append(Samples(*at[2:], len(held_out[0])))
+            self._pairs.append(self._pair(*at[2:], len(held_out[0])))
         given: list[Any] = [ctypes.byref(pair) for pair in self._pairs]
         given += [None] * (held_out is None)
         if self._shuffles:

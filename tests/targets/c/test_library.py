@@ -727,6 +727,8 @@ class Watches:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def called(*arguments: Any) -> Any:
             self.given |= {each for each in arguments if isinstance(each, int)}
+            samples = [each._obj for each in arguments if hasattr(each, "_obj")]
+            self.given |= {at for pair in samples for at in (pair.x, pair.y)}
             return getattr(self.library, name)(*arguments)
 
         return called

@@ -80,10 +80,10 @@ def workspace_members(kept: Memory, c: str) -> list[Code]:
         comments.append(array.says)
     if kept.basis:
         lines.append(f"double basis[{kept.basis}];")
-        comments.append("of an initializer")
+        comments.append("scratch of an initializer")
     if kept.draws:
         lines.append("uint64_t seed;")
-        comments.append("of what is dropped")
+        comments.append("of dropout")
     if kept.counts_updates:
         lines.append("int64_t updates;")
         comments.append("so far" if kept.draws else "so far, which the optimizer reads")
@@ -92,7 +92,9 @@ def workspace_members(kept: Memory, c: str) -> list[Code]:
 
 def run_members(kept: Memory, c: str) -> list[Code]:
     """Declare what a fit keeps beside the model."""
-    lines = [(f"{c}_parameters before[2];", "of the last two epochs, to go back to")]
+    lines = [
+        (f"{c}_parameters before[2];", "before the last two epochs, to go back to")
+    ]
     lines += [(f"{c}_parameters before_{name}[2];", "") for name in kept.state]
     if kept.restores:
         lines.append((f"{c}_parameters best;", ""))
@@ -104,7 +106,7 @@ def run_members(kept: Memory, c: str) -> list[Code]:
     if kept.watches:
         lines.append(("double best_value, reference;", "what early stopping compares"))
     if kept.reduces:
-        lines.append(("double level;", "what a plateau is measured from"))
+        lines.append(("double level;", "the best so far"))
         lines.append(("int32_t stalled;", "epochs without a gain since then"))
         lines.append(("int32_t reductions;", "of the rate"))
         lines.append(("int32_t reductions_before;", "in the epoch before"))
@@ -114,7 +116,7 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         ("int32_t best_epoch;", "-1 before the first"),
         ("int32_t waited;", "epochs without a gain"),
         ("int32_t bad;", "the update whose loss is not finite"),
-        ("volatile int32_t stop;", "set it, to end after the update"),
+        ("volatile int32_t stop;", "set it to end training after an update"),
         ("int32_t unused;", "padding"),
     ]
     return aligned([line for line, _ in lines], [text for _, text in lines])

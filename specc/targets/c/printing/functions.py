@@ -5,6 +5,7 @@ A comment beside code is the heading of a layer or the derivation that a Value c
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -37,13 +38,12 @@ class Update:
 
     before: tuple[Code, ...]
     lines: tuple[Code, ...]
-    calls: frozenset[str]
 
 
 def update(
     program: Program, printer: Printer, state: Iterable[str], size: str
-) -> Update:
-    """Print the update of the parameters, of which there are `size`, padding included."""
+) -> tuple[Update, frozenset[str]]:
+    """Print the update of all `size` numbers of the parameters; return what it calls too."""
     made = printer.begin()
     lines = _updated(program, printer)
     norms = [value.args[0] for value in program.values if value.op == "norm"]
@@ -58,7 +58,7 @@ def update(
         loop = f"for (int at = 0; at < {size}; at += LANES)"
         of_all = ["vec squares = fill(0);", loop, *("  " + line for line in squares)]
         before = [*arrays, *of_all, *_numbers(program, "lr" in made.reads)]
-    return Update(codes(before), codes(lines), frozenset(made.calls))
+    return Update(codes(before), codes(lines)), frozenset(made.calls)
 
 
 def _updated(program: Program, printer: Printer) -> list[str]:
@@ -116,19 +116,32 @@ def _numbers(program: Program, reads_rate: bool) -> list[str]:
     return found
 
 
-def body(made: Printed | None, says: Says) -> list[Code]:
-    """Give the statements of a function, each below what is said of it."""
+def body(made: Printed, says: Says) -> list[Code]:
+    """Return the statements of a function, each below what is said of it."""
     lines: list[Code] = []
-    if made is None:
-        return lines
     before = ""
     for statement in made.statements:
         said = says(statement)
         if said and said != before:
             lines += commented(said)
         before = said
-        lines += [Code(line) for line in statement.lines]
+        lines += codes(statement.lines)
     return lines
+
+
+def by_layer(made: Printed, says: Says) -> list[Code]:
+    """Return the statements of a function, those of one layer below one heading."""
+    lines: list[Code] = []
+    for _, group in itertools.groupby(made.statements, key=_first_layer):
+        of_layer = list(group)
+        values = tuple(value for each in of_layer for value in each.values)
+        lines += commented(says(Statement((), values)))
+        lines += codes(line for each in of_layer for line in each.lines)
+    return lines
+
+
+def _first_layer(statement: Statement) -> str:
+    return statement.origins[0].layer
 
 
 def scalars(made: Printed) -> list[Code]:

@@ -42,10 +42,6 @@ class Binding:
     vectors: Code
     """How many vectors as long as the parameters a model has before its workspace."""
     state_views: tuple[Code, ...]
-    run_vectors: Code
-    run_buffers: Code
-    before_views: tuple[Code, ...]
-    counts_updates: bool
     counts_alone: bool
     """Whether the source counts updates that no optimizer counts."""
     modes: bool
@@ -65,10 +61,6 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
     names = figures_of(model, derived)
     counted, vectors = kept.counts_updates, 1 + len(kept.state)
     looks = [f'"{name}": {_vector(i, kept)}' for i, name in enumerate(kept.state, 1)]
-    before = [
-        f'"{name}": vectors[{2 * i}:{2 * i + 2}]'
-        for i, name in enumerate(kept.state, 1)
-    ]
     tracks = derived.track is not None
     return Binding(
         says=codes(
@@ -91,10 +83,6 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         model_bytes_double=Code(str(kept.model_bytes(8))),
         vectors=Code(str(vectors)),
         state_views=codes(looks + ['"updates": memory[-8:].view(np.int64)'] * counted),
-        run_vectors=Code(str(2 * vectors + kept.restores)),
-        run_buffers=Code(str(2 + kept.restores)),
-        before_views=codes(before + ['"updates": counts'] * counted),
-        counts_updates=counted,
         counts_alone=counted and not derived.optimizer_counts,
         modes=derived.evaluation is not None,
         tracks=tracks,
@@ -137,7 +125,7 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
     )
     return Methods(
         parts=tuple(parts),
-        run=(),
+        run=("c/finish_best.py.j2" if kept.restores else "python/finish.py.j2",),
         epochs="c/epochs.py.j2",
         gradients_doc=gradients_doc(overwritten=False),
         measure=(Code(measure),) if standardizes else (),

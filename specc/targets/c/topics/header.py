@@ -41,7 +41,7 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
     c, upper = model.name, model.name.upper()
     top = model.output_shape[-1] - 1
     several = math.prod(model.target.shape) > 1
-    labels = f"times {upper}_TARGET labels" if several else "labels"
+    labels = f"{upper}_TARGET labels" if several else "a label"
     classes = derived.loss.inputs[1].dtype == "int"
     modes = derived.evaluation is not None
     and_state = " and the state of the optimizer" if kept.state else ""
@@ -55,22 +55,22 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
         ),
         build=_filled(
             f"cc -O3 -march=native -ffp-contract=fast -fno-math-errno -c {stem}.c; it needs"
-            " libm and nothing else, allocates nothing, and has no state outside of what it is"
-            " given."
+            " libm and nothing else, allocates nothing, and keeps no state outside of its"
+            " arguments."
         ),
         contents=_contents(model, derived),
         target=Code(
-            f"{labels}, 0 to {top}, which is not checked"
+            f"{labels} from 0 to {top}, which is not checked"
             if classes
-            else f"targets of {upper}_TARGET numbers"
+            else f"{upper}_TARGET numbers"
         ),
         step_limit=Code(
-            "n"
+            ""
             if kept.keeps_gradient and derived.track is None
-            else f"n (1 to {upper}_SAMPLES: of more nothing is learnt, it gives NAN)"
+            else f" If n is more than {upper}_SAMPLES, return NAN and change nothing."
         ),
         gradient=Code(_gradient(derived, upper)),
-        update=Code(f"{and_state} by a gradient: {said(model, model.optimizer)}"),
+        update=Code(f"{and_state} from a gradient: {said(model, model.optimizer)}"),
         training=Code(", int training" if modes else ""),
     )
 
@@ -97,16 +97,19 @@ def _contents(model: Model, derived: Derived) -> tuple[Code, ...]:
 def _gradient(derived: Derived, upper: str) -> str:
     """Say what the loss and its gradient are of, and what the mode does."""
     says = (
-        "The loss of n samples and its gradient by every parameter; dx takes that by the input,"
-        f" n times {upper}_INPUT numbers, or is NULL. The parameters do not change."
+        "Return the loss of n samples, and write its gradient by the parameters to g and, unless"
+        f" dx is NULL, by the input to dx: n times {upper}_INPUT numbers. The parameters do not"
+        " change."
     )
     if derived.evaluation is not None:
         says += (
-            " With `training`, both are of the network as the next training step has it;"
-            " nothing moves."
+            " If `training`, the network is the one of the next training step, else that of"
+            " prediction; its state does not change."
         )
     if derived.track is not None:
-        says += f" Then n is {upper}_SAMPLES at most: of more it gives NAN."
+        says += (
+            f" For training, n is {upper}_SAMPLES at most; if it is more, return NAN."
+        )
     return says
 
 
@@ -118,13 +121,13 @@ def _constants(model: Model, kept: Memory) -> tuple[Code, ...]:
     upper = model.name.upper()
     sizes = [math.prod(p.shape) for p in model.parameters.values()]
     constants = [
-        ("INPUT", math.prod(model.input.shape), "numbers of one sample"),
-        ("TARGET", math.prod(model.target.shape), "likewise"),
-        ("OUTPUT", math.prod(model.output_shape), "likewise"),
-        ("PARAMETERS", sum(sizes), "all, without padding"),
-        ("PADDED", kept.arrays.size, "all, with it"),
+        ("INPUT", math.prod(model.input.shape), "numbers of a sample's input"),
+        ("TARGET", math.prod(model.target.shape), "of its target"),
+        ("OUTPUT", math.prod(model.output_shape), "of its prediction"),
+        ("PARAMETERS", sum(sizes), "without padding"),
+        ("PADDED", kept.arrays.size, "with padding"),
         ("BATCH_SIZE", model.train.batch_size, ""),
-        ("SAMPLES", kept.samples, "what the workspace holds"),
+        ("SAMPLES", kept.samples, "room of the workspace"),
         ("EPOCHS", model.train.epochs, ""),
         ("SEED", model.train.seed, ""),
     ]
@@ -133,7 +136,7 @@ def _constants(model: Model, kept: Memory) -> tuple[Code, ...]:
         constants.append(("PATIENCE", patience, "epochs without a gain"))
     if kept.reduces:
         patience = model.schedule.use["patience"]
-        constants.append(("PLATEAU", patience, "likewise, to reduce the rate"))
+        constants.append(("PLATEAU", patience, "the same, to reduce the rate"))
     lines = [f"{upper}_{name} = {value}," for name, value, _ in constants]
     lines[-1] = lines[-1].removesuffix(",")
     return tuple(aligned(lines, [says for _, _, says in constants]))

@@ -17,9 +17,9 @@ from specc.targets.c.kernels import declared
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
 from specc.targets.c.printing.functions import (
-    Says,
     Update,
     body,
+    by_layer,
     formula,
     nothing,
     reduction,
@@ -77,8 +77,8 @@ def passes(model: Model, derived: Derived, kept: Memory) -> Network:
     writer = _Writer(model, derived, kept)
     functions = tuple(writer.functions())
     size = f"{model.name.upper()}_PADDED"
-    moves = update(derived.update, writer.printer, kept.state, size)
-    calls = writer.calls | moves.calls
+    moves, called = update(derived.update, writer.printer, kept.state, size)
+    calls = writer.calls | called
     kernels = writer.printer.kernels
     topic = Passes(
         functions=functions,
@@ -107,15 +107,14 @@ class _Writer:
             yield network("standardize", kept.standardize, says)
         if kept.draws:
             yield self._draw()
-        yield network(
+        yield self.layers(
             "forward",
             derived.forward,
-            f"Write the {says_last} of the samples in the workspace to {self.last}, and what"
-            " backward reads.",
-            forward_heading(self.model),
+            f"Predict the samples in the workspace: write the {says_last} to {self.last}, and keep"
+            " what backward reads.",
         )
         if kept.output is not None:
-            yield network("output", kept.output, f"Predict, from {self.last}.", nothing)
+            yield network("output", kept.output, f"Predict, from {self.last}.")
         yield from self._loss()
         yield self._backward(derived.backward)
         by_input = derived.input_gradient.outputs[0][1].derivation
@@ -156,12 +155,17 @@ class _Writer:
             lines=(*first, *lines),
         )
 
-    def network(
-        self, name: str, program: Program, says: str, heading: Says = derivation_of
-    ) -> CFunction:
-        """Write a function that works on n samples."""
+    def network(self, name: str, program: Program, says: str) -> CFunction:
+        """Write a function that works on n samples, below the derivations of its lines."""
         made = self.printer.printed(program)
-        return self.function(name, [says] if says else [], made, body(made, heading))
+        lines = body(made, derivation_of)
+        return self.function(name, [says] if says else [], made, lines)
+
+    def layers(self, name: str, program: Program, says: str) -> CFunction:
+        """Write a function that works on n samples, below the headings of its layers."""
+        made = self.printer.printed(program)
+        lines = by_layer(made, forward_heading(self.model))
+        return self.function(name, [says], made, lines)
 
     def number(self, program: Program, says: str, name: str = "") -> CFunction:
         """Write a function that gives a number of n samples."""
@@ -185,7 +189,7 @@ class _Writer:
         )
         if derived.step_loss is not None:
             left = derived.step_loss.outputs[0][1].derivation
-            says = f"{left}, of what {derived.loss_gradient.name} left."
+            says = f"{left}, from what {derived.loss_gradient.name} kept."
             yield self.number(derived.step_loss, says, "step_loss")
 
     def _backward(self, program: Program) -> CFunction:
@@ -207,11 +211,11 @@ class _Writer:
         return self.function(name, [says], made, body(made, heading))
 
     def _evaluation(self, programs: Pass, says_last: str) -> Iterable[CFunction]:
-        yield self.network(
+        yield self.layers(
             "evaluation_forward",
             programs.forward,
-            f"Write the {says_last} in evaluation to {self.last}, and what its backward reads.",
-            forward_heading(self.model),
+            f"Predict in evaluation: write the {says_last} to {self.last}, and keep what its"
+            " backward reads.",
         )
         made = self.printer.printed(programs.backward)
         yield self.function(
@@ -237,7 +241,7 @@ class _Writer:
     def _draw(self) -> CFunction:
         lines = [Code("uint64_t key;"), *draws(self.model, self.kept)]
         says = (
-            "Draw what dropout drops of n rows in the next update, of which `first` went"
+            "Draw the masks of dropout for n rows of the next update, of which `first` went"
             " before."
         )
         more = ", size_t first"

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specc.emit.pieces import Code
-from specc.library.training.metrics import LARGER_IS_BETTER
-from specc.library.training.settings import EarlyStopping
 from specc.model.model import Model
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.printing.functions import codes
-from specc.targets.c.topics.schedule import Plateau, updates_of_epoch
+from specc.targets.c.topics.schedule import updates_of_epoch
+from specc.targets.python.loop import Gain, Plateau, Stopping, plateau, stopping
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ class Run:
     unwatched: Code
 
 
-def run(model: Model, kept: Memory, plateau: Plateau | None) -> Run:
+def run(model: Model, kept: Memory) -> Run:
     """Write what differs from one loop to another."""
     shuffles, upper = model.train.shuffle, model.name.upper()
-    early = model.early_stopping
+    halt, waits = stopping(model), plateau(model)
     forget = [f"memset(&m->{name}, 0, sizeof m->{name});" for name in kept.state]
     forget += ["m->updates = 0;"] * kept.counts_updates
     return Run(
@@ -84,25 +83,27 @@ def run(model: Model, kept: Memory, plateau: Plateau | None) -> Run:
             else "const uint32_t *order = NULL"
         ),
         updates=Code(updates_of_epoch(model)),
-        begin=codes(_begin(early, forget, plateau)),
+        begin=codes(_begin(halt, waits, forget)),
         forget=codes(forget),
-        prepare=codes(_prepare(kept, early is not None, shuffles)),
+        prepare=codes(_prepare(kept, halt is not None, shuffles)),
         remember=codes(_before(kept, "run->before{0}[epoch & 1] = m->{1};")),
         restore=codes(_before(kept, "m->{1} = run->before{0}[epoch & 1];")),
         restore_rate=codes(
             ["run->reductions = run->reductions_before;"] * kept.reduces
         ),
-        after=codes(_after(model, kept)),
+        after=codes(_after(halt, waits, kept)),
         ended=codes(
-            [f"if (ended) return {upper}_BY_EARLY_STOPPING;"] * (early is not None)
+            [f"if (ended) return {upper}_BY_EARLY_STOPPING;"] * (halt is not None)
         ),
         finish=codes(_finish(kept, forget)),
         measure=codes(
             [f"{model.name}_measure(m, train->x, train->n);"]
             * (kept.standardize is not None)
         ),
-        watch=None if early is None else _watch(model, kept, early),
-        unwatched=Code(" Early stopping needs it." if _by_validation(early) else ""),
+        watch=None if halt is None else _watch(model, kept, halt),
+        unwatched=Code(
+            " Early stopping needs `validation`." if halt and halt.of_validation else ""
+        ),
     )
 
 
@@ -116,14 +117,14 @@ def _before(kept: Memory, pattern: str) -> list[str]:
 
 
 def _begin(
-    early: EarlyStopping | None, forget: list[str], plateau: Plateau | None
+    halt: Stopping | None, waits: Plateau | None, forget: list[str]
 ) -> list[str]:
     lines = ["(void)m;"] * (not forget)
     lines += ["memset(run, 0, sizeof *run);", "run->best_epoch = -1;"]
-    if early is not None:
-        lines.append(f"run->best_value = run->reference = {_worst(early)};")
-    if plateau is not None:
-        lines.append(f"run->level = {plateau.worst.text};")
+    if halt is not None:
+        lines.append(f"run->best_value = run->reference = {_worst(halt)};")
+    if waits is not None:
+        lines.append(f"run->level = {_worst(waits)};")
     return lines + forget
 
 
@@ -134,18 +135,15 @@ def _prepare(kept: Memory, stops: bool, shuffles: bool) -> list[str]:
     return lines if shuffles else [*lines, "(void)seed;"]
 
 
-def _after(model: Model, kept: Memory) -> list[str]:
-    lines, use = [], model.schedule.use
-    if kept.reduces:
-        condition = "if (validation) " if use["monitor"].startswith("val_") else ""
-        figure = _monitored(use["monitor"])
-        lines.append(f"{condition}reduce(run, now.{figure});")
-    early = model.early_stopping
-    if early is not None:
+def _after(halt: Stopping | None, waits: Plateau | None, kept: Memory) -> list[str]:
+    lines = []
+    if waits is not None:
+        condition = "if (validation) " if waits.of_validation else ""
+        lines.append(f"{condition}reduce(run, now.{_monitored(waits)});")
+    if halt is not None:
         given = ("m, " if kept.restores else "") + "run, epoch"
-        condition = "validation && " if _by_validation(early) else ""
-        figure = _monitored(early.monitor)
-        lines.append(f"ended = {condition}watch({given}, now.{figure});")
+        condition = "validation && " if halt.of_validation else ""
+        lines.append(f"ended = {condition}watch({given}, now.{_monitored(halt)});")
     return lines
 
 
@@ -164,41 +162,38 @@ def _finish(kept: Memory, forget: list[str]) -> list[str]:
     return lines
 
 
-def _watch(model: Model, kept: Memory, early: EarlyStopping) -> Watch:
-    largest = _worst(early) == "-INFINITY"
-    delta = f" {'+' if largest else '-'} {early.min_delta!r}" if early.min_delta else ""
+def _watch(model: Model, kept: Memory, halt: Stopping) -> Watch:
+    delta = halt.delta.text.replace("MIN_DELTA", halt.min_delta.text)
     upper = model.name.upper()
     says = f"after {upper}_PATIENCE epochs without a gain."
     best = ["run->best = m->parameters;"] * kept.restores
     best += ["run->best_buffers = m->buffers;"] * (
         kept.restores and bool(kept.buffered)
     )
-    late = [f"if (epoch < {early.start}) return false;"] * (early.start > 0)
+    late = []
+    if halt.start is not None:
+        late.append(f"if (epoch < {halt.start.text}) return false;")
     return Watch(
         says=Code(
-            f"Copy the best parameters; true {says}"
+            f"Keep the best parameters; return true {says}"
             if kept.restores
-            else f"True {says}"
+            else f"Return true {says}"
         ),
         model=Code(f"const {model.name}_model *m, " if kept.restores else ""),
         too_early=codes(late),
-        sign=Code(">" if largest else "<"),
-        reference=Code(f"run->reference{delta}"),
+        sign=halt.better,
+        reference=Code(
+            f"run->reference{delta}" if float(halt.min_delta.text) else "run->reference"
+        ),
         keep_best=codes(best),
     )
 
 
-def _worst(early: EarlyStopping) -> str:
-    """Return the number that every figure is better than."""
-    kind = early.monitor.partition("_")[2]
-    by_kind = early.mode == "auto" and kind in LARGER_IS_BETTER
-    return "-INFINITY" if early.mode == "max" or by_kind else "INFINITY"
+def _worst(gain: Gain) -> str:
+    """Write the number that every figure is better than."""
+    return gain.worst.text.replace("math.inf", "INFINITY")
 
 
-def _by_validation(early: EarlyStopping | None) -> bool:
-    return early is not None and early.monitor.startswith("val_")
-
-
-def _monitored(monitor: str) -> str:
-    kind, _, figure = monitor.partition("_")
+def _monitored(gain: Gain) -> str:
+    kind, _, figure = gain.monitor.text.partition("_")
     return f"{'validation' if kind == 'val' else kind}.{figure}"

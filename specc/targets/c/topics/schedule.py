@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from specc.derive.derived import Derived
 from specc.emit.headings import said
 from specc.emit.pieces import Code
-from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
 from specc.model.rate import per_step
 from specc.targets.c.printing.functions import codes, number
+from specc.targets.python.loop import plateau
 from specc.targets.python.schedule import counted
 
 
@@ -24,7 +24,6 @@ class Plateau:
 
     gains: Code
     """Whether `value` is better than `run->level`."""
-    worst: Code
 
 
 @dataclass(frozen=True)
@@ -90,16 +89,8 @@ def updates_of_epoch(model: Model) -> str:
 
 
 def _plateau(model: Model) -> Plateau | None:
-    use = model.schedule.use
-    if use.entry.name != "plateau":
+    waits = plateau(model)
+    if waits is None:
         return None
-    kind = use["monitor"].partition("_")[2]
-    largest = use["mode"] == "max" or (
-        use["mode"] == "auto" and kind in LARGER_IS_BETTER
-    )
-    sign, worst = ("+", "-INFINITY") if largest else ("-", "INFINITY")
-    by = f" {sign} {use['min_delta']!r}" if use["min_delta"] else ""
-    return Plateau(
-        gains=Code(f"value {'>' if largest else '<'} run->level{by}"),
-        worst=Code(worst),
-    )
+    gains = f"value {waits.better.text} run->level{waits.delta.text}"
+    return Plateau(gains=Code(gains))

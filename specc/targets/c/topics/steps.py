@@ -173,7 +173,7 @@ def _forward(kept: Memory, modes: bool, n: str) -> list[str]:
 
 def _backward(modes: bool, part: str) -> list[str]:
     call = f"backward(m, {part}, g, done ? 1 : 0, 1);"
-    says = "/* the first part makes g, others add */"
+    says = "/* the first part sets g, others add to it */"
     if not modes:
         return [f"{call} {says}"]
     return [f"if (training) {says}", f"  {call}", "else", f"  evaluation_{call}"]
