@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.specs import checked, spec
 
 from specc.cli.main import main
 from specc.ir.functions import FUNCTIONS
@@ -15,6 +14,7 @@ from specc.library.other_names import CALLED, DEFINABLE, MISSING
 from specc.syntax import statements
 from specc.syntax.diagnostics import Diagnostic, render
 from specc.syntax.spelling import distance, nearest, plain
+from tests.cases.specs import checked, spec
 
 STATEMENTS = {
     "loss": "loss {}",

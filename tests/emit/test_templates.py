@@ -12,7 +12,6 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import jinja2
 import pytest
 from jinja2 import nodes
-from tests.modules import checked, example
 
 from specc.compiler import derivation, optimize, target_called
 from specc.emit.pieces import Code, Function
@@ -21,8 +20,9 @@ from specc.targets.c.memory.sizes import memory
 from specc.targets.numpy import module as numpy_module
 from specc.targets.python.facts import facts
 from specc.targets.torch import module as torch_module
+from tests.cases.modules import checked, example
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 TOPICS = {"torch": torch_module.topics, "numpy": numpy_module.topics}
 PRINTING = {"function": Function}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
+from specc.cli.train import train_command
 from specc.library import VOCABULARY
 from specc.library.data.bundled import (
     BreastCancer,
@@ -23,7 +24,6 @@ from specc.library.data.bundled import (
 )
 from specc.library.data.split import DataError, Split
 from specc.library.vocabulary import ArgumentError
-from specc.run.train import train_command
 from tests.cases.specs import checked, spec
 
 SETS: dict[str, type[Bundled]] = {
