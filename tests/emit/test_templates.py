@@ -13,12 +13,13 @@ import jinja2
 import pytest
 from jinja2 import nodes
 
-from specc.compiler import derivation, optimize, target_called
+from specc.compiler import stages
 from specc.emit.pieces import Code, Function
 from specc.targets.c import module as c_module
 from specc.targets.c.memory.sizes import memory
 from specc.targets.numpy import module as numpy_module
 from specc.targets.python.facts import facts
+from specc.targets.registry import target_called
 from specc.targets.torch import module as torch_module
 from tests.cases.modules import checked, example
 
@@ -35,8 +36,8 @@ BOTH = pytest.mark.parametrize("target", TOPICS)
 def topics(target: str) -> dict[str, type]:
     """Return the type of each topic."""
     model, language = checked(example("disk")), target_called(target)
-    derived, _ = derivation(model, language)
-    made = TOPICS[target](model, optimize(derived, language), language, "specc")
+    derived = stages(model, language).optimized
+    made = TOPICS[target](model, derived, language, "specc")
     return {name: type(topic) for name, topic in made.items()}
 
 
@@ -180,8 +181,7 @@ def test_every_template_is_named_somewhere() -> None:
 def topics_of_c() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the type of each topic of the source, and of each of the Python module."""
     model, language = checked(example("disk")), target_called("c")
-    derived, _ = derivation(model, language)
-    derived = optimize(derived, language)
+    derived = stages(model, language).optimized
     kept, says = memory(model, derived), facts(model, language, "specc")
     source = c_module.source_of(model, derived, kept, says, "net")
     module = c_module.topics(model, derived, language, kept, source)

@@ -98,7 +98,7 @@ def test_a_schedule_is_the_same_formula_in_torch(name: str, target: str) -> None
 ENDS = {
     "torch": ("# One training step", "# Arrays"),
     "numpy": ("# One training step", "# Arrays"),
-    "c": ("/* ---- The network */", "/* ---- Training"),
+    "c": ("/* ---- 3. The network */", "/* ---- 4. Training"),
 }
 
 
