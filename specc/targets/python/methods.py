@@ -51,9 +51,7 @@ def array_methods(model: Model, modes: bool, state: bool, predict: str) -> list[
 
 def gradients_doc(overwritten: bool) -> Code:
     """Return the docstring of `gradients`, which a training step may overwrite."""
-    says = (
-        "Gradients of the last `loss_and_gradients`: views into `flat_gradients`."
-    )
+    says = "Gradients of the last `loss_and_gradients`: views into `flat_gradients`."
     if overwritten:
         says += "\n\n        A training step writes its own here.\n        "
     return Code(says)
