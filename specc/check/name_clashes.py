@@ -23,10 +23,10 @@ _NOTE = "an emitted module has names such as `<layer>_weight` and `d_<layer>` fo
 def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
     """Yield every name that an emitted module may derive from a layer or a feature.
 
-    `_1` has a row of ones, `_t` is transposed, `d_` is the gradient.
+    `_ones` has a row of ones, `_t` is transposed, `d_` is the gradient.
     """
     for prefix in ("", "d_"):
-        yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_1", "_1t"))
+        yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_ones", "_ones_t"))
     for parameter in (*parameters, "matrix"):
         names = (f"{plain}_{parameter}", f"{plain}_{parameter}_t")
         yield from (*names, f"d_{plain}_{parameter}")
