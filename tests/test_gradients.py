@@ -176,7 +176,9 @@ SPECS = {
     "names_like_matrices": spec(
         "a_matrix = linear(4, bias=none) a_t = linear(4, bias=none) linear(3, bias=none)"
     ),
-    "names_like_rows_of_ones": spec("h_1 = linear(4) tanh h_1t = linear(4) linear(3)"),
+    "names_like_rows_of_ones": spec(
+        "h_ones = linear(4) tanh g_ones_t = linear(4) linear(3)"
+    ),
     "flatten": spec("flatten linear(5) tanh linear(3)", shape="real[2, 3]"),
     "flatten_relu": spec(
         "flatten relu residual { linear(6) } linear(3)", shape="real[2, 3]"
@@ -690,7 +692,7 @@ FAULTS_IN_TORCH = {
         "tanh_backward(d_tanh1, tanh1,",
         "tanh_backward(d_tanh1, 0 * tanh1,",
     ),
-    "input of another layer": ("s.relu3_1t, out=", "s.relu2_1t, out="),
+    "input of another layer": ("s.relu3_ones_t, out=", "s.relu2_ones_t, out="),
     "weight of another layer": ("(p.linear3_weight_t, s", "(p.linear2_weight_t, s"),
     "weight not transposed": (
         "mm(p.linear3_weight_t, s",

@@ -22,10 +22,10 @@ _NOTE = "emitted modules have `<layer>_weight`, `d_<layer>` and the like for eac
 def emitted(plain: str, parameters: Iterable[str] = ()) -> Iterator[str]:
     """Give every name that an emitted module may have for a layer or a feature.
 
-    `_1` carries a row of ones, `_t` is transposed, `d_` is the gradient.
+    `_ones` carries a row of ones, `_t` is transposed, `d_` is the gradient.
     """
     for prefix in ("", "d_"):
-        yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_1", "_1t"))
+        yield from (f"{prefix}{plain}{form}" for form in ("", "_t", "_ones", "_ones_t"))
     for parameter in (*parameters, "matrix"):
         names = (f"{plain}_{parameter}", f"{plain}_{parameter}_t")
         yield from (*names, f"d_{plain}_{parameter}")

@@ -73,7 +73,7 @@ def names_of_module(model: Model, derived: Derived, target: Target) -> Names:
         gradients = {f"d_{name}" for name in parameters}
         others = parameters | buffers | gradients
         kept = frozenset(read - others - {x, last, f"d_{last}", BATCH})
-    given = f"{x}_1" if carries else x
+    given = f"{x}_ones" if carries else x
     fresh = _fresh(derived, target)
     label = model.target.name
     return Names(x, given, last, label, parameters, buffers, kept, fresh)

@@ -370,14 +370,12 @@ class _Printer:
         if value.op == "with_ones":
             name = operand.slot or operand.name
             self.carrying_ones.add(name)
-            return self.place(f"{name}_1")
+            return self.place(f"{name}_ones")
         seen = self._view(operand) if operand.op in VIEWS else self.text(operand)[0]
         pattern = self.target.tensor[value.op].plain
         if "." not in seen or (operand.slot or operand.name) in self.place.fresh:
             return str(pattern.format(seen))
-        if operand.op == "with_ones" and value.op == "transpose":
-            name = f"{seen}t"
-        elif value.op == "weight_of":
+        if value.op == "weight_of":
             name = f"{seen.removesuffix('_matrix')}_weight"
         else:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")

@@ -70,8 +70,8 @@ def _layout_doc(derived: Derived, ones: bool, wide: bool) -> str:
     return (
         "Samples are columns. A linear layer keeps weight and bias as one matrix [W b]"
         " and its input has a last row of ones, so z = [W b] [x; 1] is one product,"
-        " and so is its derivative: dL/d[W b] = dL/dz [x; 1]^T. A name that ends in _1"
-        " has that row, in t it is a transpose."
+        " and so is its derivative: dL/d[W b] = dL/dz [x; 1]^T. A name in _ones has"
+        " that row, a name in _t is a transpose."
     )
 
 
@@ -115,9 +115,9 @@ def _lines(derived: Derived, made: Functions) -> list[str]:
         sizes = [str(dim) for dim in shape]
         if slot in carrying and derived.columns:
             sizes[0] = str(int(sizes[0]) + 1)
-            lines.append(f"self.{slot}_1 = like.new_ones({', '.join(sizes)})")
+            lines.append(f"self.{slot}_ones = like.new_ones({', '.join(sizes)})")
             rows = ".t()  # rows, to be filled" if slot == x else ""
-            lines.append(f"self.{slot} = self.{slot}_1[:-1]{rows}")
+            lines.append(f"self.{slot} = self.{slot}_ones[:-1]{rows}")
         elif derived.columns and slot in outer and sizes[0] != "1":
             lines.append(f"self.{slot} = like.new_empty({', '.join(sizes[::-1])}).t()")
         else:
