@@ -1,7 +1,7 @@
 """The kernels of a C module: plain files of C, and which of them the printed functions need.
 
-Takes the names that functions call, gives the text of the files. Invariant: a kernel calls itself,
-macros of `machine.c.j2` and what it needs, which `tests/targets/test_kernels.py` compiles it with.
+Takes the names that functions call and returns the text of the files. Invariant: a kernel calls
+itself, macros of `machine.c.j2` and what it needs: `tests/targets/test_kernels.py` compiles it so.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ CACHED = 8192
 
 
 def padded(width: int) -> int:
-    """Give the length of a row that is padded."""
+    """Return the length of a padded row."""
     return -(-width // LINE) * LINE
 
 
@@ -104,7 +104,6 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
         if value.slot and batched(value.shape)
     )
     samples: dict[str, Array] = {}
-    parameters: dict[str, Weight] = {}
 
     def laid(width: int, narrow: bool) -> Array:
         return Array(width, width if narrow else padded(width))
@@ -123,31 +122,39 @@ def arrays(derived: Derived, kept: Iterable[Program]) -> Arrays:
             if value.dtype == "int" or value.op == "transpose":
                 continue
             samples[name] = _of_samples(value, samples, compact, laid)
-    for value in derived.forward.values:
-        if value.op in ("linear", "mm"):
-            weight, *bias = _parameters(value)
-            given = samples[_name(value.args[0])]
-            out = samples[value.slot]
-            if out.narrow:
-                parameters[weight.name] = Weight(
-                    out.width, Array(given.width, given.pitch), False
-                )
-            else:
-                parameters[weight.name] = Weight(given.width, out, True)
-            for b in bias:
-                row = Array(out.width, padded(out.width))
-                parameters[b.name] = Weight(1, row, False, is_bias=True)
-    found: dict[str, Weight] = {}
-    for v in parameters_of(derived.forward):
-        vector = Weight(1, Array(_width(v), padded(_width(v))), False, is_bias=True)
-        found[v.name] = parameters.get(v.name, vector)
+    parameters = _weights(derived.forward, samples)
     last = derived.loss.inputs[0].name
     label = derived.loss.inputs[1]
     if label.dtype == "real":
         samples[label.name] = samples[last]
     buffers = {value.name: _width(value) for value in derived.buffers}
     samples |= {name: Array(1, 1) for name in numbers}
-    return Arrays(samples, found, buffers, features, numbers)
+    return Arrays(samples, parameters, buffers, features, numbers)
+
+
+def _weights(forward: Program, samples: Mapping[str, Array]) -> dict[str, Weight]:
+    """Return how every parameter lies, in torch's order."""
+    of_layers: dict[str, Weight] = {}
+    for value in forward.values:
+        if value.op in ("linear", "mm"):
+            weight, *bias = _parameters(value)
+            given, out = samples[_name(value.args[0])], samples[value.slot]
+            if out.narrow:
+                row = Array(given.width, given.pitch)
+                of_layers[weight.name] = Weight(out.width, row, False)
+            else:
+                of_layers[weight.name] = Weight(given.width, out, True)
+            for b in bias:
+                of_layers[b.name] = _vector(out.width)
+    return {
+        v.name: of_layers.get(v.name) or _vector(_width(v))
+        for v in parameters_of(forward)
+    }
+
+
+def _vector(width: int) -> Weight:
+    """Return how a bias lies, or another vector."""
+    return Weight(1, Array(width, padded(width)), False, is_bias=True)
 
 
 def parameter_of(gradient: Value) -> str:
@@ -156,7 +163,7 @@ def parameter_of(gradient: Value) -> str:
 
 
 def _running_along(program: Program) -> list[Value]:
-    """Give what is a number for each row, of what runs along it: a mean, a deviation."""
+    """Return the Values that are a number for each row, such as its mean or deviation."""
     found: dict[Value, None] = {}
     for value in program.values:
         rows = [arg for arg in value.args if batched(arg.shape)]
@@ -170,7 +177,7 @@ def _running_along(program: Program) -> list[Value]:
 
 
 def _parameters(linear: Value) -> list[Value]:
-    """Give the weight and, where there is one, the bias of a linear layer."""
+    """Return the weight and, if there is one, the bias of a linear layer."""
     if linear.op == "linear":
         return list(linear.args[1:])
     return [linear.args[1].args[0]]
@@ -220,7 +227,7 @@ def _width(value: Value) -> int:
 
 
 def _compact(programs: Iterable[Program]) -> frozenset[int]:
-    """Give the widths at which rows need no padding: no operation runs along such a row.
+    """Return the widths at which rows need no padding: no operation runs along such a row.
 
     What is copied to rows of another width lies as all others of that width do: padded.
     """
@@ -244,7 +251,7 @@ def _compact(programs: Iterable[Program]) -> frozenset[int]:
 
 
 def _joined(forward: Program) -> set[int]:
-    """Give the widths of arrays that meet, which have to lie alike."""
+    """Return the widths of arrays that meet, which have to lie alike."""
     return {
         _width(part)
         for value in forward.values
@@ -255,7 +262,7 @@ def _joined(forward: Program) -> set[int]:
 
 
 def _meets_features(value: Value) -> bool:
-    """Tell whether it takes a number for each feature, as no linear layer does."""
+    """True if an operation takes a number for each feature, as no linear layer does."""
     shapes = [arg.shape for arg in value.args if arg.shape]
     products = ("linear", "mm", "transpose")
     return value.op not in products and any(not batched(shape) for shape in shapes)

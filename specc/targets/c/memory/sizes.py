@@ -82,7 +82,7 @@ class Memory:
         return sum(kept.count for kept in self.workspace if kept.name == "panel")
 
     def model_bytes(self, real: int) -> int:
-        """Give the size of a model whose numbers take `real` bytes."""
+        """Return the size of a model whose numbers take `real` bytes."""
         vectors = 1 + len(self.state) + self.keeps_gradient
         reals = vectors * self.arrays.size + self.buffered
         reals += sum(kept.count for kept in self.workspace if kept.type == "real")
@@ -91,7 +91,7 @@ class Memory:
         return real * reals + 8 * (others + numbers)
 
     def run_bytes(self, real: int) -> int:
-        """Give the size of what a fit keeps beside the model."""
+        """Return the size of what a fit keeps beside the model."""
         vectors = 2 * (1 + len(self.state)) + self.restores
         numbers = 16 * (self.watches + self.counts_updates) + 24 * (1 + self.reduces)
         buffers = (2 + self.restores) * self.buffered
@@ -136,11 +136,6 @@ def memory(model: Model, derived: Derived) -> Memory:
     rows = -(-held * positions // TILE) * TILE
     samples = rows // positions
     stopping = model.early_stopping
-    orthogonal = [
-        math.prod(parameter.shape)
-        for parameter in model.parameters.values()
-        if parameter.initializer(parameter.fans).distribution == "orthogonal"
-    ]
     return Memory(
         arrays=laid,
         positions=positions,
@@ -150,7 +145,7 @@ def memory(model: Model, derived: Derived) -> Memory:
         counts_updates=derived.counts_updates,
         draws=bool(derived.masks),
         keeps_gradient=not derived.descends or batch > samples,
-        basis=max(orthogonal, default=0),
+        basis=_basis(model),
         watches=stopping is not None,
         restores=stopping is not None and stopping.restore_best,
         reduces=model.schedule.use.entry.name == "plateau",
@@ -160,6 +155,16 @@ def memory(model: Model, derived: Derived) -> Memory:
         standardize=standardize,
         standardize_backward=standardize_backward,
     )
+
+
+def _basis(model: Model) -> int:
+    """Return how many doubles an orthogonal initializer needs; 0 if there is none."""
+    orthogonal = [
+        math.prod(parameter.shape)
+        for parameter in model.parameters.values()
+        if parameter.initializer(parameter.fans).distribution == "orthogonal"
+    ]
+    return max(orthogonal, default=0)
 
 
 def _with_array(program: Program, name: str | None = None) -> Program:
@@ -215,7 +220,7 @@ def _workspace(
 
 
 def _panel(derived: Derived, laid: Arrays, rows: int) -> int:
-    """Give the size of the panel that strips of weights are copied to; 0 where none is."""
+    """Return the size of the panel that strips of weights are copied to; 0 if none is."""
     deep = 0
     programs = [derived.forward, derived.backward, derived.input_gradient]
     if derived.evaluation is not None:

@@ -153,7 +153,7 @@ def scalars(made: Printed) -> list[Code]:
 
 
 def reduction(made: Printed) -> list[Code]:
-    """Give the statements of a function that returns a number."""
+    """Return the statements of a function that returns a number."""
     lines = [Code(line) for statement in made.statements for line in statement.lines]
     return [*lines, Code(f"return {made.result};")]
 

@@ -1,6 +1,6 @@
 """How each parameter of a C module starts, and where it lies.
 
-Takes a checked model and its memory; gives statements, and the kernels that they call.
+Takes a checked model and its memory; returns statements, and the kernels that they call.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What one part of the samples goes through, in prediction, evaluation and a training step.
 
-Takes a checked model, its Programs and its memory, gives the calls of the network's functions.
+Takes a checked model, its Programs and its memory; returns the calls of the network's functions.
 """
 
 from __future__ import annotations
