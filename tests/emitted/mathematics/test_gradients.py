@@ -201,7 +201,7 @@ FAULTS_IN_TORCH = {
         "tanh_backward(d_tanh1, tanh1,",
         "tanh_backward(d_tanh1, 0 * tanh1,",
     ),
-    "input of another layer": ("s.relu3_1t, out=", "s.relu2_1t, out="),
+    "input of another layer": ("s.relu3_ones_t, out=", "s.relu2_ones_t, out="),
     "weight of another layer": ("(p.linear3_weight_t, s", "(p.linear2_weight_t, s"),
     "weight not transposed": (
         "mm(p.linear3_weight_t, s",
