@@ -69,8 +69,8 @@ DEFINITIONS: dict[str, Definition] = {
         "isru",
         lambda x: x / torch.sqrt(1 + x**2),
     ),
-    "tanh_shrink": Definition(
-        "def activation tanh_shrink(x) = x - tanh(x)", "tanh_shrink", F.tanhshrink
+    "tanh_remainder": Definition(
+        "def activation tanh_remainder(x) = x - tanh(x)", "tanh_remainder", F.tanhshrink
     ),
     "soft_shrink": Definition(
         "def activation soft_shrink(x, k=0.5) = where(abs(x) > k, x - k * sign(x), 0)",
