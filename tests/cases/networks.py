@@ -26,6 +26,7 @@ schedule {schedule}
 SPECS = {
     "relu": spec("linear(6) relu linear(3)"),
     "tanh": spec("linear(6) tanh linear(3)"),
+    "tanh_shrink": spec("linear(6) tanh_shrink linear(3)"),
     "sigmoid": spec("linear(6) sigmoid linear(3)"),
     "identity": spec("linear(6) identity linear(3)"),
     "leaky_relu": spec("linear(6) leaky_relu(0.1) linear(3) leaky_relu(-0.2)"),

@@ -90,6 +90,12 @@ def tanh(x: Value) -> Value:
     return formulas.tanh(x)
 
 
+@entry("activation", operands=1)
+def tanh_shrink(x: Value) -> Value:
+    """x - tanh(x). Source: torch.nn.Tanhshrink."""
+    return x - formulas.tanh(x)
+
+
 @entry("activation", operands=1, reach=lambda: (-1, 1))
 def hard_tanh(x: Value) -> Value:
     """min(max(x, -1), 1), with derivative 0 at -1 and 1. Source: torch.nn.Hardtanh."""

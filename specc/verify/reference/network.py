@@ -47,6 +47,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "mish": nn.Mish,
     "softplus": lambda: nn.Softplus(threshold=100),
     "tanh": nn.Tanh,
+    "tanh_shrink": nn.Tanhshrink,
     "sigmoid": nn.Sigmoid,
     "hard_tanh": nn.Hardtanh,
     "hard_sigmoid": HardSigmoid,
