@@ -15,6 +15,7 @@ from specc.model.model import Model
 from specc.targets.c.memory.rows import Arrays, Weight
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.names import member
+from specc.targets.c.printing.constants import constant
 from specc.targets.c.printing.functions import codes, commented
 from specc.targets.c.printing.indexing import times
 from specc.targets.c.topics.draws import buffer_starts
@@ -122,7 +123,7 @@ def _filled(name: str, parameter: Parameter, draw: Draw, constant: str) -> list[
 
 def _drawn(parameter: Parameter, draw: Draw, stream: str) -> str:
     """Write number `i` of a parameter."""
-    scaled = "" if draw.b == 1 else f" * {draw.b!r}"
+    scaled = "" if draw.b == 1 else f" * {constant(draw.b, draw.formula)}"
     match draw.distribution:
         case "constant":
             return repr(draw.a)
