@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +21,9 @@ from specc.targets.c import module as c_module
 from specc.targets.c.memory.sizes import memory
 from specc.targets.numpy import module as numpy_module
 from specc.targets.python.facts import facts
+from specc.targets.python.starts import derived_scale
 from specc.targets.torch import module as torch_module
-from tests.modules import checked, example
+from tests.modules import checked, compiled, example
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
@@ -244,3 +247,48 @@ def test_every_template_of_c_is_named_somewhere() -> None:
     for path in templates("c"):
         name = str(path.relative_to(TEMPLATES))
         assert name in text or path.name in ("net.c.j2", "net.h.j2"), name
+
+
+@BOTH
+def test_the_contents_name_what_the_sections_define(target: str) -> None:
+    """Whatever stands in a section's line is defined below its comment, in that order."""
+    spec = example("wine")
+    text = compiled(spec, target=target)
+    rows = re.findall(
+        r"^    (\w[\w ]*\w|) {2,}(\w.*)$", text.partition('"""\n')[0], re.M
+    )
+    sections = [text.index(f"\n# {title}\n") for title, _ in rows if title]
+    assert len(sections) > 5 and sections == sorted(sections)
+    listed = [name for _, line in rows for name in line.rstrip(",").split(", ")]
+    names = [name for name in listed if name.isidentifier()]
+    defined = re.findall(r"^(?:def |class |)(\w+)(?:\(|:| = )", text, re.M)
+    assert len(names) > 10
+    assert [name for name in defined if name in names] == names
+
+
+@pytest.mark.parametrize(
+    "use", ["he_normal", "he_uniform(mode=fan_out)", "xavier_normal(gain=0.3)"]
+)
+@pytest.mark.parametrize("ends", ["", "truncated"])
+def test_a_scale_is_its_formula_to_the_last_bit(use: str, ends: str) -> None:
+    word, _, given = use.rstrip(")").partition("(")
+    if ends and word.endswith("uniform"):
+        return
+    arguments = ", ".join(a for a in (given, "truncated=true" if ends else "") if a)
+    spec = SPEC.replace("WEIGHT", f"{word}({arguments})" if arguments else word)
+    (node,) = (n for n in checked(spec).nodes if n.parameters)
+    parameter = node.parameters["weight"]
+    draw = parameter.initializer(parameter.fans)
+    text = derived_scale(draw, parameter.fans)
+    assert "math.sqrt(" in text
+    assert eval(text, {"math": math}) == draw.b  # noqa: S307
+
+
+SPEC = """model net
+input x: real[7]
+target t: real[5]
+layers { linear(5, weight=WEIGHT) }
+loss mse
+optimizer sgd(lr=0.1)
+train(epochs=1, batch_size=1)
+"""

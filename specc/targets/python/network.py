@@ -136,5 +136,5 @@ def sections(
         "The spec": ["SPEC, its shapes, EPOCHS, BATCH_SIZE"],
         "Training": ["Model", "History", "Run"],
         "Starts": ["initialize, random numbers"],
-        "Input and files": ["checks of x and y, safetensors"],
+        "Input and files": ["checks of x and y, files of safetensors"],
     }
