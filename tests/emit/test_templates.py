@@ -21,7 +21,7 @@ from specc.targets.c import module as c_module
 from specc.targets.c.memory.sizes import memory
 from specc.targets.numpy import module as numpy_module
 from specc.targets.python.facts import facts
-from specc.targets.python.starts import _derived
+from specc.targets.python.starts import derived_scale
 from specc.targets.registry import target_called
 from specc.targets.torch import module as torch_module
 from tests.cases.modules import checked, compiled, example
@@ -207,7 +207,7 @@ def test_a_scale_is_its_formula_to_the_last_bit(use: str, ends: str) -> None:
     (node,) = (n for n in checked(spec).nodes if n.parameters)
     parameter = node.parameters["weight"]
     draw = parameter.initializer(parameter.fans)
-    text = _derived(draw, parameter.fans)
+    text = derived_scale(draw, parameter.fans)
     assert "math.sqrt(" in text
     assert eval(text, {"math": math}) == draw.b  # noqa: S307
 

@@ -55,7 +55,7 @@ def _statement(name: str, parameter: Parameter, draw: Draw, words: Words) -> str
 
 def _drawn(name: str, parameter: Parameter, draw: Draw) -> str:
     drawn = f'(seed, "init/{name}", {parameter.shape})'
-    scale = _times(_derived(draw, parameter.fans))
+    scale = _times(derived_scale(draw, parameter.fans))
     match draw.distribution:
         case "constant":
             return repr(draw.a)
@@ -85,7 +85,7 @@ FORMULA = re.compile(
 """The formulas of the vocabulary: `std = 2 * sqrt(2 / (fan_in + fan_out))`."""
 
 
-def _derived(draw: Draw, fans: Fans | None) -> str:
+def derived_scale(draw: Draw, fans: Fans | None) -> str:
     """Write the scale of a draw as its formula has it: `math.sqrt(2 / 25)`, not 17 digits.
 
     What the formula does not give to the last bit is a number.

@@ -11,6 +11,7 @@ from specc.emit.language import ATOM, COMPARISON, NEGATION, PRODUCT, SUM, spelle
 from specc.emit.statements import numbered
 from specc.ir.value import Value, rows_of
 from specc.targets.c.operations import C
+from specc.targets.c.printing.constants import constant
 from specc.targets.c.printing.indexing import Indexing, width
 
 ALONG_A_ROW = frozenset({"logsumexp", "argmax", "pick", "double"})
@@ -117,7 +118,7 @@ NUMBERS: Mapping[str, Callable[[Numbers, Value], Piece]] = {
 
 def _factor(number: float) -> Piece:
     whole = number == int(number) and abs(number) < 2**24
-    text = f"{number:.0f}" if whole else f"(real){number!r}"
+    text = f"{number:.0f}" if whole else f"(real){constant(number)}"
     return text, ATOM if number >= 0 else NEGATION
 
 

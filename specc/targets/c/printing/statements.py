@@ -14,8 +14,8 @@ from specc.ir.value import Value, apply, batched
 from specc.targets.c.memory.rows import parameter_of
 from specc.targets.c.printing.copies import Copies
 from specc.targets.c.printing.indexing import indented, on_a_line, times
-from specc.targets.c.printing.products import End
 from specc.targets.c.printing.record import Printed, Statement
+from specc.targets.c.printing.shapes import End
 
 PRODUCTS = frozenset({"linear", "mm"})
 

@@ -6,6 +6,7 @@ Takes a checked model and its memory; returns statements, and the kernels that t
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from specc.emit.pieces import Code
@@ -18,6 +19,7 @@ from specc.targets.c.names import member
 from specc.targets.c.printing.functions import codes, commented
 from specc.targets.c.printing.indexing import times
 from specc.targets.c.topics.draws import buffer_starts
+from specc.targets.python.starts import derived_scale
 
 DRAWN_BY = {
     "uniform": "uniform",
@@ -113,34 +115,42 @@ def _filled(name: str, parameter: Parameter, draw: Draw, constant: str) -> list[
         "truncated": [],
         "orthogonal": [key, f"orthogonal(m->basis, key, {longer}, {fewer});"],
     }.get(draw.distribution, [key])
+    drawn = _drawn(parameter, draw, stream)
+    drawn = drawn if draw.distribution == "constant" else f"({drawn})"
     return [
         *before,
-        f"for (int i = 0; i < {size}; i++)",
-        f"  p[place({constant}, i)] = (real)({_drawn(parameter, draw, stream)});",
+        f"for (size_t i = 0; i < {size}; i++)",
+        f"  p[place({constant}, i)] = (real){drawn};",
     ]
 
 
 def _drawn(parameter: Parameter, draw: Draw, stream: str) -> str:
     """Write number `i` of a parameter."""
-    scaled = "" if draw.b == 1 else f" * {draw.b!r}"
+    scaled = "" if draw.b == 1 else f" * {_scale(parameter, draw)}"
     match draw.distribution:
         case "constant":
             return repr(draw.a)
         case "uniform" if draw.a == -draw.b:
-            text = "2 * uniform(key, (uint64_t)i) - 1"
+            text = "2 * uniform(key, i) - 1"
             return f"({text}){scaled}" if scaled else text
         case "uniform":
             width = f"({draw.b!r} - {draw.a!r})".replace("- -", "+ ")
-            return f"{draw.a!r} + {width} * uniform(key, (uint64_t)i)"
+            return f"{draw.a!r} + {width} * uniform(key, i)"
         case "orthogonal":
             return f"m->basis[{_in_basis(parameter)}]" + (
                 "" if draw.a == 1 else f" * {draw.a!r}"
             )
-    drawn = "normal(key, (uint64_t)i)"
+    drawn = "normal(key, i)"
     if draw.distribution == "truncated":
-        drawn = f"truncated_normal(seed, {stream}, (uint64_t)i)"
+        drawn = f"truncated_normal(seed, {stream}, i)"
     mean = f"{draw.a!r} + " if draw.a else ""
     return f"{mean}{drawn}{scaled}"
+
+
+def _scale(parameter: Parameter, draw: Draw) -> str:
+    """Write the scale of a draw as its formula has it, in doubles."""
+    text = derived_scale(draw, parameter.fans).replace("math.", "")
+    return re.sub(r"sqrt\((\d+)", r"sqrt(\1.0", text)
 
 
 def _in_basis(parameter: Parameter) -> str:
