@@ -38,12 +38,12 @@ def norm(x: Value) -> Value:
 
 
 def floor(x: Value) -> Value:
-    """The largest integer that is not above x, elementwise; of slope 0."""
+    """The largest integer that is not above x, elementwise, with derivative 0."""
     return apply("floor", x)
 
 
 def relu(x: Value) -> Value:
-    """max(x, 0), of slope 0 at 0."""
+    """max(x, 0), with derivative 0 at 0."""
     return apply("relu", x)
 
 
@@ -83,7 +83,7 @@ def softplus(x: Value) -> Value:
 
 
 def abs(x: Value) -> Value:
-    """|x|, elementwise; of slope 0 at 0."""
+    """|x|, elementwise, with derivative 0 at 0."""
     return apply("abs", x)
 
 

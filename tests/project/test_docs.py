@@ -15,6 +15,7 @@ from specc.library import VOCABULARY
 from specc.library.vocabulary import spelled
 from specc.syntax.diagnostics import render
 from specc.syntax.source import Source
+from specc.verify.checks import CHECKS
 from tests.cases.goldens import Goldens
 from tests.cases.modules import checked, compiled, example, source
 
@@ -229,3 +230,12 @@ def test_pages_link_to_what_is_there(page: str) -> None:
 
 def test_source_names_the_example() -> None:
     assert source(example("disk")).name.endswith("disk.spec")
+
+
+def test_the_proof_page_has_a_row_for_every_check() -> None:
+    page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| ([\w, -]+) \| .*\|.*\|$", page.split("**Independence")[0], re.M
+    )
+    named = {name for row in rows for name in row.split(", ")} - {"check"}
+    assert named == {check.name for check in CHECKS}

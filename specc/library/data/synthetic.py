@@ -85,7 +85,7 @@ class Synthetic(Source):
 class Disk(Synthetic):
     """x ~ U[0,1]^2; label 1 if the distance to (0.5, 0.5) is below 1/sqrt(2 pi), else 0.
 
-    Source: the experiment of the README.
+    Source: the experiment in docs/proof.md.
     """
 
     word = "disk"

@@ -1,4 +1,4 @@
-"""What was found of faults, as the table of `docs/proof.md`.
+"""A table of planted faults and the check that finds each; docs/proof.md has its totals.
 
 `python -m tests.verify.mutation.report found.jsonl ...` reads what `examine` wrote: for each kind
 of fault, how many each check of `specc verify` finds first, then every survivor with its reason.
