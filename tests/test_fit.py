@@ -953,7 +953,7 @@ RESTORED = {
     "numpy": "self.model.flat_parameters[:] = self.best",
 }
 VELOCITY = {
-    "torch": ("        vectors |= self.model._state\n", ""),
+    "torch": (" | self.model._state\n", "\n"),
     "numpy": (" | self.model._state\n", "\n"),
     "c": (" | self.model._state\n", "\n"),
 }
