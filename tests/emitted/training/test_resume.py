@@ -266,7 +266,7 @@ def test_a_run_under_other_parameters_is_not_taken_for_this_one(
 # Faults that the checks above have to see.
 
 VELOCITY = {
-    "torch": ("        vectors |= self.model._state\n", ""),
+    "torch": (" | self.model._state\n", "\n"),
     "numpy": (" | self.model._state\n", "\n"),
     "c": (" | self.model._state\n", "\n"),
 }
