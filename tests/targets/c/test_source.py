@@ -267,17 +267,17 @@ SPECS = {
         "mask = linear(3) vec = tanh main = linear(4) first = relu low = linear(3)"
     ).replace("input x", "input linux"),
 }
+TABLE = {**{name: example(name) for name in EXAMPLES}, **SPECS}
+ROWS = ("views_in_concat", "softmax_middle_axis", "reshape_classes")
+TABLE |= {name: CASES[name] for name in ("rms_norm", "hard_swish", *ROWS)}
 ACTIVATIONS = [
     word
     for word, entry in VOCABULARY["activation"].items()
     if not any(argument.required for argument in entry.arguments)
 ]
-SPECS["activations"] = spec(
+TABLE["activations"] = spec(
     " ".join(f"linear(5) {word}" for word in ACTIVATIONS) + " linear(3)"
 )
-TABLE = {**{name: example(name) for name in EXAMPLES}, **SPECS}
-ROWS = ("views_in_concat", "softmax_middle_axis", "reshape_classes")
-TABLE |= {name: CASES[name] for name in ("rms_norm", "hard_swish", *ROWS)}
 
 
 checked = functools.cache(analysed)
