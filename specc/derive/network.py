@@ -24,9 +24,6 @@ from specc.library.network.norms import Standardize
 from specc.model.model import Model, Node
 from specc.model.on_rows import joined_on_rows, kept_of, on_rows
 
-SYMBOLS = {"weight": "W", "bias": "b"}
-"""What formulas call a parameter."""
-
 
 def identifier(name: str) -> str:
     """Return a dotted name of a layer or parameter as one Python name."""
@@ -99,7 +96,7 @@ def _mask(node: Node, x: Value) -> dict[str, Value]:
 
 
 def _argument(node: Node, short: str, kind: str, shape: Shape) -> Value:
-    symbol = SYMBOLS.get(short, short) if kind == "parameter" else ""
+    symbol = node.layer.symbols.get(short, short) if kind == "parameter" else ""
     return Value(
         "input",
         attrs=(("role", kind), *([("symbol", symbol)] if symbol else [])),

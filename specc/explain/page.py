@@ -63,6 +63,10 @@ def legend(page: Page) -> str:
     if "[W b]" in found:
         says.append("[W b] is both as one matrix")
         says.append("[x; 1] is x with a row of ones below")
+    if re.search(r"\bscale\b", found):
+        says.append("scale and shift are a norm's weight and bias")
+    if re.search(r"\brstd\b|_rstd\b", found):
+        says.append("rstd is 1 / standard deviation")
     says.append("* is elementwise")
     if "^T" in found:
         says.append("^T is the transpose")

@@ -195,12 +195,12 @@ def rsqrt(x: Value) -> Value:
     return apply("rsqrt", x)
 
 
-def normalize(x: Value, mean: Value | float, scale: Value, axis: int) -> Value:
-    """(x - mean) scale, of x's own mean along an axis, and of the inverse of its deviation.
+def normalize(x: Value, mean: Value | float, rstd: Value, axis: int) -> Value:
+    """(x - mean) rstd, with x's own mean and 1 / standard deviation along an axis.
 
-    Where x is scaled alone, the mean is 0, and the deviation is that from 0.
+    Where x is only scaled, the mean is 0 and the deviation is the root mean square.
     """
-    return apply("normalize", x, mean, scale, axis=axis)
+    return apply("normalize", x, mean, rstd, axis=axis)
 
 
 def mm(a: Value, b: Value) -> Value:

@@ -93,18 +93,16 @@ def _nearer(dy: Value, a: Value, b: Value) -> Value:
     return where(less(a, b), dy, where(equal(a, b), dy * 0.5, 0))
 
 
-def _normalize_backward(dy: Value, y: Value, scale: Value, axis: int) -> Value:
+def _normalize_backward(dy: Value, y: Value, rstd: Value, axis: int) -> Value:
     by_mean = dy - mean_over(dy, axis=axis, keep=axis > 0)
     by_scale = y * mean_over(dy * y, axis=axis, keep=axis > 0)
-    return (by_mean - by_scale) * scale
+    return (by_mean - by_scale) * rstd
 
 
-def _normalize_slope(
-    dy: Value, y: Value, mean: Value, scale: Value, axis: int
-) -> Value:
+def _normalize_slope(dy: Value, y: Value, mean: Value, rstd: Value, axis: int) -> Value:
     if not is_constant(mean, 0):
-        return apply("normalize_backward", dy, y, scale, axis=axis)
-    return (dy - y * mean_over(dy * y, axis=axis, keep=axis > 0)) * scale
+        return apply("normalize_backward", dy, y, rstd, axis=axis)
+    return (dy - y * mean_over(dy * y, axis=axis, keep=axis > 0)) * rstd
 
 
 def _parts(dy: Value, y: Value, *args: Value, axis: int) -> tuple[Value, ...]:
@@ -246,19 +244,19 @@ OPS |= {
             apply("spread", dy * (count(y) / count(x)), x, axis=axis, keep=keep),
         ),
     ),
-    # (x - mean) scale, where both are those of x along an axis: x moves them too. The mean may
-    # be 0, for what is scaled alone.
+    # (x - mean) rstd with the mean and 1 / standard deviation of x itself along an axis, which
+    # x moves too. The mean is 0 where x is only scaled.
     "normalize": Op(
-        lambda x, mean, scale, axis: types.broadcast(x, mean, scale),
-        lambda dy, y, x, mean, scale, axis: (
-            _normalize_slope(dy, y, mean, scale, axis),
+        lambda x, mean, rstd, axis: types.broadcast(x, mean, rstd),
+        lambda dy, y, x, mean, rstd, axis: (
+            _normalize_slope(dy, y, mean, rstd, axis),
             None,
             None,
         ),
-        lambda x, mean, scale, axis: (x - mean) * scale,
+        lambda x, mean, rstd, axis: (x - mean) * rstd,
     ),
     "normalize_backward": Op(
-        lambda dy, y, scale, axis: types.broadcast(dy, y, scale),
+        lambda dy, y, rstd, axis: types.broadcast(dy, y, rstd),
         expansion=_normalize_backward,
     ),
     "spread": Op(lambda dy, x, axis, keep: (x.shape, "real"), looks=True, free=True),

@@ -351,8 +351,8 @@ def test_normalizing_moves_the_mean_and_the_scale_too(axis: int) -> None:
     keep = axis == 1
     mean = replace(formulas.mean_over(x, axis=axis, keep=keep), name="mean")
     variance = formulas.mean_over((x - mean) ** 2, axis=axis, keep=keep)
-    scale = replace(formulas.rsqrt(variance + 0.1), name="scale")
-    y = replace(formulas.normalize(x, mean, scale, axis=axis), name="y")
+    rstd = replace(formulas.rsqrt(variance + 0.1), name="rstd")
+    y = replace(formulas.normalize(x, mean, rstd, axis=axis), name="y")
     forward = verify(Program("forward", (x,), (("y", y),)), "test")
     numbers = np.random.default_rng(3).normal(size=(N, 4))
     t = torch.tensor(numbers, requires_grad=True)
@@ -360,7 +360,7 @@ def test_normalizing_moves_the_mean_and_the_scale_too(axis: int) -> None:
     expected = centred / (centred.square().mean(dim=axis, keepdim=True) + 0.1).sqrt()
     dy = np.random.default_rng(5).normal(size=(N, 4))
     expected.backward(torch.tensor(dy))
-    kept = {"y": y, "scale": scale, "mean": mean}
+    kept = {"y": y, "rstd": rstd, "mean": mean}
     named = Program("forward", (x,), tuple(kept.items()))
     values = evaluate(named, {"x": numbers}, N)
     close(values["y"], expected.detach().numpy(), 1e-14, "y")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from specc.calculus.slope import activated
 from specc.ir import formulas
@@ -54,6 +54,8 @@ class Layer:
     names. A named part of a formula is saved under its name.
     """
 
+    symbols: ClassVar[Mapping[str, str]] = {"weight": "W", "bias": "b"}
+    """Parameter -> its name in derivations."""
     dropped: float = 0.0
     """The fraction of the input that training drops at random."""
     tracks: bool = False

@@ -23,6 +23,7 @@ from specc.library.vocabulary import Fraction, Positive, Use, entry, use, writte
 class Norm(Layer):
     """A normalization layer with an optional weight and bias for each feature."""
 
+    symbols: ClassVar[Mapping[str, str]] = {"weight": "scale", "bias": "shift"}
     weight: Use | None
     bias: Use | None
 
@@ -69,8 +70,8 @@ class LayerNorm(Norm):
         axis = len(x.shape) - 1
         mean = named(formulas.mean_over(x, axis=axis, keep=True), "mean")
         variance = formulas.mean_over((x - mean) ** 2, axis=axis, keep=True)
-        scale = named(formulas.rsqrt(variance + self.eps), "scale")
-        return _affine(formulas.normalize(x, mean, scale, axis=axis), given)
+        rstd = named(formulas.rsqrt(variance + self.eps), "rstd")
+        return _affine(formulas.normalize(x, mean, rstd, axis=axis), given)
 
 
 @entry("layer")
@@ -91,8 +92,8 @@ class RmsNorm(Norm):
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
         axis = len(x.shape) - 1
         square = formulas.mean_over(x**2, axis=axis, keep=True)
-        scale = named(formulas.rsqrt(square + self.eps), "scale")
-        return _affine(formulas.normalize(x, 0, scale, axis=axis), given)
+        rstd = named(formulas.rsqrt(square + self.eps), "rstd")
+        return _affine(formulas.normalize(x, 0, rstd, axis=axis), given)
 
 
 @entry("layer")
@@ -124,15 +125,15 @@ class BatchNorm(Norm):
         }
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        scale = named(formulas.rsqrt(given["running_var"] + self.eps), "scale")
-        return _affine((x - given["running_mean"]) * scale, given)
+        rstd = named(formulas.rsqrt(given["running_var"] + self.eps), "rstd")
+        return _affine((x - given["running_mean"]) * rstd, given)
 
     def train(self, x: Value, given: Mapping[str, Value]) -> Value:
         mean = named(formulas.mean_over(x, axis=0, keep=False), "mean")
         variance = formulas.mean_over((x - mean) ** 2, axis=0, keep=False)
         variance = named(variance, "variance")
-        scale = named(formulas.rsqrt(variance + self.eps), "scale")
-        return _affine(formulas.normalize(x, mean, scale, axis=0), given)
+        rstd = named(formulas.rsqrt(variance + self.eps), "rstd")
+        return _affine(formulas.normalize(x, mean, rstd, axis=0), given)
 
     def tracked(self, given: Mapping[str, Value], rows: Value) -> dict[str, Value]:
         stays, moves = written(1 - self.momentum), self.momentum
