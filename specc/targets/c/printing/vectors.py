@@ -6,7 +6,8 @@ Nothing here knows a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
 
 from specc.emit.language import ATOM, PRODUCT, Text, spelled
 from specc.ir.value import Value, role
@@ -36,18 +37,27 @@ class Vectors(Numbers):
 
     def lanes(self, value: Value, sums: list[str], inside: bool = False) -> Piece:
         """Write a vector at `{at}`; `inside` spells out what has a slot."""
+        known = self._known(value, inside)
+        return known or VECTORS.get(value.op, Vectors._computed)(self, value, sums)
+
+    def _known(self, value: Value, inside: bool) -> Piece | None:
         if not value.shape:
             return self.factor(value)
         if value.op == "input" or (value.slot and not inside):
             return self._loaded(value), ATOM
-        return VECTORS.get(value.op, Vectors._computed)(self, value, sums)
+        return None
 
-    def _lanes_of(self, value: Value, sums: list[str]) -> Piece:
-        return self.lanes(value, sums, value in self.inside)
+    def _written(self, value: Value, sums: list[str]) -> Piece:
+        known = self._known(value, value in self.inside)
+        return known or VECTORS.get(value.op, Vectors._computed)(self, value, sums)
+
+    def _written_operands(self, value: Value, sums: list[str]) -> Iterator[Piece]:
+        """Write the operands; a map, whose calls do not deepen the stack of long chains."""
+        return map(self._written, value.args, repeat(sums))
 
     def _computed(self, value: Value, sums: list[str]) -> Piece:
         self.made.calls.add(value.op)
-        operands = [self._lanes_of(arg, sums) for arg in value.args]
+        operands = list(self._written_operands(value, sums))
         words = {"width": str(width(value.args[0]))} if value.op in ALONG_A_ROW else {}
         return spelled(C.tensor[value.op], as_vectors(value, operands), **words)
 
@@ -63,7 +73,7 @@ class Vectors(Numbers):
         if not is_whole(value.args[1]):
             return self._computed(value, sums)
         self.made.calls.add("powi")
-        return spelled(WHOLE_POWER, [self._lanes_of(arg, sums) for arg in value.args])
+        return spelled(WHOLE_POWER, self._written_operands(value, sums))
 
     def _multiplied(self, value: Value, sums: list[str]) -> Piece:
         a, b = value.args
@@ -71,7 +81,7 @@ class Vectors(Numbers):
             return self._computed(value, sums)
         a, b = (a, b) if b.op == "greater" else (b, a)
         self.made.calls.add("keep")
-        condition, kept = (self._lanes_of(arg, sums)[0] for arg in (b, a))
+        condition, kept = (self._written(arg, sums)[0] for arg in (b, a))
         return f"keep({condition}, {kept if a.shape else f'fill({kept})'})", ATOM
 
     def _summed(self, value: Value, sums: list[str]) -> Piece:
