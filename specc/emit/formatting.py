@@ -1,22 +1,33 @@
 """Black, asked about what is too long: the one module that knows it.
 
-Takes text that is formatted but for its long lines and its powers, gives text of `WIDTH` columns.
+Takes text that is formatted but for its long lines and its powers; returns text of `WIDTH` columns.
 Black takes a millisecond for a line and more than its share for a long module, so it gets one
-statement at a time; that the result is what it makes of the whole is tested on every golden.
+statement at a time; a test on every golden shows that the whole module would come out the same.
+Importing black takes longer than all that it is asked, so its answers are cached between runs.
 """
 
 from __future__ import annotations
 
 import functools
+import marshal
+import os
 import re
+from importlib.util import find_spec
+
+from specc.syntax.resources import keep, kept
 
 WIDTH = 88
 """How long a line may be."""
 DIGIT = re.compile("[0-9]")
+NO_STATEMENT = ""
+"""What is kept where black refuses a text."""
+MOST_ANSWERS = 1000
+"""How many of black's answers are kept for later runs."""
 
 
 def formatted(text: str) -> str:
     """Break every statement that stands on one line and does not fit."""
+    known = len(_answers())
     lines: list[str] = []
     for line in text.splitlines():
         lines += _statement(line) if len(line) > WIDTH or "**" in line else [line]
@@ -24,6 +35,8 @@ def formatted(text: str) -> str:
         len(line) > WIDTH for line in lines
     ):  # within an expression: slower, and rare
         lines = [line for block in _blocks(lines) for line in _whole(block)]
+    if len(_answers()) > known:
+        _keep_answers()
     return "\n".join(lines) + "\n"
 
 
@@ -67,8 +80,8 @@ def _statement(line: str) -> list[str]:
 
 
 def forget() -> None:
-    """Forget what was asked before, for whoever measures how long a first compilation takes."""
-    _asked.cache_clear()
+    """Forget all answers, to measure how long a first compilation takes."""
+    _answers().clear()
 
 
 def _black(text: str, width: int) -> str:
@@ -81,8 +94,42 @@ def _black(text: str, width: int) -> str:
     return DIGIT.sub(lambda _: next(digits), made)
 
 
-@functools.lru_cache(maxsize=4096)
 def _asked(text: str, width: int) -> str:
+    """Return black's answer; raise ValueError where the text is no statement."""
+    answers, question = _answers(), f"{width} {text}"
+    if question not in answers:
+        try:
+            answers[question] = _formatted(text, width)
+        except ValueError:
+            answers[question] = NO_STATEMENT
+    if answers[question] == NO_STATEMENT:
+        raise ValueError("part of a longer statement")
+    return answers[question]
+
+
+@functools.cache
+def _answers() -> dict[str, str]:
+    """Return what black answered in earlier runs too; importing it takes as long as asking it."""
+    content = kept("black", _version())
+    return dict(marshal.loads(content)) if content is not None else {}
+
+
+def _keep_answers() -> None:
+    latest = list(_answers().items())[-MOST_ANSWERS:]
+    keep("black", _version(), marshal.dumps(dict(latest)))
+
+
+@functools.cache
+def _version() -> str:
+    """Return what tells one installed black from another, without importing it."""
+    found = find_spec("black")
+    if found is None or found.origin is None or not os.path.exists(found.origin):
+        return "unknown"
+    file = os.stat(found.origin)
+    return f"{found.origin} {file.st_size} {file.st_mtime_ns}"
+
+
+def _formatted(text: str, width: int) -> str:
     import black
     from black.mode import TargetVersion
 
