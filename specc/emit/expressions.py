@@ -24,7 +24,7 @@ class ExpressionPrinter(Printer):
         out = self.place(value.slot)
         sign = AUGMENTED.get(value.op)
         if not self.place.is_given(value.slot):
-            result = value in self.results and "." not in out
+            result = value in self.results and not self.place.owner_of(value.slot)
             typed = f"{out}: {self.target.words.array}" if result else out
             code = f"{typed} = {self.formula(value, self.target.tensor)}"
         elif sign and self.text(value.args[0])[0] == out:

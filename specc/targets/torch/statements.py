@@ -36,7 +36,7 @@ class WorkspacePrinter(Printer):
             operands = self.operands(value, rule)
             if over:
                 code = out + rule.over.format(*free, **words)
-            elif rule.fresh and value.slot in self.place.fresh and "." in out:
+            elif rule.fresh and self._is_made(value.slot):
                 code = f"{out} = {rule.plain.format(*operands, **words)}"
                 self.fresh.add(value.slot)
             elif rule.into:
@@ -72,6 +72,10 @@ class WorkspacePrinter(Printer):
             return self._view(value), ATOM
         return super().text(value)
 
+    def _is_made(self, slot: str) -> bool:
+        """True if a function makes the array and leaves it in the workspace."""
+        return slot in self.place.fresh and bool(self.place.owner_of(slot))
+
     def _share(self, part: Value, count: Value) -> str:
         """Name part / n, a kept number: of a number in Python torch makes a tensor each time."""
         number = part.attribute("value")
@@ -90,16 +94,16 @@ class WorkspacePrinter(Printer):
             return self.place(f"{name}_ones")
         seen = self._view(operand) if operand.row.view else self.text(operand)[0]
         pattern = self.target.tensor[value.op].plain
-        if "." not in seen or (operand.slot or operand.name) in self.place.fresh:
+        root = operand
+        while root.row.view:
+            root = root.args[0]
+        owner = self.place.owner_of(root.slot or root.name)
+        if not owner or (operand.slot or operand.name) in self.place.fresh:
             return str(pattern.format(seen))
         if value.op == "weight_of":
             name = f"{seen.removesuffix('_matrix')}_weight"
         else:
             name = seen + {"transpose": "_t", "flat": "_flat"}.get(value.op, "_body")
-        root = operand
-        while root.row.view:
-            root = root.args[0]
-        owner = self.place.owner_of(root.slot or root.name)
         own, of = (text.removeprefix(f"{owner}.") for text in (name, seen))
         self.views[name] = View(owner, own, of, pattern)
         return name
