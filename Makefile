@@ -50,8 +50,11 @@ bench: $(READY)  ## one pinned core; give it an idle machine
 bench-all: $(BENCH_READY)  ## every target beside its peers, plots in benchmarks/out; half an hour
 	$(BENCH)/python benchmarks/compare.py --check
 
-golden: $(READY)  ## write generated/ and docs/reference.md anew; read the difference before committing it
-	$(BIN)/python -m pytest tests/targets/test_golden.py tests/cli/test_list.py --update-golden
+GOLDENS := tests/targets/test_golden.py tests/cli/test_list.py tests/explain/test_explain.py \
+  tests/emitted/mathematics/test_extremes.py tests/project/test_docs.py
+
+golden: $(READY)  ## write generated/ and the pages of docs/ anew; read the difference before committing it
+	$(PYTEST) $(GOLDENS) --update-golden
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

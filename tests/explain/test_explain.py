@@ -43,7 +43,10 @@ from tests.cases.modules import (
     raw_module,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning"),
+]
 
 KEPT = {
     path.stem: path.read_text() for path in ROOT.glob("tests/fuzz/regressions/*.spec")

@@ -34,6 +34,8 @@ from specc.verify.reference.interpreter import concrete, evaluate
 from tests.cases.modules import checked
 from tests.cases.networks import CASES as SPECS
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+
 N = 3
 SEEDS = range(25)
 PASSES: dict[str, Callable[[Program], Program]] = {

@@ -18,6 +18,8 @@ from specc.verify.reference.network import ACTIVATIONS
 from tests.cases.goldens import Goldens
 from tests.cases.modules import ROOT, module_of_spec
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+
 POINTS = (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 20.5, -20.5, 80.0, -80.0, 1e4, -1e4)
 POINTS += (math.inf, -math.inf, math.nan)
 ARGUMENTS = {"leaky_relu": "(0.1)"}
@@ -79,6 +81,8 @@ def of_torch(word: str, x: Tensor) -> tuple[Tensor, Tensor]:
         "gelu": {"approximate": "none"},
     }.get(word, {})
     given = x.clone().requires_grad_()
+    table = "ACTIVATIONS of specc/verify/reference/network.py"
+    assert word in ACTIVATIONS, f"no reference for {word} in {table}"
     expected = ACTIVATIONS[word](**arguments)(given)
     expected.backward(torch.full_like(expected, 1 / len(x)))
     assert given.grad is not None
