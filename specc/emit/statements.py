@@ -6,12 +6,12 @@ overwrites the result of the line before joins that line. Nothing here knows a l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from specc.emit.language import ATOM, NEGATION, PRODUCT, Language, Text
+from specc.emit.constants import in_python
+from specc.emit.language import ATOM, PRODUCT, Language, Text
 from specc.ir.program import Program
 from specc.ir.value import (
     BATCH_NAME,
@@ -202,9 +202,7 @@ class Printer:
         if is_named_number(value):
             return value.name, ATOM
         if value.op == "const":
-            number = value.attribute("value")
-            text = "math.pi" if number == math.pi else repr(number)
-            return text, ATOM if number >= 0 else NEGATION
+            return in_python(value.attribute("value"))
         if value.op == "count":
             return self.count(value.args[0])
         table = self.table(value)

@@ -1,4 +1,4 @@
-"""What C writes for a number is that number, to the last bit."""
+"""What Python and C write for a number is that number, to the last bit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import random
 
 import pytest
 
+from specc.emit.constants import in_python
 from specc.targets.c.printing.constants import constant
+from tests.cases.modules import module_of_spec
 
 DERIVED = {
     math.sqrt(2 / 25): "sqrt(2.0 / 25)",
@@ -34,3 +36,17 @@ def test_what_is_written_is_the_same_number() -> None:
     for number in numbers:
         text = constant(number)
         assert eval(text, {"sqrt": math.sqrt}) == number, text
+        text, _ = in_python(number)
+        assert eval(text, {"math": math}) == number, text
+
+
+@pytest.mark.parametrize("target", ["torch", "numpy", "c"])
+def test_a_rate_with_a_root_finds_math(target: str) -> None:
+    """The binding of C imports math only where something needs it."""
+    module = module_of_spec(
+        "model net\ninput x: real[2]\ntarget y: real[1]\nlayers { linear(1) }\n"
+        "def schedule odd(lr, t, total) = lr / (1 + t / sqrt(2))\nschedule odd\n"
+        "loss mse\noptimizer sgd(lr=0.1)\ntrain(epochs=3, batch_size=4)\n",
+        target=target,
+    )
+    assert module.learning_rate(3) == 0.1 / (1 + 3 / math.sqrt(2))

@@ -6,10 +6,10 @@ of the function.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
+from specc.emit.constants import in_python
 from specc.emit.headings import said
 from specc.emit.language import IN_LIBM, Language
 from specc.emit.pieces import Code, Function, docstring, whole
@@ -49,10 +49,10 @@ def schedule(model: Model, derived: Derived, target: Language) -> Schedule:
     now = ", self.reduced[epoch]" if REDUCTIONS in given else ""
     called = _result(derived, target).printed.called
     numbers = [v for v in derived.learning_rate.values if v.op == "const"]
-    pi = any(value.attribute("value") == math.pi for value in numbers)
+    derives = any("math." in in_python(v.attribute("value"))[0] for v in numbers)
     return Schedule(
         learning_rate=_function(model, derived, target, given),
-        needs_math=bool(called & OF_MATH) or pi,
+        needs_math=bool(called & OF_MATH) or derives,
         per_step=steps,
         count_of_samples=Code(count),
         whole_total=Code(", EPOCHS * count" if "total" in given else ""),
