@@ -163,9 +163,9 @@ def _shown(model: Model) -> str:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Put off the search for cycles among objects, of which a compilation makes few.
+    """Suspend the garbage collector: a compilation makes few cycles.
 
-    It takes a fifth of the time of a large network, as there are ever more objects.
+    Collecting takes a fifth of the time of a large network.
     """
     enabled = gc.isenabled()
     gc.disable()

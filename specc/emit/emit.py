@@ -65,7 +65,7 @@ def check(text: str, packages: frozenset[str]) -> None:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Give every statement, without looking into its expressions, of which there are many more."""
+    """Yield every statement, without visiting expressions, which are many more."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

@@ -42,7 +42,7 @@ class ExpressionPrinter(Printer):
         self.statements.append(statement)
 
     def _follows(self, value: Value) -> bool:
-        """Tell whether a layer only goes on with the last statement: relu after linear."""
+        """True if a layer continues the last statement, as relu after linear does."""
         before = self.statements[-1].value if self.statements else None
         follows = before is value.args[0] and self.uses[value.args[0]] == 1
         return follows and bool(value.origins) and value.shape == value.args[0].shape

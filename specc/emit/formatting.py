@@ -20,14 +20,16 @@ WIDTH = 88
 """How long a line may be."""
 DIGIT = re.compile("[0-9]")
 NO_STATEMENT = ""
-"""What is kept where black refuses a text."""
+"""The cached answer where black refuses a text."""
 MOST_ANSWERS = 1000
-"""How many of black's answers are kept for later runs."""
+"""How many of black's answers are cached for later runs."""
+MOST_IN_MEMORY = 4096
+"""How many a process remembers: a long one must not grow with what it compiles."""
 
 
 def formatted(text: str) -> str:
     """Break every statement that stands on one line and does not fit."""
-    known = len(_answers())
+    latest = next(reversed(_answers()), None)
     lines: list[str] = []
     for line in text.splitlines():
         lines += _statement(line) if len(line) > WIDTH or "**" in line else [line]
@@ -35,7 +37,7 @@ def formatted(text: str) -> str:
         len(line) > WIDTH for line in lines
     ):  # within an expression: slower, and rare
         lines = [line for block in _blocks(lines) for line in _whole(block)]
-    if len(_answers()) > known:
+    if next(reversed(_answers()), None) != latest:
         _keep_answers()
     return "\n".join(lines) + "\n"
 
@@ -102,6 +104,8 @@ def _asked(text: str, width: int) -> str:
             answers[question] = _formatted(text, width)
         except ValueError:
             answers[question] = NO_STATEMENT
+        if len(answers) > MOST_IN_MEMORY:
+            del answers[next(iter(answers))]
     if answers[question] == NO_STATEMENT:
         raise ValueError("part of a longer statement")
     return answers[question]
@@ -109,7 +113,7 @@ def _asked(text: str, width: int) -> str:
 
 @functools.cache
 def _answers() -> dict[str, str]:
-    """Return what black answered in earlier runs too; importing it takes as long as asking it."""
+    """Return black's answers by question, those of earlier runs included."""
     content = kept("black", _version())
     return dict(marshal.loads(content)) if content is not None else {}
 
@@ -121,7 +125,7 @@ def _keep_answers() -> None:
 
 @functools.cache
 def _version() -> str:
-    """Return what tells one installed black from another, without importing it."""
+    """Return a text that differs between installed versions of black, without importing it."""
     found = find_spec("black")
     if found is None or found.origin is None or not os.path.exists(found.origin):
         return "unknown"

@@ -19,7 +19,7 @@ LONGEST_PATH = 48
 
 
 def title(model: Model) -> str:
-    """Say in a line what the network is."""
+    """Return one line that describes the network."""
     loss, optimizer = model.loss.use.entry.name, model.optimizer.use.entry.name
     return f"{model.name}: {widths(model)}, {optimizer} on {loss}"
 
@@ -52,7 +52,7 @@ def forward_heading(model: Model) -> Callable[[Derivation], str]:
 
 
 def backward_heading() -> Callable[[Derivation], str]:
-    """Put the layer before the first derivation that belongs to it."""
+    """Return the heading: the layer before the first of its derivations."""
     seen: list[str] = [""]
 
     def heading(statement: Derivation) -> str:
@@ -67,7 +67,7 @@ def backward_heading() -> Callable[[Derivation], str]:
 
 
 def said(model: Model, clause: Clause) -> str:
-    """Say what the spec said, and where."""
+    """Return a clause as the spec has it, with its file and line."""
     return f"{clause.use}{_where(model, clause)}"
 
 

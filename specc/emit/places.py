@@ -40,7 +40,7 @@ class Names:
         return f"d_{self.last}"
 
     def places(self, *arguments: str) -> Places:
-        """Give the places in a function of the batch that also has these arguments."""
+        """Return the places in a function of the batch that also has these arguments."""
         known = {self.given_x: self.given_x, BATCH_NAME: BATCH_NAME}
         known[self.x] = f"{self.given_x}[:-1]" if self.x != self.given_x else self.x
         own = {name: name for name in arguments}
@@ -95,6 +95,6 @@ def _fresh(derived: Derived, target: Language) -> frozenset[str]:
 
 
 def sentence(program: Program, name: str) -> str:
-    """Say what a Program returns: its derivation, or dL/d(name)."""
+    """Return the sentence about a Program's result: its derivation, or dL/d(name)."""
     derivation = program.outputs[0][1].derivation
     return f"Return {derivation or f'dL/d{name}'}."

@@ -39,7 +39,7 @@ class EditedByHand(FileExistsError):
 
 
 def sealed(body: str) -> str:
-    """Put the fixed lines and the hash of `body` before it; `body` follows line 3."""
+    """Return `body` below the fixed lines and its hash; `body` follows line 3."""
     digest = hashlib.sha256(body.encode()).hexdigest()
     return "\n".join((*HEADER, HASH_LINE + digest, body))
 
@@ -60,7 +60,7 @@ State = Literal["missing", "same", "stale", "edited", "foreign"]
 
 
 def state(path: Path, text: str) -> State:
-    """Say what lies at `path`, where `text` belongs.
+    """Return the state of the file at `path`, where `text` belongs.
 
     It is "missing", the "same", "stale" (specc's own, or empty), "edited" by hand since
     specc wrote it, or "foreign": never specc's.
@@ -76,7 +76,7 @@ def state(path: Path, text: str) -> State:
 
 
 def difference(path: Path, text: str) -> str:
-    """Give a unified diff from the file at `path` (none: an empty one) to `text`."""
+    """Return a unified diff from the file at `path` (none: an empty one) to `text`."""
     import difflib
 
     on_disk = _read(path) or ""
@@ -100,7 +100,7 @@ def refuse_edited(path: Path, text: str) -> None:
 
 
 def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]:
-    """Put `text` at `path`, whole or not at all.
+    """Write `text` to `path`, whole or not at all.
 
     Raises `EditedByHand` unless the file there is specc's own, is empty or `force` is
     set, and `OSError` where the file system refuses. Follows a link to what it names.
@@ -118,7 +118,7 @@ def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]
 
 
 def _read(path: Path) -> str | None:
-    """Give the text at `path`, line ends made one character; None if nothing is there."""
+    """Return the text at `path` with line ends as one character; None if there is no file."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -130,7 +130,7 @@ def _has_ones(value: Value) -> bool:
 
 
 def _times(a: Cost, b: Cost) -> Cost:
-    """Return the product of two sizes, of which at most one depends on the batch."""
+    """Return the product of two sizes; at most one depends on the batch."""
     assert not (a.each and b.each)
     return Cost(a.fixed * b.fixed, a.each * b.fixed + a.fixed * b.each)
 

@@ -123,7 +123,7 @@ class _Explainer:
             del nodes[:count]
 
     def _heading(self, group: Sequence[Node]) -> str:
-        """Return the heading of layers, of which some may compute nothing."""
+        """Return the heading of layers; some of them may compute nothing."""
         computing = [n for n in group if identifier(n.name) in self._notes.named]
         origins = [origin_of(node) for node in computing or group]
         return forward_heading(self.model)(SimpleNamespace(origins=origins))

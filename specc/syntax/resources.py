@@ -43,7 +43,7 @@ def kept(name: str, source: str) -> bytes | None:
 
 
 def keep(name: str, source: str, content: bytes) -> None:
-    """Cache what was built from `source`, unless Python is told to write no bytecode."""
+    """Cache what was built from `source`, unless Python writes no bytecode."""
     if sys.dont_write_bytecode:
         return
     place = _place(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from specc.compiler import Request, compile_source
+from specc.emit import formatting
 from specc.emit.templates import _environment
 from specc.syntax import parser, resources
 from specc.syntax.source import Source
@@ -26,7 +27,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compiled() -> str | None:
     """Compile the disk as a process does that has just started."""
-    for made in (parser._grammar, parser._lexer, parser._spellings, _environment):
+    kept = (parser._grammar, parser._lexer, parser._spellings, _environment)
+    for made in (*kept, formatting._answers):
         made.cache_clear()
     source = Source("disk.spec", example("disk"))
     return compile_source(source, Request(target="numpy")).text
@@ -40,7 +42,7 @@ def test_what_is_kept_is_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> N
     first = compiled()
     written = files(place)
     assert len(written) > 10
-    for name in ("lark.Lark.__init__", "jinja2.Environment._parse"):
+    for name in ("lark.Lark.__init__", "jinja2.Environment._parse", "black.format_str"):
         monkeypatch.setattr(name, None)  # neither is called again
     assert compiled() == first
     assert files(place) == written

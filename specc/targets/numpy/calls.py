@@ -22,7 +22,7 @@ class Calls:
     """The statements of the class `Model` that call the functions on a batch."""
 
     training: Code
-    """The parameter of a method that evaluates unless it is told to train."""
+    """The parameter of a method that evaluates by default."""
     as_rows: Lines
     """Assign the rows of a batch, where they are not the batch itself."""
     x_as_rows: Lines

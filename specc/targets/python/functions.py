@@ -148,7 +148,7 @@ class _Printing:
         )
 
     def given(self, backward: Program) -> dict[str, str]:
-        """Name what a backward pass reads beside the parameters, with types."""
+        """Return what a backward pass reads besides the parameters: name -> type."""
         names, array = self.names, self.target.words.array
         mentioned = {value.name for value in backward.inputs}
         last = {names.last: array} if names.last in mentioned else {}
@@ -198,13 +198,13 @@ def _expanded(program: Program) -> Program:
 
 
 def _prediction(output: Program) -> str:
-    """Say what a function makes of the last layer's value."""
+    """Return the description of the last layer's value: logits or prediction."""
     ((name, value),) = output.outputs
     return f"Return the prediction {name} = {mathematics(replace(value, name=''))}"
 
 
 def _rows(derived: Derived, program: Program) -> str:
-    """Say so where a formula looks along an axis, and not as the functions of a step do."""
+    """Return the remark that samples are rows, for a formula along an axis."""
     along = any("axis" in dict(value.attrs) for value in program.values)
     return "; here samples are rows" if along and derived.columns else ""
 

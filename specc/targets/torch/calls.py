@@ -27,9 +27,9 @@ class Calls:
     block_of_x: Code
     block_of_last: Code
     evaluating: Code
-    """The parameter of a method that evaluates unless it is told to train."""
+    """The parameter of a method that evaluates by default."""
     training: Code
-    """The parameter of a method that trains unless it is told to evaluate."""
+    """The parameter of a method that trains by default."""
     rate: Code
     """The argument with which the backward pass is the update."""
     run_last: Lines

@@ -56,7 +56,7 @@ class WorkspacePrinter(Printer):
             statement.derivations.append(value.derivation)
 
     def _head(self, behind: int = 0) -> Statement:
-        """Give the statement that the last one goes on with, or the last but `behind`."""
+        """Return the statement that the last one continues, or the last but `behind`."""
         made = self.statements[: len(self.statements) - behind]
         return next(each for each in reversed(made) if not each.goes_on)
 

@@ -215,7 +215,7 @@ def _name(value: Value) -> str:
 
 
 def _forward_name(value: Value) -> str:
-    """Name what a derivative is by: `d_relu1` is by `relu1`."""
+    """Return the Value that a derivative belongs to: `relu1` for `d_relu1`."""
     name = (value.name or value.slot).removeprefix("d_")
     return name.rpartition("_from_")[0] or name
 

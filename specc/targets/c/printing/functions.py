@@ -176,7 +176,7 @@ def codes(lines: Iterable[str]) -> tuple[Code, ...]:
 
 
 def nothing(statement: Statement) -> str:
-    """Say nothing."""
+    """Return no heading."""
     return ""
 
 

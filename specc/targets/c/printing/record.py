@@ -42,7 +42,7 @@ class Printed:
     reads: set[str] = field(default_factory=set)
     """The parameters, arrays and arguments that its lines name, by their names in the Program."""
     vectors: set[str] = field(default_factory=set)
-    """Sums of vectors, of which the total is still to be taken."""
+    """Sums of vectors whose lanes are not added up yet."""
 
     @property
     def lines(self) -> list[str]:

@@ -76,7 +76,7 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
 
 
 def _contents(model: Model, derived: Derived) -> tuple[Code, ...]:
-    """Say where in the source is what."""
+    """Return the table of contents of the source."""
     c, loss = model.name, derived.loss
     order = f", {c}_shuffle" if model.train.shuffle else ""
     sections = [
@@ -95,7 +95,7 @@ def _contents(model: Model, derived: Derived) -> tuple[Code, ...]:
 
 
 def _gradient(derived: Derived, upper: str) -> str:
-    """Say what the loss and its gradient are of, and what the mode does."""
+    """Return the comment about the loss, its gradient and the mode."""
     says = (
         "Return the loss of n samples, and write its gradient by the parameters to g and, unless"
         f" dx is NULL, by the input to dx: n times {upper}_INPUT numbers. The parameters do not"

@@ -56,7 +56,7 @@ def standardize(model: Model) -> Standardize | None:
 
 
 def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
-    """Say how samples lie."""
+    """Return how samples lie in memory."""
     x = (derived.standardize or derived.forward).inputs[0]
     label = derived.loss.inputs[1]
     last = derived.loss.inputs[0].name
@@ -88,7 +88,7 @@ def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
 def _given(
     name: str, array: Array, positions: int, to: str, first: str, numbers: str
 ) -> list[str]:
-    """Copy the rows of part of the samples, the first of which is `first`, to the caller's."""
+    """Copy the rows of some samples, from number `first` on, to the caller's array."""
     of, size = f"m->{member(name)}", f"sizeof *{to}"
     if array.width == array.pitch:
         count = f"(size_t)part * {numbers}"

@@ -95,7 +95,7 @@ def _constants(model: Model) -> dict[str, str]:
 
 
 def _place(c: str, field: str, parameter: Parameter, weight: Weight) -> str:
-    """Say where number (r, c) of torch's matrix is."""
+    """Return the place of element (r, c) of torch's matrix."""
     rows, columns = (*parameter.shape, 1)[:2]
     step_r, step_c = (1, weight.row.pitch) if weight.turned else (weight.row.pitch, 1)
     if len(parameter.shape) == 1:
@@ -154,7 +154,7 @@ def _scale(parameter: Parameter, draw: Draw) -> str:
 
 
 def _in_basis(parameter: Parameter) -> str:
-    """Say where number `i` is among vectors that are the columns of a tall matrix."""
+    """Return the place of number `i` among the columns of a tall matrix."""
     rows, columns = parameter.shape
     if rows >= columns:
         return "i"

@@ -69,7 +69,7 @@ class Steps:
 
 
 def mode(derived: Derived, kept: Memory) -> Mode:
-    """Say what functions take."""
+    """Return the parameters of the functions."""
     modes = derived.evaluation is not None
     return Mode(
         first=Code("size_t first, " if kept.draws else ""),
@@ -80,7 +80,7 @@ def mode(derived: Derived, kept: Memory) -> Mode:
 
 
 def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
-    """Say what the figures are, and how they add up."""
+    """Return the metrics and how their sums become means."""
     means = ["loss"] * (not derived.sums) + [m.figure for m in derived.metrics]
     n = times("n", kept.positions)
     loss = "loss" if derived.sums else "loss * n"
@@ -118,7 +118,7 @@ def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
 
 
 def steps(model: Model, derived: Derived, kept: Memory) -> Steps:
-    """Say what is called."""
+    """Return which functions a step calls."""
     part = times("part", kept.positions)
     all_n = times("(int)n", kept.positions)
     modes = derived.evaluation is not None
