@@ -46,6 +46,12 @@ def ratio(number: float) -> Ratio | None:
     return None
 
 
+def needs_math(number: float) -> bool:
+    """True if a number is written with Python's module math."""
+    found = ratio(number)
+    return number in NAMED or (found is not None and found.root)
+
+
 def in_python(number: float) -> tuple[str, int]:
     """Write a number in Python; return also how tightly the text binds."""
     if number in NAMED:

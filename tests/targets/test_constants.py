@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from specc.emit.constants import in_python
+from specc.emit.constants import in_python, needs_math
 from specc.targets.c.printing.constants import constant
 from tests.cases.modules import module_of_spec
 
@@ -38,6 +38,7 @@ def test_what_is_written_is_the_same_number() -> None:
         assert eval(text, {"sqrt": math.sqrt}) == number, text
         text, _ = in_python(number)
         assert eval(text, {"math": math}) == number, text
+        assert needs_math(number) == ("math." in text)
 
 
 @pytest.mark.parametrize("target", ["torch", "numpy", "c"])

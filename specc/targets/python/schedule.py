@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
-from specc.emit.constants import in_python
+from specc.emit.constants import needs_math
 from specc.emit.headings import said
 from specc.emit.language import IN_LIBM, Language
 from specc.emit.pieces import Code, Function, docstring, whole
@@ -49,7 +49,7 @@ def schedule(model: Model, derived: Derived, target: Language) -> Schedule:
     now = ", self.reduced[epoch]" if REDUCTIONS in given else ""
     called = _result(derived, target).printed.called
     numbers = [v for v in derived.learning_rate.values if v.op == "const"]
-    derives = any("math." in in_python(v.attribute("value"))[0] for v in numbers)
+    derives = any(needs_math(v.attribute("value")) for v in numbers)
     return Schedule(
         learning_rate=_function(model, derived, target, given),
         needs_math=bool(called & OF_MATH) or derives,
