@@ -71,22 +71,19 @@ def said(model: Model, clause: Clause) -> str:
     return f"{clause.use}{_where(model, clause)}"
 
 
-def metric_says(model: Model, clause: Clause, part: str) -> str:
-    """Say it without brackets: a docstring that looks like the signature is no docstring.
-
-    `part` is what is told of the metric, where that is not all of it.
-    """
+def _without_brackets(model: Model, clause: Clause) -> str:
+    """Return a clause as words: a docstring must not look like a signature."""
     word, bracket, rest = str(clause.use).partition("(")
     says = said(model, clause)
     if bracket:
         says = says.replace(str(clause.use), f"{word} with {rest.removesuffix(')')}", 1)
-    return f"{part}, for {says}" if part else says
+    return says
 
 
 def metric_doc(model: Model, clause: Clause, part: str) -> str:
     """Return the docstring of a metric, or of the `part` that one is made of."""
     if part:
-        says = metric_says(model, clause, "")
+        says = _without_brackets(model, clause)
         return f"Return the {part}, a mean over samples, for {says}"
     word, _, arguments = str(clause.use).partition("(")
     means = _meaning(clause) or word

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from specc.derive.derived import Derived, Pass
-from specc.emit.headings import backward_heading, forward_heading, metric_says, said
+from specc.emit.headings import backward_heading, forward_heading, metric_doc, said
 from specc.emit.pieces import Code, derivation_of
 from specc.ir.program import Program
 from specc.model.model import Clause, Model
@@ -129,7 +129,7 @@ class _Writer:
             yield self._track(derived.track)
         for each in derived.metrics:
             yield self.number(
-                each.program, metric_says(self.model, each.clause, each.says)
+                each.program, metric_doc(self.model, each.clause, each.says)
             )
 
     def function(
@@ -241,8 +241,8 @@ class _Writer:
     def _draw(self) -> CFunction:
         lines = [Code("uint64_t key;"), *draws(self.model, self.kept)]
         says = (
-            "Draw the masks of dropout for n rows of the next update, of which `first` went"
-            " before."
+            "Draw the masks of dropout for n rows of the next update, after its first `first`"
+            " rows."
         )
         more = ", size_t first"
         self.calls |= {"drop", "numbered", "streams"}
