@@ -51,8 +51,8 @@ int main(int count, char **names) {
   const char *how = ended == DISK_BY_EARLY_STOPPING ? "stopped early"
                     : ended == DISK_BY_NON_FINITE   ? "a loss was not finite"
                                                     : "all of them";
-  disk_figures seen = disk_evaluate(&net, train.x, train.y, train.n);
-  disk_figures held = disk_evaluate(&net, validation.x, validation.y, validation.n);
+  disk_figures seen = disk_evaluate(&net, &net.workspace, train.x, train.y, train.n);
+  disk_figures held = disk_evaluate(&net, &net.workspace, validation.x, validation.y, validation.n);
   printf("%d epochs (%s), kept epoch %d\n", (int)run.epochs, how, (int)run.best_epoch);
   printf("accuracy %.2f%%, validation %.2f%%\n", 100 * seen.accuracy, 100 * held.accuracy);
   return 0;

@@ -39,7 +39,15 @@ from specc.targets.c.topics.samples import (
 )
 from specc.targets.c.topics.schedule import Schedule, schedule
 from specc.targets.c.topics.starts import Starts, starts
-from specc.targets.c.topics.steps import Figures, Mode, Steps, figures, mode, steps
+from specc.targets.c.topics.steps import (
+    Calls,
+    Figures,
+    Mode,
+    Steps,
+    figures,
+    mode,
+    steps,
+)
 from specc.targets.numpy_words import NUMBERS_ALONE
 from specc.targets.python.facts import Facts, facts
 from specc.targets.python.figures import summary
@@ -111,6 +119,7 @@ def source_of(
 ) -> Source:
     """Return what the source and the header print."""
     network, started = passes(model, derived, kept), starts(model, kept)
+    calls = Calls(network.of_model)
     called = network.calls | started.calls
     called |= {"numbered"} if model.train.shuffle else set()
     return Source(
@@ -126,8 +135,8 @@ def source_of(
         samples=samples(model, derived, kept),
         standardize=standardize(model),
         mode=mode(derived, kept),
-        figures=figures(model, derived, kept),
-        steps=steps(model, derived, kept),
+        figures=figures(model, derived, kept, calls),
+        steps=steps(model, derived, kept, calls),
         starts=started.starts,
         run=run(model, kept),
         activations=activations(called),

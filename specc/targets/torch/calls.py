@@ -211,7 +211,12 @@ class Caller:
         return f"s, {given}, {last}{d_last}"
 
     def backward(
-        self, owner: str, given: str, d_last: str, by: str = "training"
+        self,
+        owner: str,
+        given: str,
+        d_last: str,
+        by: str = "training",
+        into: str = "self._g",
     ) -> list[str]:
         """Write the gradients."""
         over = ", beta=0, alpha=1" if self.derived.descends else ""
@@ -219,7 +224,7 @@ class Caller:
         def call(each: Passes) -> str:
             kept = self._kept(each, given, d_last)
             name = each.backward.name.text
-            return f"{name}({owner}._p, {owner}._g, {kept}{over})"
+            return f"{name}({owner}._p, {into}, {kept}{over})"
 
         return self.chosen([call(self.made.training)], by, call)
 

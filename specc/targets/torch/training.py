@@ -148,7 +148,7 @@ def _backward(caller: Caller) -> list[str]:
     given = caller.given_again("model")
     return [
         f"{d_last} = {d_prediction}{caller.turned}",
-        *caller.backward("model", given, d_last, "ctx.training"),
+        *caller.backward("model", given, d_last, "ctx.training", into="g"),
     ]
 
 

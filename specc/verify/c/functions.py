@@ -132,7 +132,8 @@ def in_training(net: Any, name: str, x: Array, y: Array) -> float:
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     at = [ctypes.c_void_p(part.ctypes.data) for part in (x, y)]
     given = *at, ctypes.c_size_t(len(x)), ctypes.c_void_p(net._gradient), None
-    return float(function(ctypes.c_void_p(net._m), *given, ctypes.c_int(1)))
+    places = ctypes.c_void_p(net._m), ctypes.c_void_p(net._workspace())
+    return float(function(*places, *given, ctypes.c_int(1)))
 
 
 def get(net: Any, name: str, flat: Array) -> None:

@@ -42,7 +42,7 @@ enum { INPUT = U(INPUT), WIDTH = U(TARGET), OUTPUT = U(OUTPUT), SAMPLES = U(SAMP
 #define MODE
 #endif
 
-#ifdef ZONES /* bytes between the members of a model, which nothing may touch */
+#ifdef ZONES /* bytes between the arrays of a workspace, which nothing may touch */
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -127,20 +127,20 @@ static void batch(N(model) *m, size_t n) {
   target *y = targets(n);
   N(parameters) *g = room(sizeof *g);
 
-  N(predict)(m, x, n, prediction);
+  N(predict)(m, &m->workspace, x, n, prediction);
   print_all("predict", n, prediction, n * OUTPUT);
-  N(figures) figures = N(evaluate)(m, x, y, n);
+  N(figures) figures = N(evaluate)(m, &m->workspace, x, y, n);
   print_figures("evaluate", n, &figures);
-  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, NULL MODE));
+  print("loss", n, N(loss_and_gradients)(m, &m->workspace, x, y, n, g, NULL MODE));
   print_gradient("gradient", n, g);
-  print("loss", n, N(loss_and_gradients)(m, x, y, n, g, dx MODE));
+  print("loss", n, N(loss_and_gradients)(m, &m->workspace, x, y, n, g, dx MODE));
   print_gradient("gradient", n, g);
   print_all("dx", n, dx, n * INPUT);
   N(update)(m, g, 0.03);
   print_parameters("update", n, m);
 #if MODES
   if (n <= SAMPLES) {
-    print("loss", n, N(loss_and_gradients)(m, x, y, n, g, dx, 1));
+    print("loss", n, N(loss_and_gradients)(m, &m->workspace, x, y, n, g, dx, 1));
     print_gradient("training_gradient", n, g);
     print_all("training_dx", n, dx, n * INPUT);
   }
@@ -229,19 +229,19 @@ static void poisoned(N(model) *m) {
   target *y = targets(COUNT);
   N(parameters) *g = room(sizeof *g), *other = room(sizeof *other);
 
-  double loss = N(loss_and_gradients)(m, x, y, COUNT, g, NULL MODE);
-  N(predict)(m, x, COUNT, sound);
+  double loss = N(loss_and_gradients)(m, &m->workspace, x, y, COUNT, g, NULL MODE);
+  N(predict)(m, &m->workspace, x, COUNT, sound);
   for (size_t bad = 0; bad < COUNT; bad++) {
     real *kept = room(INPUT * sizeof *kept), *own = x + bad * INPUT;
     memcpy(kept, own, INPUT * sizeof *kept);
     for (size_t i = 0; i < INPUT; i++) own[i] = (real)BAD[bad % 3];
-    N(predict)(m, x, COUNT, found);
+    N(predict)(m, &m->workspace, x, COUNT, found);
     for (size_t i = 0; i < COUNT * OUTPUT; i++)
       if (i / OUTPUT != bad && found[i] != sound[i]) exit(5);
-    N(evaluate)(m, x, y, COUNT);
-    N(loss_and_gradients)(m, x, y, COUNT, other, dx MODE);
+    N(evaluate)(m, &m->workspace, x, y, COUNT);
+    N(loss_and_gradients)(m, &m->workspace, x, y, COUNT, other, dx MODE);
     memcpy(own, kept, INPUT * sizeof *kept);
-    if (N(loss_and_gradients)(m, x, y, COUNT, other, dx MODE) != loss) exit(6);
+    if (N(loss_and_gradients)(m, &m->workspace, x, y, COUNT, other, dx MODE) != loss) exit(6);
     if (memcmp(other, g, sizeof *g)) exit(7);
   }
 }
@@ -254,7 +254,8 @@ int main(int count, char **arguments) {
   if (sizeof *m != U(MODEL_BYTES) || sizeof(N(run)) != U(RUN_BYTES)) return 2;
   N(init)(m, U(SEED));
 #ifdef ZONES
-#define ZONE(name) ASAN_POISON_MEMORY_REGION(m->name, sizeof m->name);
+#define ZONE(name) \
+  ASAN_POISON_MEMORY_REGION(m->workspace.name, sizeof m->workspace.name);
   ZONES(ZONE)
 #endif
   print_parameters("init", 0, m);

@@ -22,7 +22,11 @@ class Declarations:
     vectors: tuple[Code, ...]
     """As long as the parameters."""
     workspace: tuple[Code, ...]
+    counts: tuple[Code, ...]
+    """What a model has behind its workspace."""
     run: tuple[Code, ...]
+    workspace_bytes: Code
+    workspace_bytes_double: Code
     model_bytes: Code
     model_bytes_double: Code
     run_bytes: Code
@@ -37,7 +41,10 @@ def declarations(kept: Memory, c: str) -> Declarations:
         buffers=tuple(buffer_members(kept, c)),
         vectors=tuple(Code(f"{c}_parameters {name};") for name in vectors),
         workspace=tuple(workspace_members(kept, c)),
+        counts=tuple(count_members(kept)),
         run=tuple(run_members(kept, c)),
+        workspace_bytes=Code(str(kept.workspace_bytes(4))),
+        workspace_bytes_double=Code(str(kept.workspace_bytes(8))),
         model_bytes=Code(str(kept.model_bytes(4))),
         model_bytes_double=Code(str(kept.model_bytes(8))),
         run_bytes=Code(str(kept.run_bytes(4))),
@@ -78,6 +85,12 @@ def workspace_members(kept: Memory, c: str) -> list[Code]:
         name = array.name if array.name == "panel" else member(array.name)
         lines.append(f"{kind} {name}[{array.count}];")
         comments.append(array.says)
+    return aligned(lines, comments)
+
+
+def count_members(kept: Memory) -> list[Code]:
+    """Declare what a model has besides: what draws and counts."""
+    lines, comments = [], []
     if kept.basis:
         lines.append(f"double basis[{kept.basis}];")
         comments.append("scratch of an initializer")

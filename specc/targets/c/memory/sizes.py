@@ -81,14 +81,18 @@ class Memory:
         """How many numbers the strips take that kernels copy of a weight; 0 for none."""
         return sum(kept.count for kept in self.workspace if kept.name == "panel")
 
+    def workspace_bytes(self, real: int) -> int:
+        """Return the size of a workspace whose numbers take `real` bytes."""
+        reals = sum(kept.count for kept in self.workspace if kept.type == "real")
+        others = sum(kept.count for kept in self.workspace if kept.type != "real")
+        return real * reals + 8 * others
+
     def model_bytes(self, real: int) -> int:
-        """Return the size of a model whose numbers take `real` bytes."""
+        """Return the size of a model, with its workspace."""
         vectors = 1 + len(self.state) + self.keeps_gradient
         reals = vectors * self.arrays.size + self.buffered
-        reals += sum(kept.count for kept in self.workspace if kept.type == "real")
-        others = sum(kept.count for kept in self.workspace if kept.type != "real")
         numbers = self.basis + self.counts_updates + self.draws
-        return real * reals + 8 * (others + numbers)
+        return real * reals + self.workspace_bytes(real) + 8 * numbers
 
     def run_bytes(self, real: int) -> int:
         """Return the size of what a fit keeps beside the model."""

@@ -53,8 +53,9 @@ class Indexing:
         if role(value) == "parameter":
             return self.parameter(name)
         self.made.reads.add(name)
-        of = "buffers." if name in self.arrays.buffers else ""
-        return f"m->{of}{self.member(name)}"
+        if name in self.arrays.buffers:
+            return f"m->buffers.{self.member(name)}"
+        return f"w->{self.member(name)}"
 
     def parameter(self, name: str) -> str:
         """Point to a parameter."""

@@ -39,6 +39,8 @@ class Binding:
     """The views of the parameters."""
     model_bytes: Code
     model_bytes_double: Code
+    workspace_bytes: Code
+    workspace_bytes_double: Code
     vectors: Code
     """How many vectors as long as the parameters a model has before its workspace."""
     state_views: tuple[Code, ...]
@@ -81,6 +83,8 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         named=tuple(named_views(model, kept.arrays)),
         model_bytes=Code(str(kept.model_bytes(4))),
         model_bytes_double=Code(str(kept.model_bytes(8))),
+        workspace_bytes=Code(str(kept.workspace_bytes(4))),
+        workspace_bytes_double=Code(str(kept.workspace_bytes(8))),
         vectors=Code(str(vectors)),
         state_views=codes(looks + ['"updates": memory[-8:].view(np.int64)'] * counted),
         counts_alone=counted and not derived.optimizer_counts,

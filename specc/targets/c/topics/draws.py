@@ -43,7 +43,7 @@ def draws(model: Model, kept: Memory) -> list[Code]:
                 f'key = numbered(named("dropout/{node.name}/"), (uint32_t)m->updates);'
             ),
             Code(
-                f"drop(m->{member(name)}, {rows}, {a.width}, {a.pitch},"
+                f"drop(w->{member(name)}, {rows}, {a.width}, {a.pitch},"
                 f" keyed(m->seed, key), {first}, {node.layer.dropped!r});"
             ),
         ]

@@ -51,7 +51,7 @@ def header(model: Model, derived: Derived, kept: Memory, stem: str) -> Header:
             Code(f"  static {upper}_ALIGNED {c}_model net;"),
             Code(f"  {c}_init(&net, {upper}_SEED);"),
             Code(f"  {c}_fit(&net, ...); or {c}_train_step(&net, x, y, n, lr);"),
-            Code(f"  {c}_predict(&net, x, n, prediction);"),
+            Code(f"  {c}_predict(&net, &net.workspace, x, n, prediction);"),
         ),
         build=_filled(
             f"cc -O3 -march=native -ffp-contract=fast -fno-math-errno -c {stem}.c; it needs"

@@ -30,7 +30,7 @@ from specc.targets.c.printing.record import Printed
 from specc.targets.c.printing.statements import Printer
 from specc.targets.c.topics.draws import draws
 
-WORKS_ON = "{c}_model *m, int n"
+WORKS_ON = "{c}_workspace *w, int n"
 WRITES_TO = ", {c}_parameters *g, real beta, real alpha"
 
 
@@ -70,6 +70,8 @@ class Network:
 
     passes: Passes
     calls: frozenset[str]
+    of_model: frozenset[str]
+    """The functions that take the model beside the workspace."""
 
 
 def passes(model: Model, derived: Derived, kept: Memory) -> Network:
@@ -87,7 +89,11 @@ def passes(model: Model, derived: Derived, kept: Memory) -> Network:
         shapes=tuple(Shape(Code(each.head), Code(each.body)) for each in kernels),
         prototypes=declared(calls),
     )
-    return Network(topic, frozenset(calls | writer.printer.called_by_shapes))
+    return Network(
+        topic,
+        frozenset(calls | writer.printer.called_by_shapes),
+        frozenset(writer.of_model),
+    )
 
 
 class _Writer:
@@ -95,6 +101,7 @@ class _Writer:
         self.model, self.derived, self.kept = model, derived, kept
         self.printer = _printer(derived, kept)
         self.calls: set[str] = set()
+        self.of_model: set[str] = set()
         self.last = derived.loss.inputs[0].name
 
     def functions(self) -> Iterable[CFunction]:
@@ -141,17 +148,22 @@ class _Writer:
         more: str = "",
         kind: str = "void",
         takes: str = WORKS_ON,
+        model: str = "const {c}_model *m, ",
     ) -> CFunction:
-        """Write a function, which looks for the parameters if it reads any."""
+        """Write a function, which takes the model if it reads parameters or buffers of it."""
         self.calls |= made.calls
         c = self.model.name
         first = []
         if made.reads & self.kept.arrays.parameters.keys():
             first.append(Code(f"const {c}_parameters *p = &m->parameters;"))
-        signature = (takes + more).format(c=c)
+        signature = takes + more
+        own = self.kept.arrays.parameters.keys() | self.kept.arrays.buffers.keys()
+        if made.reads & own or name == "draw":
+            self.of_model.add(name)
+            signature = model + signature
         return CFunction(
             says=_comment(says),
-            head=Code(f"OUTLINE {kind} {name}({signature})"),
+            head=Code(f"OUTLINE {kind} {name}({signature.format(c=c)})"),
             lines=(*first, *lines),
         )
 
@@ -185,7 +197,7 @@ class _Writer:
             [f"Write dL/d{last} to d_{last}{mean}."],
             made,
             scalars(made) + body(made, derivation_of),
-            takes="{c}_model *m, int part, double n",
+            takes="{c}_workspace *w, int part, double n",
         )
         if derived.step_loss is not None:
             left = derived.step_loss.outputs[0][1].derivation
@@ -236,7 +248,10 @@ class _Writer:
         made = self.printer.printed(program)
         lines = [Code("const real batch = (real)n;"), *body(made, derivation_of)]
         says = "Move the running statistics towards those of this batch."
-        return self.function("track", [says], made, lines)
+        takes = f"const {WORKS_ON}"
+        return self.function(
+            "track", [says], made, lines, takes=takes, model="{c}_model *m, "
+        )
 
     def _draw(self) -> CFunction:
         lines = [Code("uint64_t key;"), *draws(self.model, self.kept)]
@@ -262,7 +277,7 @@ def _printer(derived: Derived, kept: Memory) -> Printer:
     return Printer(
         kept.arrays,
         lambda name: names.get(name, member(name)),
-        "m->panel" if kept.panel else "NULL",
+        "w->panel" if kept.panel else "NULL",
     )
 
 

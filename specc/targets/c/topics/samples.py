@@ -89,7 +89,7 @@ def _given(
     name: str, array: Array, positions: int, to: str, first: str, numbers: str
 ) -> list[str]:
     """Copy the rows of some samples, from number `first` on, to the caller's array."""
-    of, size = f"m->{member(name)}", f"sizeof *{to}"
+    of, size = f"w->{member(name)}", f"sizeof *{to}"
     if array.width == array.pitch:
         count = f"(size_t)part * {numbers}"
         return [f"memcpy({to} + {first} * {numbers}, {of}, {count} * {size});"]
@@ -103,7 +103,7 @@ def _given(
 def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
     """Copy one sample, number k of those given, to row s of the workspace."""
     width, pitch = array.width, array.pitch
-    to = f"m->{member(name)}"
+    to = f"w->{member(name)}"
     where = "if (y) " if given == "y" else ""
     if positions == 1 or width == pitch:
         count = width * positions
@@ -121,7 +121,7 @@ def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
 
 
 def _labels(label: Value, positions: int) -> list[Code]:
-    to = f"m->{member(label.name)}"
+    to = f"w->{member(label.name)}"
     if positions == 1:
         return [Code(f"if (y) {to}[s] = y[k];")]
     copy = (

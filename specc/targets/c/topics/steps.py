@@ -18,6 +18,21 @@ from specc.targets.c.printing.indexing import times
 
 
 @dataclass(frozen=True)
+class Calls:
+    """How functions of the network are called: with the workspace, some with the model too."""
+
+    of_model: frozenset[str]
+
+    def one(self, name: str, more: str) -> str:
+        """Call a function; `more` are its other arguments, how many rows first."""
+        return f"{name}({'m, ' * (name in self.of_model)}w, {more})"
+
+    def each(self, names: Iterable[str], rows: str) -> tuple[Code, ...]:
+        """Call one function after the other, as statements."""
+        return codes(f"{self.one(name, rows)};" for name in names)
+
+
+@dataclass(frozen=True)
 class Mode:
     """What functions take of the mode, and of how many samples went before."""
 
@@ -79,14 +94,14 @@ def mode(derived: Derived, kept: Memory) -> Mode:
     )
 
 
-def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
+def figures(model: Model, derived: Derived, kept: Memory, calls: Calls) -> Figures:
     """Return the metrics and how their sums become means."""
     means = ["loss"] * (not derived.sums) + [m.figure for m in derived.metrics]
     n = times("n", kept.positions)
     loss = "loss" if derived.sums else "loss * n"
     counted = [f"sums->loss += {loss};"]
     counted += [
-        f"sums->{each.figure} += {each.program.name}(m, {n}) * n;"
+        f"sums->{each.figure} += {calls.one(each.program.name, n)} * n;"
         for each in derived.metrics
     ]
     summaries = [
@@ -98,7 +113,7 @@ def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
         seen = f"(updates * {model.name.upper()}_BATCH_SIZE)"
     return Figures(
         members=codes(f"double {name};" for name in figures_of(model, derived)),
-        counted=codes(counted + ["(void)m;"] * (not derived.metrics)),
+        counted=codes(counted + ["(void)w;"] * (not derived.metrics)),
         summaries=codes(summaries),
         averaged=codes(
             [f"sums.{name} /= (double)n;" for name in means]
@@ -117,7 +132,7 @@ def figures(model: Model, derived: Derived, kept: Memory) -> Figures:
     )
 
 
-def steps(model: Model, derived: Derived, kept: Memory) -> Steps:
+def steps(model: Model, derived: Derived, kept: Memory, calls: Calls) -> Steps:
     """Return which functions a step calls."""
     part = times("part", kept.positions)
     all_n = times("(int)n", kept.positions)
@@ -132,67 +147,79 @@ def steps(model: Model, derived: Derived, kept: Memory) -> Steps:
     too_many_in_training = too_many[0].replace("(n", "(training && n")
     loss = derived.loss.name
     return Steps(
-        predict=_calls([*standardize, network, *output], part),
-        evaluate=_calls([*standardize, network, *read_by_metrics], part),
-        forward=_calls(standardize, part) + codes(_forward(kept, modes, part)),
-        backward=codes(_backward(modes, part)),
-        by_input=codes(_by_input(kept, modes, part)),
+        predict=calls.each([*standardize, network, *output], part),
+        evaluate=calls.each([*standardize, network, *read_by_metrics], part),
+        forward=calls.each(standardize, part)
+        + codes(_forward(kept, modes, part, calls)),
+        backward=codes(_backward(modes, part, calls)),
+        by_input=codes(_by_input(kept, modes, part, calls)),
         step_loss=Code(
-            f"{loss if derived.step_loss is None else 'step_loss'}(m, {part})"
+            calls.one(loss if derived.step_loss is None else "step_loss", part)
         ),
-        loss=Code(f"{loss}(m, {part})"),
+        loss=Code(calls.one(loss, part)),
         loss_gradient=Code(
-            f"{derived.loss_gradient.name}(m, {part}, {times('(double)n', kept.positions)})"
+            calls.one(
+                derived.loss_gradient.name,
+                f"{part}, {times('(double)n', kept.positions)}",
+            )
         ),
         part_loss=Code("" if derived.sums else " * part"),
         whole_loss=Code("loss" if derived.sums else "loss / (double)n"),
-        update=codes(_update(model, derived, kept, all_n)),
+        update=codes(_update(model, derived, kept, all_n, calls)),
         refused=codes(too_many if tracks or not kept.keeps_gradient else []),
         refused_in_training=codes([too_many_in_training] if tracks else []),
-        metrics=codes(f"if (sums) {name}(m, {part});" for name in read_by_metrics),
+        metrics=codes(
+            f"if (sums) {calls.one(name, part)};" for name in read_by_metrics
+        ),
     )
 
 
-def _calls(names: Iterable[str], rows: str) -> tuple[Code, ...]:
-    return codes(f"{name}(m, {rows});" for name in names)
-
-
-def _forward(kept: Memory, modes: bool, n: str) -> list[str]:
+def _forward(kept: Memory, modes: bool, n: str, calls: Calls) -> list[str]:
+    forward = f"{calls.one('forward', n)};"
     if not modes:
-        return [f"forward(m, {n});"]
+        return [forward]
     first = times("first", kept.positions)
     return [
         "if (training) {",
-        *[f"  draw(m, {n}, {first});"] * kept.draws,
-        f"  forward(m, {n});",
+        *[f"  {calls.one('draw', f'{n}, {first}')};"] * kept.draws,
+        f"  {forward}",
         "} else {",
-        f"  evaluation_forward(m, {n});",
+        f"  {calls.one('evaluation_forward', n)};",
         "}",
     ]
 
 
-def _backward(modes: bool, part: str) -> list[str]:
-    call = f"backward(m, {part}, g, done ? 1 : 0, 1);"
+def _backward(modes: bool, part: str, calls: Calls) -> list[str]:
+    given = f"{part}, g, done ? 1 : 0, 1"
+    call = f"{calls.one('backward', given)};"
     says = "/* the first part sets g, others add to it */"
     if not modes:
         return [f"{call} {says}"]
-    return [f"if (training) {says}", f"  {call}", "else", f"  evaluation_{call}"]
+    return [
+        f"if (training) {says}",
+        f"  {call}",
+        "else",
+        f"  {calls.one('evaluation_backward', given)};",
+    ]
 
 
-def _by_input(kept: Memory, modes: bool, part: str) -> list[str]:
-    call = f"input_backward(m, {part});"
+def _by_input(kept: Memory, modes: bool, part: str, calls: Calls) -> list[str]:
+    call = f"{calls.one('input_backward', part)};"
     lines = [call]
     if modes:
-        lines = ["if (training)", f"  {call}", "else", f"  evaluation_{call}"]
+        other = f"{calls.one('evaluation_input_backward', part)};"
+        lines = ["if (training)", f"  {call}", "else", f"  {other}"]
     if kept.standardize_backward is not None:
-        lines.append(f"standardize_backward(m, {part});")
+        lines.append(f"{calls.one('standardize_backward', part)};")
     return lines
 
 
-def _update(model: Model, derived: Derived, kept: Memory, rows: str) -> list[str]:
+def _update(
+    model: Model, derived: Derived, kept: Memory, rows: str, calls: Calls
+) -> list[str]:
     training = "true, " if derived.evaluation is not None else ""
     if kept.keeps_gradient:
-        given = f"m, from, order, at, n, &m->gradient, NULL, {training}sums"
+        given = f"m, w, from, order, at, n, &m->gradient, NULL, {training}sums"
         lines = [
             f"double loss = gradient_of({given});",
             f"{model.name}_update(m, &m->gradient, lr);",
@@ -200,13 +227,13 @@ def _update(model: Model, derived: Derived, kept: Memory, rows: str) -> list[str
     else:
         first = "0, " if kept.draws else ""
         lines = [
-            "take(m, from->x, from->y, order, at, (int)n);",
-            f"double loss = loss_of(m, (int)n, {first}n, {training}sums);",
-            f"backward(m, {rows}, &m->parameters, 1, (real)-lr);",
+            "take(w, from->x, from->y, order, at, (int)n);",
+            f"double loss = loss_of(m, w, (int)n, {first}n, {training}sums);",
+            f"{calls.one('backward', f'{rows}, &m->parameters, 1, (real)-lr')};",
         ]
     if derived.track is not None:
         unless = "" if model.moves_on_one else f"if ({times('n', kept.positions)} > 1) "
-        lines.append(f"{unless}track(m, {rows});")
+        lines.append(f"{unless}{calls.one('track', rows)};")
     if kept.counts_updates and not derived.optimizer_counts:
         lines.append("m->updates++;")
     return lines
