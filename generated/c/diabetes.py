@@ -630,9 +630,13 @@ class Model:
         """Find the gradients, and dL/dx where it is to be written; give the loss."""
         to = None if d_x is None else address(d_x)
         loss: float = self._c.diabetes_loss_and_gradients(
-            self._m, self._workspace(), address(x), address(y), len(
-                x
-            ), self._gradient, to
+            self._m,
+            self._workspace(),
+            address(x),
+            address(y),
+            len(x),
+            self._gradient,
+            to,
         )
         return loss
 

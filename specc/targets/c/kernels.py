@@ -28,7 +28,7 @@ KERNELS: dict[str, dict[str, str]] = {
         "turn": "shuffles",
     },
     "functions": {
-        "square": "",
+        "vsquare": "",
         "vpow": "lanes",
         "powi": "lanes",
         "vabs": "pick",
@@ -113,7 +113,7 @@ ALWAYS = ("lanes", "total", "streams", "finish")
 NEEDS = {name: needs for section in KERNELS.values() for name, needs in section.items()}
 OF_OPERATION = {
     **{op: f"v{op}" for op in "exp expm1 log log1p sqrt sin cos erf floor".split()},
-    **{op: f"v{op}" for op in "abs sign pow".split()},
+    **{op: f"v{op}" for op in "abs sign pow square".split()},
     "minimum": "vmin",
     "maximum": "vmax",
     "where": "pick",

@@ -6,7 +6,8 @@ The facts of the spec come from `python/`, what is kept from `memory/`, the stat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
 from specc.emit.emit import UnsafeModule, emitted, tidy
@@ -54,6 +55,9 @@ from specc.targets.python.figures import summary
 from specc.targets.python.loop import loop
 from specc.targets.python.schedule import schedule as python_schedule
 
+UNNUMBERED = "0" * 15 + "e"
+"""What stands for the number of a compilation in the texts that it is made from."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -62,6 +66,7 @@ class Source:
     C: Code
     c: Code
     file: Code
+    compilation: Code
     facts: Facts
     header: Header
     declared: Declarations
@@ -85,10 +90,17 @@ def written(
     """Return a source, a header, and the Python module that binds them: ending -> text."""
     kept = memory(model, derived)
     source = source_of(model, derived, kept, facts(model, target, command), stem)
+    texts = {
+        ending: formatted_c(tidy(rendered(f"c/net{ending}.j2", vars(source))))
+        for ending in (".c", ".h")
+    }
+    known = [*texts.values(), model.source.text, repr(model.overrides)]
+    number = hashlib.sha256("\0".join(known).encode()).hexdigest()[:16]
+    source = replace(source, compilation=Code(number))
     module = topics(model, derived, target, kept, source)
     files = {".py": emitted("c/module.py.j2", module, target.imports)}
-    for ending in (".c", ".h"):
-        text = formatted_c(tidy(rendered(f"c/net{ending}.j2", vars(source))))
+    for ending, text in texts.items():
+        text = text.replace(UNNUMBERED, number)
         if not text.isascii():
             raise UnsafeModule(f"{stem}{ending} is not plain ASCII")
         files[ending] = sealed_c(text)
@@ -103,6 +115,7 @@ def topics(
         "C": source.C,
         "c": source.c,
         "file": source.file,
+        "compilation": source.compilation,
         "facts": source.facts,
         "loop": loop(model, target),
         "schedule": python_schedule(model, derived, NUMBERS_ALONE),
@@ -126,6 +139,7 @@ def source_of(
         C=Code(model.name.upper()),
         c=Code(model.name),
         file=Code(stem),
+        compilation=Code(UNNUMBERED),
         facts=says,
         header=header(model, derived, kept, stem),
         declared=declarations(kept, model.name),

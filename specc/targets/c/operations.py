@@ -32,7 +32,7 @@ TENSOR: dict[str, Text] = {
     "where": Text("pick({0}, {1}, {2})"),
     "spread": Text("fill({0})"),
     "norm": Text("norm({0})"),
-    "square": Text("square({0})"),
+    "square": Text("vsquare({0})"),
     "pow": Text("vpow({0}, {1})"),
     "relu": Text("activated(RELU, {0})"),
     "tanh": Text("activated(TANH, {0})"),

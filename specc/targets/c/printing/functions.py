@@ -47,7 +47,7 @@ def update(
     made = printer.begin()
     lines = _updated(program, printer)
     norms = [value.args[0] for value in program.values if value.op == "norm"]
-    squares = [f"squares += square({_lanes(of, printer)[0]});" for of in norms]
+    squares = [f"squares += vsquare({_lanes(of, printer)[0]});" for of in norms]
     arrays = ["real *theta = flat(&m->parameters);"]
     arrays += [f"real *{name} = flat(&m->{name});" for name in state]
     if "gradient" in made.reads:

@@ -41,6 +41,9 @@ class Binding:
     model_bytes_double: Code
     workspace_bytes: Code
     workspace_bytes_double: Code
+    sizes: Code
+    """Of a model, a workspace and a run, in bytes."""
+    sizes_double: Code
     vectors: Code
     """How many vectors as long as the parameters a model has before its workspace."""
     state_views: tuple[Code, ...]
@@ -85,6 +88,8 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         model_bytes_double=Code(str(kept.model_bytes(8))),
         workspace_bytes=Code(str(kept.workspace_bytes(4))),
         workspace_bytes_double=Code(str(kept.workspace_bytes(8))),
+        sizes=Code(_sizes(kept, 4)),
+        sizes_double=Code(_sizes(kept, 8)),
         vectors=Code(str(vectors)),
         state_views=codes(looks + ['"updates": memory[-8:].view(np.int64)'] * counted),
         counts_alone=counted and not derived.optimizer_counts,
@@ -95,6 +100,11 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         in_parts=not (tracks or kept.keeps_gradient),
         in_training=Code(", training=True" if derived.evaluation is not None else ""),
     )
+
+
+def _sizes(kept: Memory, real: int) -> str:
+    sizes = kept.model_bytes(real), kept.workspace_bytes(real), kept.run_bytes(real)
+    return f"({', '.join(map(str, sizes))})"
 
 
 def bound_buffers(model: Model, kept: Memory) -> Buffers:

@@ -1,1 +1,0 @@
-INLINE vec square(vec x) { return x * x; }

@@ -1,0 +1,1 @@
+INLINE vec vsquare(vec x) { return x * x; }
