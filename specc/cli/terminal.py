@@ -22,7 +22,10 @@ the default."""
 
 
 def message(text: str, severity: str = "") -> None:
-    """Print a message to standard error."""
+    """Print a message to standard error; text of files in it cannot act on the terminal."""
+    from specc.syntax.excerpt import harmless
+
+    text = harmless(text)
     click.echo(f"{severity}: {text}" if severity else text, err=True)
 
 
