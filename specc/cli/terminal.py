@@ -43,6 +43,22 @@ def show(diagnostics: Sequence[Any], output_format: str, stream: IO[str]) -> Non
         click.echo(text, file=stream, color=color)
 
 
+EXTRAS = {"torch": "torch", "sklearn": "data"}
+"""The packages that are installed on request -> the extra of netspecc that has them."""
+
+
+def report_missing(error: ImportError) -> bool:
+    """Say what to install if a package is missing that specc needs; False if it is none."""
+    name = (error.name or "").partition(".")[0]
+    package = {"sklearn": "scikit-learn"}.get(name, name)
+    if not isinstance(error, ModuleNotFoundError) or name in ("", "specc"):
+        return False
+    what = f"netspecc[{EXTRAS[name]}]" if name in EXTRAS else package
+    text = f"this needs {package}, which is not installed: pip install '{what}'"
+    message(text, "error")
+    return True
+
+
 def report_bug(error: Exception) -> None:
     """Report a bug in specc; with a traceback if `SPECC_DEBUG=1`."""
     if os.environ.get("SPECC_DEBUG") == "1":
