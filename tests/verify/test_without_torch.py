@@ -101,6 +101,21 @@ def test_a_missing_package_of_the_plots_is_named(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == f"error: {line}"
 
 
+def test_a_data_set_of_a_missing_package_is_told_what_to_type(tmp_path: Path) -> None:
+    path, out = tmp_path / "net.spec", str(tmp_path / "run")
+    text = "model net\ninput x: real[4]\ntarget y: int[]\nlayers { linear(3) }\n"
+    text += "loss cross_entropy\noptimizer sgd(lr=0.1)\ndata iris()\n"
+    path.write_text(text)
+    spec = str(path)
+    assert specc("check", spec, missing="sklearn").returncode == 0
+    done = specc("train", spec, "--out", out, missing="sklearn")
+    assert done.returncode == 2 and not any(tmp_path.iterdir())
+    line = (
+        "this needs scikit-learn, which is not installed: pip install 'netspecc[data]'"
+    )
+    assert done.stderr.splitlines()[-1] == f"error: {line}"
+
+
 def test_the_compiler_needs_no_torch(tmp_path: Path) -> None:
     for target in ("torch", "numpy", "c"):
         path = str(tmp_path / f"{target}.py")
