@@ -7,11 +7,12 @@ any colour vision.
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,22 @@ _FARTHEST = 1e290
 
 Array = NDArray[np.float64]
 Predict = Callable[[Array], Array]
+Given = ParamSpec("Given")
 
 
+def quietly(draw: Callable[Given, bytes]) -> Callable[Given, bytes]:
+    """Return a function that draws without warnings, such as of a letter that the font lacks."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Given.args, **kwargs: Given.kwargs) -> bytes:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@quietly
 def curves(
     history: Sequence[Mapping[str, Any]], best_epoch: int | None, title: str
 ) -> bytes:
@@ -85,6 +100,7 @@ def curves(
     return _png(figure)
 
 
+@quietly
 def region(
     predict: Predict,
     x: Array,
@@ -307,7 +323,5 @@ def _dress(axes: Axes) -> None:
 
 def _png(figure: Figure) -> bytes:
     picture = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that the font lacks, say
-        figure.savefig(picture, format="png", metadata={"Software": None})
+    figure.savefig(picture, format="png", metadata={"Software": None})
     return picture.getvalue()

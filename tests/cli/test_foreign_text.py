@@ -148,3 +148,12 @@ def test_a_wide_table_is_checked_in_linear_time(tmp_path: Path) -> None:
     begun = time.process_time()
     assert main(["check", str(path)]) == 0
     assert time.process_time() - begun < 5
+
+
+def test_a_difference_is_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "a,b,y", ["0", "1"])
+    (tmp_path / "net.py").write_text(f"# {ESCAPE}\n")
+    assert main(["compile", path, "--diff"]) == 1
+    assert not ACTS.search(capfd.readouterr().out)

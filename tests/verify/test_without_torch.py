@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -149,3 +150,10 @@ def test_the_stand_in_agrees_with_torch() -> None:
         warnings.simplefilter("ignore")
         for one, other in zip(made(torch), made(stand_in), strict=True):
             assert one.tolist() == pytest.approx(other.tolist(), rel=1e-14)
+
+
+def test_nothing_of_verify_imports_torch_itself() -> None:
+    for path in (ROOT / "specc" / "verify").rglob("*.py"):
+        if path.name != "tensors.py":
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"^\s*(import|from) torch\b", text, re.MULTILINE), path
