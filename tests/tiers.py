@@ -47,6 +47,8 @@ CHOSEN: dict[str, int | tuple[str, ...]] = {
     "explain/test_explain.py::test_every_derivation_of_a_module_is_explained_with_its_line": 4,
     "explain/test_explain.py::test_every_rule_is_in_the_table": 4,
     "explain/test_explain.py::test_latex_is_mathematics": 8,
+    "cli/test_foreign_text.py::test_names_of_classes_and_columns_are_text": 2,
+    "fuzz/test_files.py::test_no_file_is_a_bug": ("0",),
     "fuzz/test_fuzz.py::test_mutated_texts": ("5",),
     "fuzz/test_random_specs.py::test_specs_at_random_are_right": ("1",),
     "fuzz/test_random_specs.py::test_what_failed_once_is_right": (
@@ -58,6 +60,8 @@ CHOSEN: dict[str, int | tuple[str, ...]] = {
         "norm_of_one_explodes-numpy",
         "rounding_of_batch_norm-torch",
     ),
+    "run/test_plots.py::test_no_name_stops_a_plot": 3,
+    "run/test_plots.py::test_numbers_of_any_size_are_drawn": 3,
     "run/test_train.py::test_every_example_trains": 3,
     "syntax/test_parser.py::test_nesting_beyond_all_bounds_is_an_error_like_any_other": (
         "parentheses",

@@ -114,6 +114,7 @@ def placed(
 def compare(texts: Mapping[Path, str], diff: bool) -> int:
     """Report the files that differ from what would be written, and with `diff` how."""
     from specc.emit.seal import difference, state
+    from specc.syntax.excerpt import harmless
 
     says = {
         "missing": "is missing: run `specc compile`",
@@ -128,7 +129,7 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
             code = FINDINGS
             message(f"{path} {says[found]}")
             if diff:
-                click.echo(difference(path, text), nl=False)
+                click.echo(harmless(difference(path, text)), nl=False)
     return code
 
 

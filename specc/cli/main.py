@@ -14,8 +14,16 @@ import click
 
 from specc import __version__
 from specc.cli.options import override_option, several_specs, target_option
-from specc.cli.terminal import LISTINGS, PAGES, message, report_bug, show
+from specc.cli.terminal import (
+    LISTINGS,
+    PAGES,
+    message,
+    report_bug,
+    report_missing,
+    show,
+)
 from specc.compiler import STAGES
+from specc.syntax.excerpt import harmless
 from specc.syntax.source import Unreadable
 
 FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -29,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
+        object.__setattr__(error, "message", harmless(error.message))
         error.show()
     except OSError as error:
         detail = error.strerror or str(error)
@@ -36,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unreadable as error:
         message(str(error), "error")
     except Exception as error:
+        if isinstance(error, ImportError) and report_missing(error):
+            return USAGE
         report_bug(error)
         return BUG
     return USAGE

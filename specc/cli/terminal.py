@@ -22,7 +22,10 @@ the default."""
 
 
 def message(text: str, severity: str = "") -> None:
-    """Print a message to standard error."""
+    """Print a message to standard error; text of files in it cannot act on the terminal."""
+    from specc.syntax.excerpt import harmless
+
+    text = harmless(text)
     click.echo(f"{severity}: {text}" if severity else text, err=True)
 
 
@@ -38,6 +41,22 @@ def show(diagnostics: Sequence[Any], output_format: str, stream: IO[str]) -> Non
     text = render(diagnostics, output_format, color).rstrip("\n")
     if text:
         click.echo(text, file=stream, color=color)
+
+
+EXTRAS = {"torch": "torch", "sklearn": "data"}
+"""The packages that are installed on request -> the extra of netspecc that has them."""
+
+
+def report_missing(error: ImportError) -> bool:
+    """Say what to install if a package is missing that specc needs; False if it is none."""
+    name = (error.name or "").partition(".")[0]
+    package = {"sklearn": "scikit-learn"}.get(name, name)
+    if not isinstance(error, ModuleNotFoundError) or name in ("", "specc"):
+        return False
+    what = f"netspecc[{EXTRAS[name]}]" if name in EXTRAS else package
+    text = f"this needs {package}, which is not installed: pip install '{what}'"
+    message(text, "error")
+    return True
 
 
 def report_bug(error: Exception) -> None:

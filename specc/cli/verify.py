@@ -38,6 +38,8 @@ class Report:
     samples: int
     seed: int
     findings: Sequence[Finding]
+    left_out: Sequence[str] = ()
+    """The checks that were not done, or not to their end, because torch is not installed."""
 
     @property
     def ok(self) -> bool:
@@ -119,10 +121,9 @@ def verify(
 
     `samples` is the batch size, `seed` draws parameters and samples.
     """
-    import torch
-
-    from specc.verify.checks import examined
+    from specc.verify.checks import LEFT_OUT, examined
     from specc.verify.compare.subject import subject
+    from specc.verify.compare.tensors import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -130,7 +131,9 @@ def verify(
         found = examined(subject(model, module, target, samples, seed))
     finally:
         torch.set_num_threads(before)
-    return Report(model, target, samples, seed, found)
+    left_out = [finding.check for finding in found if finding.what == LEFT_OUT]
+    done = [finding for finding in found if finding.what != LEFT_OUT]
+    return Report(model, target, samples, seed, done, left_out)
 
 
 def _imported(place: Path) -> ModuleType | None:
@@ -140,6 +143,11 @@ def _imported(place: Path) -> ModuleType | None:
         raise FileNotFoundError(2, "No such file or directory", str(place))
     try:
         return imported(place)
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise
+        message(f"cannot import {place}: {error}", "error")
+        return None
     except Exception as error:
         message(f"cannot import {place}: {type(error).__name__}: {error}", "error")
         return None
@@ -185,7 +193,12 @@ def _checks(report: Report) -> str:
         if worst is not None:
             bound = f"{worst.bound:.0e}" if worst.bound else "0"
             row = f"{check.name:<{width}} {_error(worst):>9} {bound:>7}"
-            lines.append(f"{row}   {check.reference}{_notes(report, check.name)}")
+            part = "in part, " if check.name in report.left_out else ""
+            notes = _notes(report, check.name)
+            lines.append(f"{row}   {part}{check.reference}{notes}")
+        elif check.name in report.left_out:
+            row = f"{check.name:<{width}} {'-':>9} {'-':>7}"
+            lines.append(f"{row}   left out: it needs torch")
     return "\n".join(lines)
 
 
@@ -220,7 +233,7 @@ def _verdict(report: Report) -> str:
     bad = [finding for finding in report.findings if not finding.ok]
     count = f"{len(report.findings):,} comparisons"
     if not bad:
-        return f"{count}, none disagrees"
+        return f"{count}, none disagrees{_not_done(report)}"
     shown: dict[tuple[str, str], Finding] = {}
     for finding in sorted(bad, key=_badness, reverse=True):
         shown.setdefault((finding.check, finding.what), finding)
@@ -228,7 +241,16 @@ def _verdict(report: Report) -> str:
     for finding in shown.values():
         said = f" ({finding.said})" if finding.said else ""
         lines.append(f"  {finding.check}, {finding.what}: {finding.where}{said}")
-    return "\n".join(lines)
+    return "\n".join(lines) + _not_done(report)
+
+
+def _not_done(report: Report) -> str:
+    """Return what was not compared, and what to install for it."""
+    if not report.left_out:
+        return ""
+    names = ", ".join(report.left_out)
+    text = f"\nnot compared, because torch is not installed: {names}"
+    return f"{text}\nfor these checks: pip install 'netspecc[torch]'"
 
 
 def record(report: Report) -> dict[str, Any]:
@@ -243,6 +265,7 @@ def record(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "ok": report.ok,
         "comparisons": len(report.findings),
+        "left_out": list(report.left_out),
         "findings": [
             {
                 "check": f.check,

@@ -43,6 +43,12 @@ def threads(size: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def require_torch() -> None:
+    """Raise ModuleNotFoundError if torch is not installed, before anything takes time."""
+    if importlib.util.find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
 def imported(path: Path) -> ModuleType:
     """Import the module at `path` without leaving bytecode beside it."""
     name = f"specc_run_{path.stem}"

@@ -7,15 +7,18 @@ any colour vision.
 
 from __future__ import annotations
 
+import functools
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specc.run.progress import SHARES, metric_names
+from specc.syntax.excerpt import foreign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +30,34 @@ _LOG_RANGE = 30
 """A loss is drawn on a log scale if its largest value is this many times its smallest."""
 _GRID = 300
 
+_TITLE = 80
+"""The number of characters of a title that are drawn."""
+_LABEL = 20
+"""The number of characters of the name of a class that are drawn."""
+_LABELLED = 20
+"""The number of classes that the legend names."""
+
+_FARTHEST = 1e290
+"""Numbers farther from 0 are drawn there: matplotlib computes with their differences."""
+
 Array = NDArray[np.float64]
 Predict = Callable[[Array], Array]
+Given = ParamSpec("Given")
 
 
+def quietly(draw: Callable[Given, bytes]) -> Callable[Given, bytes]:
+    """Return a function that draws without warnings, such as of a letter that the font lacks."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Given.args, **kwargs: Given.kwargs) -> bytes:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@quietly
 def curves(
     history: Sequence[Mapping[str, Any]], best_epoch: int | None, title: str
 ) -> bytes:
@@ -47,6 +74,7 @@ def curves(
             (f"val_{name}", "validation", ORANGE),
         ):
             values = np.array([row.get(key, np.nan) for row in history], dtype=float)
+            values = _in_reach(values)
             if np.isfinite(values).any():
                 drawn.append(values[np.isfinite(values)])
                 style: dict[str, Any] = {
@@ -68,10 +96,11 @@ def curves(
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
         _dress(axes)
         axes.legend(frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(as_text(title, _TITLE), fontsize=11)
     return _png(figure)
 
 
+@quietly
 def region(
     predict: Predict,
     x: Array,
@@ -89,8 +118,10 @@ def region(
     `threshold` the region where the output is above it, without one the output itself. `margin` is
     above 0 where the true class is 1, None if that is unknown.
     """
+    x, y = _in_reach(x), _in_reach(y)
     low, high = x.min(axis=0), x.max(axis=0)
     pad = np.where(high > low, 0.04 * (high - low), 0.5)
+    pad = np.maximum(pad, 1e-9 * np.maximum(abs(low), abs(high)))
     if margin is not None:
         low, high, pad = np.zeros(2), np.ones(2), np.zeros(2)
     axis_x, axis_y = (
@@ -98,8 +129,8 @@ def region(
     )
     mesh_x, mesh_y = np.meshgrid(axis_x, axis_y)
     grid = np.column_stack([mesh_x.ravel(), mesh_y.ravel()])
-    seen = predict(grid).reshape(_GRID, _GRID, -1)
-    predicted = predict(x).reshape(len(x), -1)
+    seen = _in_reach(predict(grid).reshape(_GRID, _GRID, -1))
+    predicted = _in_reach(predict(x).reshape(len(x), -1))
 
     figure = _figure(5.6 if threshold is not None or y.ndim == 1 else 6.4, 5.2)
     axes = figure.add_subplot()
@@ -177,9 +208,9 @@ def _framed(plane: _Plane, names: tuple[str, str], title: str, equal: bool) -> N
     axes.set_ylim(plane.y[0], plane.y[-1])
     if equal:
         axes.set_aspect("equal")
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    axes.set_title(title, fontsize=11)
+    axes.set_xlabel(as_text(names[0]))
+    axes.set_ylabel(as_text(names[1]))
+    axes.set_title(as_text(title, _TITLE), fontsize=11)
     if axes.get_legend_handles_labels()[0]:
         place: dict[str, Any] = {
             "loc": "upper center",
@@ -236,8 +267,10 @@ def _points(
             "s": size,
             "linewidths": 0,
         }
+        if k < _LABELLED:
+            style["label"] = as_text(label, _LABEL)
         if len(mine):
-            axes.scatter(mine[:, 0], mine[:, 1], label=label, alpha=0.75, **style)
+            axes.scatter(mine[:, 0], mine[:, 1], alpha=0.75, **style)
     wrong = x[truth != predicted]
     label = f"misclassified: {len(wrong):,} of {len(x):,}"
     axes.scatter(
@@ -249,6 +282,24 @@ def _points(
         linewidths=1.2,
         label=label,
     )
+
+
+def as_text(name: str, longest: int = 40) -> str:
+    """Return a name, which may come from a file, so that matplotlib draws it as it is.
+
+    Between dollars it would read mathematics, and a legend leaves out what begins with an
+    underscore. A long name is shortened.
+    """
+    shown = foreign(name, longest).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def _in_reach(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers that matplotlib can scale; NaN, integers and infinities are kept."""
+    if np.issubdtype(numbers.dtype, np.integer):
+        return numbers
+    near = np.clip(numbers, -_FARTHEST, _FARTHEST)
+    return np.where(np.isinf(numbers), numbers, near)
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -16,14 +16,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from specc.syntax.excerpt import harmless
+
 SHARES = ("accuracy", "precision", "recall", "f1")
 """The metrics that are fractions, printed in per cent."""
+
+
+class Screen(Console):
+    """A console on which paths and names of files appear as text, whatever is in them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text, with everything that a terminal acts on escaped, and tables."""
+        shown = (harmless(o) if isinstance(o, str) else o for o in objects)
+        super().print(*shown, **options)
 
 
 def console(stream: IO[str]) -> Console:
     """Return rich's console for a stream, without colour if `NO_COLOR` is set."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Console(
+    return Screen(
         file=stream, no_color=plain, highlight=False, markup=False, soft_wrap=True
     )
 

@@ -77,7 +77,7 @@ def prepare(request: TrainRequest, report: Report) -> Run:
     `report` receives the findings of the compiler before any data is read. Raises Refused where
     the run cannot start, and OSError where the file system refuses.
     """
-    from specc.run.emitted import tensors
+    from specc.run.emitted import require_torch, tensors
 
     source = request.source
     result = compile_source(
@@ -90,6 +90,7 @@ def prepare(request: TrainRequest, report: Report) -> Run:
     if model.data is None:
         hint = "add one, such as `data disk(train=1000, validation=1000)`"
         raise Refused(f"{source.name} has no `data` statement to train on; {hint}")
+    require_torch()
     split = load(model, model.data, request.data_folder)
     check_samples(model, model.data, split, request.dtype)
     try:

@@ -28,7 +28,21 @@ class Excerpt:
 
 def printable(text: str) -> str:
     """Escape characters that a terminal acts on: control, format and separator characters."""
-    return "".join(_shown(char) for char in text)
+    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+
+
+def harmless(text: str) -> str:
+    """Escape what a terminal acts on, except the ends of lines: for messages of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def foreign(text: str, longest: int = 40) -> str:
+    """Return text of a file, such as the name of a column, as part of a message or a plot.
+
+    It is printable, on one line, and shortened to `longest` characters.
+    """
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return printable(short)
 
 
 def suspicious(char: str) -> bool:

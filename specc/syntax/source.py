@@ -7,7 +7,9 @@ its lines end in a line feed.
 from __future__ import annotations
 
 import codecs
+import errno
 import os
+import stat
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -71,6 +73,7 @@ def read(path: str) -> Source:
         if path == "-":
             data = sys.stdin.buffer.read(LARGEST + 1)
         else:
+            _refuse_what_waits(path)
             with open(path, "rb") as file:
                 data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
@@ -93,6 +96,18 @@ def read(path: str) -> Source:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise Unreadable(f"{name} is not a text file: a NUL byte on line {line}")
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _refuse_what_waits(path: str) -> None:
+    """Raise OSError for a pipe, a socket or a device, which may never end or never begin.
+
+    What a shell has opened for this process is read: `/dev/stdin`, and `<(command)`.
+    """
+    if path.startswith(("/dev/stdin", "/dev/fd/", "/proc/self/fd/")):
+        return
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from specc.verify.c import callers
 from specc.verify.compare.finding import Finding
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import MissingTorch
 from specc.verify.examine import (
     evaluation,
     finite_differences,
@@ -81,6 +82,8 @@ CHECKS = (
 )
 FAILS = "crash"
 """The name of what was compared, if a check raised an exception."""
+LEFT_OUT = "left out"
+"""The name of what was compared, if a check, or its rest, needs torch, which is missing."""
 THREE_WAYS = ("autograd", "finite-differences", "rederivation")
 """The checks that compare the gradient of every parameter."""
 
@@ -90,11 +93,15 @@ def examined(subject: Subject) -> list[Finding]:
 
     If the first one raises, or its loss is not finite, the others are skipped.
     """
-    first, *others = CHECKS
-    found = findings(first, subject)
-    if any(f.what == FAILS or math.isnan(f.error) for f in found):
-        return found
-    return found + [f for check in others for f in findings(check, subject)]
+    found: list[Finding] = []
+    ran = False
+    for check in CHECKS:
+        made = findings(check, subject)
+        found += made
+        if not ran and any(f.what == FAILS or math.isnan(f.error) for f in made):
+            break
+        ran = ran or any(f.what != LEFT_OUT for f in made)
+    return found
 
 
 def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding]:
@@ -112,6 +119,8 @@ def findings(check: Check, subject: Subject, whole: bool = True) -> list[Finding
                 made.append(finding)
                 if not (whole or finding.ok):
                     break
+    except MissingTorch:
+        made.append(Finding(check.name, LEFT_OUT, 0.0, 0.0))
     except MissingReference:
         raise
     except Exception as error:

@@ -234,7 +234,7 @@ def test_csv_refuses_a_target_that_does_not_fit(tmp_path: Path) -> None:
     real, *_ = faults(source, tmp_path, target=(1,), dtype="real", classes=None)
     assert real == (
         "target",
-        "line 2 of 't.csv', column 'kind': 'x' is not a number",
+        "line 2 of 't.csv', column 'kind': 'x' is not a number, and so in 29 more rows",
         "declare the target as `int[]` if it names classes",
     )
 

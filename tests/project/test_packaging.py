@@ -95,6 +95,18 @@ def test_the_wheel_says_what_it_is(wheel):
     assert metadata["Requires-Python"] == ">=3.11"
 
 
+def test_torch_is_an_extra(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
+        metadata = Parser().parsestr(archive.read(name).decode())
+    required = metadata.get_all("Requires-Dist")
+    by_torch = [line for line in required if line.startswith("torch")]
+    extras = ("bench", "dev", "torch")
+    assert by_torch == [f"torch>=2.10; extra == '{extra}'" for extra in extras]
+    for package in ("numpy", "safetensors", "matplotlib"):
+        assert any(line.startswith(package) and ";" not in line for line in required)
+
+
 def test_an_installed_wheel_compiles_elsewhere(installed, tmp_path):
     (tmp_path / "net.spec").write_text(SPEC)
     where = run(installed, "-c", "import specc; print(specc.__file__)", cwd=tmp_path)
@@ -136,6 +148,8 @@ def test_constraints_pin_every_dependency():
         if "==" in line
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["torch"] + extras["dev"]
+    wanted.remove("netspecc[torch]")
     names = {requirement.split(">")[0].split("~")[0].lower() for requirement in wanted}
     assert names <= pins

@@ -2,7 +2,7 @@
 
 Each word is one class, its fields are the arguments. Shapes and classes are written down here, so
 that a spec is checked without scikit-learn. Invariant: they are those of scikit-learn's loader, and
-samples have its order and values.
+samples have its order and values. Without scikit-learn, loading raises ModuleNotFoundError.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from specc.library.data.source import (
     size_faults,
     stratify_faults,
 )
-from specc.library.data.split import DataError, Split, check_shares
+from specc.library.data.split import Split, check_shares
 from specc.library.vocabulary import ArgumentError, CountOrZero, Share, entry
 
 
@@ -87,11 +87,7 @@ class Bundled(Source):
         return Split(*parts, classes=self.names, features=features)
 
     def _loaded(self) -> Any:
-        try:
-            datasets = importlib.import_module("sklearn.datasets")
-        except ImportError:
-            message = f"{self.word} needs scikit-learn, which is not installed"
-            raise DataError(f"{message} (pip install 'netspecc[data]')") from None
+        datasets = importlib.import_module("sklearn.datasets")
         return getattr(datasets, f"load_{self.word}")()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from specc.library.vocabulary import ArgumentError
+from specc.syntax.excerpt import foreign
 
 
 def names_of(cells: Iterable[str]) -> tuple[str, ...] | None:
@@ -36,7 +37,9 @@ def faults(
     if odd is not None:
         cell = cells[odd]
         wrong = "a number" if _is_number(cell) else "not a number"
-        message = f"line {lines[odd]}, column {column!r}: {cell[:40]!r} is {wrong}"
+        message = (
+            f"line {lines[odd]}, column {_named(column)}: {_named(cell)} is {wrong}"
+        )
         message += ", unlike the others"
         hint = "write all classes as integers from 0, or all as names"
         return [ArgumentError("target", message, hint)]
@@ -44,13 +47,13 @@ def faults(
     if names is not None:
         if classes is None or len(names) <= classes:
             return []
-        message = f"column {column!r} has at least {len(names)} classes"
+        message = f"column {_named(column)} has at least {len(names)} classes"
         message += f", but the network has outputs for {classes}"
-        shown = ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
+        shown = ", ".join(map(_named, names[:8])) + ", …" * (len(names) > 8)
         return [ArgumentError("target", message, f"found {shown}")]
     for cell, line in zip(cells, lines, strict=True):
         value = float(cell)
-        where = f"line {line}, column {column!r}: {cell[:40]!r}"
+        where = f"line {line}, column {_named(column)}: {_named(cell)}"
         if value != value // 1:
             hint = "write class indices as integers from 0"
             return [ArgumentError("target", f"{where} is not a class index", hint)]
@@ -60,6 +63,10 @@ def faults(
             hint = f"classes are 0{last or ' and up'}"
             return [ArgumentError("target", message, hint)]
     return []
+
+
+def _named(name: str) -> str:
+    return repr(foreign(name))
 
 
 def _odd(cells: Sequence[str]) -> int | None:

@@ -11,20 +11,39 @@ import csv
 import math
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from specc.library.vocabulary import ArgumentError
+from specc.syntax.excerpt import foreign
 
 if TYPE_CHECKING:
     from _csv import Reader
 
 FAULTS = 3
-"""The number of faulty cells after which reading stops."""
+"""The number of different faults after which reading stops."""
+
+_REPORTED = 20
+"""The number of missing columns that are reported."""
+_COMPARED = 1_000
+"""The number of names that a misspelt one is compared with."""
+_LONGEST_LINE = 1 << 26
+"""The number of characters of a line that are read."""
+_PROBED_CELLS = 2_000_000
+"""The number of cells after which reading stops, if only the first rows are wanted."""
 
 MISSING = frozenset({"-", "?", "n/a", "na", "nan", "none", "null"})
 """Markers of missing values, in any case; they are never a class."""
+
+
+@dataclass
+class Alike:
+    """The first of the faulty cells of a column that have the same fault, and their number."""
+
+    first: ArgumentError
+    count: int = 0
 
 
 @dataclass
@@ -42,6 +61,8 @@ class Table:
     complete: bool = False
     """Whether the whole file was read."""
     faults: list[ArgumentError] = field(default_factory=list)
+    alike: dict[tuple[str, str], Alike] = field(default_factory=dict)
+    """The faulty cells, by their column and what is wrong."""
 
 
 def find(folder: Path | None, file: str) -> Path:
@@ -56,13 +77,15 @@ def find(folder: Path | None, file: str) -> Path:
         exists, is_folder = path.exists(), path.is_dir()
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError) as error:
-        raise ArgumentError("file", f"cannot open {file!r}: {_reason(error)}") from None
+        raise ArgumentError(
+            "file", f"cannot open {_named(file)}: {_reason(error)}"
+        ) from None
     if exists:
         found = "a folder" if is_folder else "not a regular file"
-        raise ArgumentError("file", f"{file!r} is {found}")
+        raise ArgumentError("file", f"{_named(file)} is {found}")
     raise ArgumentError(
         "file",
-        f"no file {file!r}",
+        f"no file {_named(file)}",
         did_you_mean(path.name, near) or "paths are relative to the spec's folder",
     )
 
@@ -71,8 +94,9 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """Return `did you mean ...?` with the nearest known name, or ""."""
     import difflib  # only for the error
 
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    short = [other for other in known if len(other) <= 2 * len(name) + 1]
+    near = difflib.get_close_matches(name[:100], short[:_COMPARED], n=1)
+    return f"did you mean {_named(near[0])}?" if near else ""
 
 
 def read(
@@ -89,20 +113,35 @@ def read(
         with path.open(encoding="utf-8-sig", newline="") as lines:
             _fill(
                 table,
-                csv.reader(lines, strict=True),
+                csv.reader(_bounded(lines), strict=True),
                 target,
                 features,
                 real_target,
                 limit,
             )
+    except MemoryError:
+        table.faults.append(_fault(f"{_named(path.name)} does not fit into memory"))
     except UnicodeDecodeError as error:
         hint = "save it as UTF-8"
-        table.faults.append(_fault(f"{path.name!r} is not UTF-8: {error.reason}", hint))
+        table.faults.append(
+            _fault(f"{_named(path.name)} is not UTF-8: {error.reason}", hint)
+        )
     except csv.Error as error:
-        table.faults.append(_fault(f"{path.name!r} is not CSV: {error}"))
+        table.faults.append(_fault(f"{_named(path.name)} is not CSV: {error}"))
     except (OSError, ValueError) as error:
-        table.faults.append(_fault(f"cannot read {path.name!r}: {_reason(error)}"))
+        table.faults.append(
+            _fault(f"cannot read {_named(path.name)}: {_reason(error)}")
+        )
+    _counted(table)
     return table
+
+
+def _bounded(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file; raise csv.Error at one that is too long to be a row."""
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line has more than {_LONGEST_LINE:,} characters")
+        yield line
 
 
 def _fill(
@@ -121,8 +160,11 @@ def _fill(
     if features is None:
         features = tuple(name for name in header if name != target)
     table.features = features
-    columns = [(name, header.index(name)) for name in features]
-    at_target = header.index(target)
+    places = {name: place for place, name in enumerate(header)}
+    columns = [(name, places[name]) for name in features]
+    at_target = places[target]
+    if limit is not None:
+        limit = max(1, min(limit, _PROBED_CELLS // len(header)))
     for row in rows:
         if not row:
             continue
@@ -130,7 +172,7 @@ def _fill(
             return
         line = rows.line_num
         if len(row) != len(header):
-            message = f"line {line} of {table.name!r} has {len(row)} cells,"
+            message = f"line {line} of {_named(table.name)} has {len(row)} cells,"
             message += f" but the header has {len(header)}"
             table.faults.append(_fault(message))
         else:
@@ -140,9 +182,9 @@ def _fill(
             if real_target:
                 _number(table, label, target, line, "target")
             elif not label:
-                table.faults.append(_empty(table, target, line, "target"))
+                _add(table, _empty(table, target, line, "target"), "empty")
             elif label.lower() in MISSING:
-                table.faults.append(_missing(table, label, target, line))
+                _add(table, _missing(table, label, target, line), "missing")
             table.target.append(label)
             table.lines.append(line)
         if len(table.faults) >= FAULTS:
@@ -163,7 +205,7 @@ def header_faults(
             )
         ]
     faults = [
-        _fault(f"the header has the column {name!r} {count} times")
+        _fault(f"the header has the column {_named(name)} {count} times")
         for name, count in Counter(header).items()
         if count > 1 and name
     ]
@@ -173,27 +215,28 @@ def header_faults(
             _fault(f"column {place} has no name", "name it, or list the `features`")
         )
     wanted = [("target", target), *(("features", name) for name in features or ())]
-    missing = [(argument, name) for argument, name in wanted if name not in header]
+    named = set(header)
+    missing = [(argument, name) for argument, name in wanted if name not in named]
     if missing and any(_is_number(name) for name in header):
         return [
             _fault(
-                f"the first line has the number {_first_number(header)!r}",
+                f"the first line has the number {_named(_first_number(header))}",
                 "add a header with the names of the columns",
             )
         ]
-    for argument, name in missing:
+    for argument, name in missing[:_REPORTED]:
         other = next((sign for sign in ";\t|" if sign in header[0]), None)
         if len(header) == 1 and other:
             hint = f"separate cells by commas, not by {other!r}"
         else:
             hint = did_you_mean(name, header) or f"it has {_listed(header)}"
-        faults.append(ArgumentError(argument, f"no column {name!r}", hint, name))
+        faults.append(ArgumentError(argument, f"no column {_named(name)}", hint, name))
     for name, count in Counter(features or ()).items():
         if count > 1:
-            message = f"{name!r} is listed {count} times"
+            message = f"{_named(name)} is listed {count} times"
             faults.append(ArgumentError("features", message, "", name))
     if target in (features or ()):
-        message = f"the target {target!r} is among the features"
+        message = f"the target {_named(target)} is among the features"
         faults.append(ArgumentError("features", message, "", target))
     if features == () or (features is None and not set(header) - {target}):
         message = "no column is left for the input"
@@ -211,7 +254,7 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
         return value
     text = cell.strip()
     if not text:
-        table.faults.append(_empty(table, column, line, argument))
+        _add(table, _empty(table, column, line, argument), "empty")
         return value
     wrong, hint = "not a number", ""
     if _is_number(text) and "_" not in text:
@@ -220,23 +263,46 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
         hint = "declare the target as `int[]` if it names classes"
     elif argument == "file":
         hint = "list the numeric columns in `features`"
-    where = f"line {line} of {table.name!r}, column {column!r}"
-    message = f"{where}: {text[:40]!r} is {wrong}"
-    table.faults.append(ArgumentError(argument, message, hint, column))
+    where = f"line {line} of {_named(table.name)}, column {_named(column)}"
+    message = f"{where}: {_named(text)} is {wrong}"
+    _add(table, ArgumentError(argument, message, hint, column), wrong)
     return value
+
+
+def _add(table: Table, fault: ArgumentError, wrong: str) -> None:
+    """Add a fault of a cell, unless the column has the same one in an earlier row."""
+    alike = table.alike.setdefault((fault.item, wrong), Alike(fault))
+    if not alike.count:
+        table.faults.append(fault)
+    alike.count += 1
+
+
+def _counted(table: Table) -> None:
+    """Write behind each fault of a cell in how many more rows the column has it."""
+    whole = "" if table.complete else f" of the first {len(table.lines):,}"
+    for alike in table.alike.values():
+        more = alike.count - 1
+        if more:
+            plural = "s" * (more > 1 or not table.complete)
+            alike.first.message += f", and so in {more:,} more{whole} row{plural}"
 
 
 def _empty(table: Table, column: str, line: int, argument: str) -> ArgumentError:
     hint = "remove such rows or fill them in"
-    message = f"line {line} of {table.name!r}, column {column!r} is empty"
+    message = f"line {line} of {_named(table.name)}, column {_named(column)} is empty"
     return ArgumentError(argument, message, hint, column)
 
 
 def _missing(table: Table, label: str, column: str, line: int) -> ArgumentError:
     hint = "remove such rows; if it is a class, rename it"
-    where = f"line {line} of {table.name!r}, column {column!r}"
-    message = f"{where}: {label!r} marks a missing value"
+    where = f"line {line} of {_named(table.name)}, column {_named(column)}"
+    message = f"{where}: {_named(label)} marks a missing value"
     return ArgumentError("target", message, hint, column)
+
+
+def _named(name: str) -> str:
+    """Return a name or a cell of a file in quotation marks, printable and not too long."""
+    return repr(foreign(name))
 
 
 def _fault(message: str, hint: str = "") -> ArgumentError:
@@ -256,7 +322,7 @@ def _first_number(header: list[str]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:8])
+    shown = ", ".join(_named(name) for name in names[:8])
     return shown + (", …" if len(names) > 8 else "")
 
 

@@ -22,6 +22,7 @@ from specc.library.data.source import (
 )
 from specc.library.data.split import Split, check_shares
 from specc.library.vocabulary import ArgumentError, CountOrZero, Share, entry
+from specc.syntax.excerpt import foreign
 
 _PROBED_ROWS = 1_000
 """The number of rows that are read while a spec is checked."""
@@ -90,9 +91,8 @@ class Csv(Source):
         if table.features and needs.input_shape != (count,):
             found = f"{count} feature{'s' * (count != 1)}"
             argument = "file" if self.features is None else "features"
-            message = (
-                f"{self.file!r} has {found}, but the input is {list(needs.input_shape)}"
-            )
+            message = f"{foreign(self.file)!r} has {found},"
+            message += f" but the input is {list(needs.input_shape)}"
             hint = f"declare the input as `real[{count}]`"
             faults.append(ArgumentError(argument, message, hint))
         if needs.target_shape not in ((), (1,)):

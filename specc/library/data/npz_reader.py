@@ -1,28 +1,35 @@
 """Reads the arrays of a NumPy archive; their names, shapes and types without NumPy.
 
-Takes a path, returns the headers or the arrays. Invariant: nothing is unpickled, and the archive
-contains what a header declares, so that NumPy can read it without errors.
+Takes a path, returns the headers or the arrays. Invariant: nothing is unpickled, and there is one
+reader of a header, so that an array which passes a check is the one that training reads.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import re
 import struct
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from specc.library.data.csv_reader import did_you_mean
 from specc.library.vocabulary import ArgumentError
+from specc.syntax.excerpt import foreign
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_PART = 1 << 24
+"""The number of bytes that are read at once."""
 _HEADER_LIMIT = 10_000
 """The largest size of a header in bytes, as in NumPy: longer ones are not safe to parse."""
 
@@ -38,9 +45,25 @@ _NAMES = {
     "m": "timedelta64",
 }
 """The names of element types by their letters in NumPy; sized ones are followed by their bits."""
+_SIZES = {"f": (2, 4, 8, 16), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
+"""The sizes in bytes of the types that are read."""
 
-_DESCR = r"[<>|=]?([biufcOSUV]|[mM](?=8))(\d{0,9})((?<=[mM]8)\[\w+\])?"
+_DESCR = r"([<>|=]?)([biufcOSUV]|[mM](?=8))(\d{0,9})((?<=[mM]8)\[\w+\])?"
 """The element type in a header: `<f8`, `|O`, `<M8[ns]`."""
+_LONGEST_AXIS = 2**62
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    NotImplementedError,
+    IndexError,
+    OverflowError,
+    ValueError,
+    struct.error,
+)
+"""What `zipfile` raises on an archive that is damaged, or made to be."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,10 @@ class Header:
     kind: str
     itemsize: int
     shape: tuple[int, ...]
+    order: str = "<"
+    """The order of the bytes of a number, as NumPy writes it."""
+    fortran: bool = False
+    """Whether the first index of an element varies fastest."""
     unit: str = ""
     """The unit of a date or a duration, in brackets: `[ns]`."""
     structured: bool = False
@@ -80,59 +107,105 @@ def headers(path: Path, names: dict[str, str]) -> dict[str, Header]:
 
     Raises ArgumentError about that argument, or `file`, if an array is missing or invalid.
     """
+    with _opened(path) as archive:
+        found = {}
+        for argument, name in names.items():
+            member = _member(archive, path, name, argument)
+            with archive.open(member) as stream:
+                found[argument] = _header(stream, member.file_size, name, argument)
+        return found
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; raise ArgumentError if it, or what is read of it, is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            held = [name.removesuffix(".npy") for name in archive.namelist()]
-            found = {}
-            for argument, name in names.items():
-                if name not in held:
-                    hint = did_you_mean(name, held) or f"it has {held[:8]}"
-                    raise ArgumentError(
-                        argument, f"{path.name!r} has no array {name!r}", hint
-                    )
-                found[argument] = _header(archive, name, argument)
-            return found
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            yield archive
+    except _BROKEN as error:
         hint = "write it with `numpy.savez`"
-        message = f"{path.name!r} is not a valid npz archive: {error}"
+        message = f"{_named(path.name)} is not a valid npz archive: {error}"
         raise ArgumentError("file", message, hint) from None
     except (OSError, RuntimeError) as error:
-        raise ArgumentError("file", f"cannot read {path.name!r}: {error}") from None
+        message = f"cannot read {_named(path.name)}: {error}"
+        raise ArgumentError("file", message) from None
+    except MemoryError:
+        message = f"{_named(path.name)} does not fit into memory"
+        raise ArgumentError("file", message) from None
 
 
-def _header(archive: zipfile.ZipFile, name: str, argument: str) -> Header:
-    member = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
-    broken = ArgumentError(argument, f"the array {name!r} is not in NumPy's format")
-    with archive.open(member) as stream:
-        start = stream.read(8)
-        wide = start[6:7] > b"\1"
-        length_bytes = stream.read(4 if wide else 2)
-        if start[:6] != b"\x93NUMPY" or len(length_bytes) != (4 if wide else 2):
-            raise broken
-        (length,) = struct.unpack("<I" if wide else "<H", length_bytes)
-        if length > _HEADER_LIMIT:
-            raise broken
-        text = stream.read(length).decode("latin-1")
-    try:
-        said = ast.literal_eval(text.strip())
-        descr, shape = said["descr"], said["shape"]
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise broken from None
-    sizes_ok = isinstance(shape, tuple) and all(
-        isinstance(size, int) and size >= 0 for size in shape
+def _member(
+    archive: zipfile.ZipFile, path: Path, name: str, argument: str
+) -> zipfile.ZipInfo:
+    """Return the entry of an array in an archive."""
+    held = [member.removesuffix(".npy") for member in archive.namelist()]
+    count = held.count(name)
+    if count == 0:
+        listed = ", ".join(map(_named, held[:8])) + ", …" * (len(held) > 8)
+        hint = did_you_mean(name, held) or f"it has {listed or 'no arrays'}"
+        message = f"{_named(path.name)} has no array {_named(name)}"
+        raise ArgumentError(argument, message, hint)
+    if count > 1:
+        message = f"{_named(path.name)} has {count} arrays called {_named(name)}"
+        raise ArgumentError(argument, message)
+    return archive.infolist()[held.index(name)]
+
+
+def _header(stream: IO[bytes], size: int, name: str, argument: str) -> Header:
+    """Read the header of an array in a file of `size` bytes; the numbers follow in the stream."""
+    broken = ArgumentError(
+        argument, f"the array {_named(name)} is not in NumPy's format"
     )
-    match = re.fullmatch(_DESCR, descr) if type(descr) is str else None
-    structured = isinstance(descr, list)
-    if not sizes_ok or (match is None and not structured):
+    start = stream.read(8)
+    wide = start[6:7] > b"\1"
+    length_bytes = stream.read(4 if wide else 2)
+    if start[:6] != b"\x93NUMPY" or len(length_bytes) != (4 if wide else 2):
         raise broken
-    kind, itemsize, unit = match.groups("") if match else ("V", "", "")
-    header = Header(kind, int(itemsize or 0), shape, unit, structured)
+    if start[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise broken
+    (length,) = struct.unpack("<I" if wide else "<H", length_bytes)
+    if length > _HEADER_LIMIT:
+        raise broken
+    header = _parsed(stream.read(length))
+    if header is None:
+        raise broken
     if header.holds_numbers:
+        if header.itemsize not in _SIZES[header.kind]:
+            raise broken
         wanted = len(start) + len(length_bytes) + length
-        wanted += header.itemsize * math.prod(shape)
-        if archive.getinfo(member).file_size != wanted:
-            raise ArgumentError(argument, f"the array {name!r} is truncated")
+        wanted += header.itemsize * math.prod(header.shape)
+        if size != wanted:
+            raise ArgumentError(argument, f"the array {_named(name)} is truncated")
     return header
+
+
+def _parsed(text: bytes) -> Header | None:
+    """Return the header that a text describes, as NumPy reads it; None if NumPy would not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape that Python does not know
+            said = ast.literal_eval(text.decode("latin-1").strip())
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+    if not isinstance(said, dict) or set(said) != {"descr", "fortran_order", "shape"}:
+        return None
+    descr, fortran, shape = said["descr"], said["fortran_order"], said["shape"]
+    sizes_ok = isinstance(shape, tuple) and all(
+        type(size) is int and 0 <= size < _LONGEST_AXIS for size in shape
+    )
+    if not sizes_ok or type(fortran) is not bool:
+        return None
+    if isinstance(descr, list):
+        return Header("V", 0, shape, structured=True)
+    match = re.fullmatch(_DESCR, descr) if type(descr) is str else None
+    if match is None:
+        return None
+    order, kind, itemsize, unit = match.groups("")
+    return Header(kind, int(itemsize or 0), shape, order, fortran, unit)
+
+
+def _named(name: str) -> str:
+    return repr(foreign(name))
 
 
 def shape_faults(
@@ -183,17 +256,37 @@ def arrays(
     """
     import numpy as np
 
-    try:
-        with np.load(path, allow_pickle=False) as archive, np.errstate(over="ignore"):
-            inputs, targets = archive[x].astype(np.float64), archive[y]
-            if target_dtype == "real":
-                targets = targets.astype(np.float64)
-            return inputs, targets
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise ArgumentError("file", f"cannot read {path.name!r}: {error}") from None
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        message = f"{path.name!r} is not a valid npz archive: {error}"
-        raise ArgumentError("file", message) from None
+    with _opened(path) as archive, np.errstate(over="ignore"):
+        inputs = _numbers(archive, path, x, "x").astype(np.float64)
+        targets = _numbers(archive, path, y, "y")
+        if target_dtype == "real":
+            targets = targets.astype(np.float64)
+        return inputs, targets
+
+
+def _numbers(
+    archive: zipfile.ZipFile, path: Path, name: str, argument: str
+) -> NDArray[Any]:
+    """Read an array of numbers, by the header that was checked."""
+    import numpy as np
+
+    member = _member(archive, path, name, argument)
+    with archive.open(member) as stream:
+        header = _header(stream, member.file_size, name, argument)
+        dtype = np.dtype(f"{header.order}{header.kind}{header.itemsize}")
+        flat = np.empty(math.prod(header.shape), dtype)
+        room = flat.view(np.uint8).data
+        done = 0
+        while done < len(room):
+            part = stream.read(min(_PART, len(room) - done))
+            if not part:
+                raise ArgumentError(argument, f"the array {_named(name)} is truncated")
+            room[done : done + len(part)] = part
+            done += len(part)
+        stream.read(1)  # at its end the sum of the file is checked
+    if header.fortran:
+        return flat.reshape(header.shape[::-1]).T
+    return flat.reshape(header.shape)
 
 
 def value_faults(

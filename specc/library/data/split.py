@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from specc.library.vocabulary import ArgumentError
+from specc.syntax.excerpt import foreign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,8 @@ class Split:
         sizes = ", ".join(f"{len(y):,} {name}" for name, (_, y) in self.parts.items())
         if self.classes is None:
             return sizes
-        named = [f"{index} = {name}" for index, name in enumerate(self.classes[:10])]
+        shown = [foreign(name) for name in self.classes[:10]]
+        named = [f"{index} = {name}" for index, name in enumerate(shown)]
         named += ["…"] * (len(self.classes) > 10)
         return f"{sizes}; classes: {', '.join(named)}"
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from specc.verify.c import functions, sanitizers
 from specc.verify.c.loops import LITTLE, loops
-from specc.verify.compare.finding import Finding, fact, near, number
+from specc.verify.compare.finding import Finding, fact, in_turn, near, number
 from specc.verify.compare.goals import as_targets
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import torch
 from specc.verify.examine.gradients import against
 from specc.verify.reference.round_off import DRIFT
 from specc.verify.reference.training import trains
@@ -33,22 +33,29 @@ def from_c(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     if subject.target != "c" or not trains(model):
         return
-    yield from loops(subject)
-    net = subject.net()
+    yield from in_turn(
+        loops(subject),
+        _padded(subject),
+        _rates(subject),
+        _figures(subject),
+        _flat(subject),
+        _begun(subject),
+        _just_enough(subject),
+        _too_many(subject),
+        _several(subject),
+        sanitizers.found(subject),
+    )
+
+
+def _padded(subject: Subject) -> Iterator[Finding]:
+    """Check the padding of rows after a fit, and after gradients."""
+    net, model = subject.net(), subject.model
     samples = subject.drawn(model.train.batch_size + 2)
     net.fit(*samples, *samples, epochs=2)
     yield _padding(net._inner, "after a fit")
     net._inner.flat_gradients.fill(7.0)  # other calls may use them
     net.loss_and_gradients(*samples)
     yield _padding(net._inner, "after gradients")
-    yield from _rates(subject)
-    yield from _figures(subject)
-    yield from _flat(subject)
-    yield from _begun(subject)
-    yield from _just_enough(subject)
-    yield from _too_many(subject)
-    yield from _several(subject)
-    yield from sanitizers.found(subject)
 
 
 def _rates(subject: Subject) -> Iterator[Finding]:

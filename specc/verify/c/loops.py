@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from specc.verify.c.functions import USED, Loop, Pair
-from specc.verify.compare.finding import Finding, fact, near
+from specc.verify.compare.finding import Finding, fact, in_turn, near
 from specc.verify.compare.goals import as_targets
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Run
 from specc.verify.reference.network import Reference
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started
@@ -44,20 +43,25 @@ def loops(subject: Subject) -> Iterator[Finding]:
     training = subject.drawn(2 * batch + max(2, batch // 3))
     x_val, y_val = subject.drawn(7, seed=1)
     fits = _Fits(subject, training, (x_val, y_val))
+    parts = []
     for epochs, said, held in ((2, "met early", USED), (1, "met at once", 0x7F)):
         net = subject.net()
         net.fit(*training, x_val, y_val, epochs=epochs)
         met = as_targets(subject, net.forward(x_val))
-        yield from _Fits(subject, training, (x_val, met)).whole(f"best {said}", held)
+        fit = _Fits(subject, training, (x_val, met))
+        parts.append(fit.whole(f"best {said}", held))
     missed = _missed(subject, met)
-    yield from _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1)
-    yield from fits.seeded()
-    yield from fits.in_parts()
-    yield from fits.ended_by_callback()
-    yield from fits.stopped()
-    yield from fits.stopped_and_not_finite()
-    yield from fits.alone()
-    yield from fits.alone_and_not_finite()
+    yield from in_turn(
+        *parts,
+        _Fits(subject, training, (x_val, missed)).whole("missed", USED, 1),
+        fits.seeded(),
+        fits.in_parts(),
+        fits.ended_by_callback(),
+        fits.stopped(),
+        fits.stopped_and_not_finite(),
+        fits.alone(),
+        fits.alone_and_not_finite(),
+    )
 
 
 def _missed(subject: Subject, met: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
+
+from specc.verify.compare.tensors import torch
 
 Piece = Any
 ABSENT = object()

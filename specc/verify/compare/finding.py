@@ -6,11 +6,10 @@ A finding has an error and a bound. Invariant: NaN is beyond every bound.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+from specc.verify.compare.tensors import MissingTorch, Tensor, torch
 
 ROUNDINGS = 1e-13
 """Rounding errors of numbers that are all 0 by structure."""
@@ -135,3 +134,15 @@ def near(
 def fact(check: str, what: str, holds: bool, where: str, said: str = "") -> Finding:
     """Return a finding about a fact, whose error is 0 or infinite."""
     return Finding(check, what, 0.0 if holds else math.inf, 0.0, where, said)
+
+
+def in_turn(*parts: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the findings of each part; raise MissingTorch after the last if one needs it."""
+    missing = None
+    for part in parts:
+        try:
+            yield from part
+        except MissingTorch as error:
+            missing = error
+    if missing is not None:
+        raise missing

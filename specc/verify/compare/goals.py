@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Run, fit
 from specc.verify.reference.training import Samples, monitored
 

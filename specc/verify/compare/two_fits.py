@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from specc.model.model import Model
 from specc.verify.compare.finding import Finding, fact, near
+from specc.verify.compare.tensors import Tensor
 from specc.verify.reference.fit import Fit
 from specc.verify.reference.metrics import cancelled
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, DRIFT, apart

@@ -9,12 +9,10 @@ import itertools
 import math
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
 from specc.library.vocabulary import Use
 from specc.verify.compare.finding import Finding, compared, number
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.metrics import metric
 from specc.verify.reference.training import SHARES
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding, place_in
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.differences import slope
 
 MEASURED = 1e-6

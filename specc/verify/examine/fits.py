@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding, fact, near
 from specc.verify.compare.goals import goals
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.compare.two_fits import TwoFits
 from specc.verify.reference.fit import Run, fit
 from specc.verify.reference.round_off import (

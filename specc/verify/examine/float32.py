@@ -12,11 +12,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import MissingTorch, Tensor, torch
 from specc.verify.reference.round_off import off
 
 ROUNDING = 2.0**-24
@@ -125,10 +123,16 @@ def _made(
 def _by_torch(
     subject: Subject, state: Numbers, x: Tensor, y: Tensor, training: bool
 ) -> dict[str, Numbers]:
-    """Return predictions and gradients of torch's network in float32; {} if torch refuses."""
+    """Return predictions and gradients of torch's network in float32.
+
+    It is {} if torch refuses the batch, or is not installed.
+    """
     if training and len(x) == 1 and not subject.model.moves_on_one:
         return {}
-    reference = subject.reference(state).float()
+    try:
+        reference = subject.reference(state).float()
+    except MissingTorch:
+        return {}
     reference.draw(0, 0, len(x))
     with torch.no_grad():
         prediction = reference.eval()(x)

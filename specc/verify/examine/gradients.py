@@ -5,22 +5,22 @@ Each takes a Subject and yields findings. Everything is float64.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from specc.library.streams import uniform
 from specc.syntax import tree
 from specc.verify.compare.expansions import mechanical
 from specc.verify.compare.finding import Finding, compared, number
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import MissingTorch, Tensor, torch
 from specc.verify.reference.formulas import definitions, numbers_in
 from specc.verify.reference.interpreter import Array
-from specc.verify.reference.network import Dropout, Reference
+from specc.verify.reference.network import Reference
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, off
 from specc.verify.reference.training import state_of
 
@@ -90,7 +90,7 @@ def against(
         found = _with_roundings(check, gradients, truth.gradients, others, said)
     if not all(finding.ok for finding in found):
         arrays = {n: value.numpy() for n, value in state_of(reference).items()}
-        masks = _masks(subject, reference) if training else None
+        masks = _masks(subject, net.seed, len(x)) if training else None
         other = _expanded(subject, arrays, x, y, masks)[1]
         found = _where_cancelled(found, gradients, truth.gradients, other, said)
     yield from found
@@ -114,10 +114,9 @@ def rederivation(subject: Subject) -> Iterator[Finding]:
     state = subject.state()
     arrays = {name: value.numpy() for name, value in state.items()}
     for training in subject.modes:
-        net, reference = subject.net(state), subject.reference(state)
+        net = subject.net(state)
         x, y = subject.drawn(min(subject.samples, subject.most, 8))
-        reference.draw(net.seed, 0, len(x))
-        masks = _masks(subject, reference) if training else None
+        masks = _masks(subject, net.seed, len(x)) if training else None
         asked = {"training": True} if training else {}
         loss, gradients = net.loss_and_gradients(x, y, input_gradient=True, **asked)
         made, expected = _expanded(subject, arrays, x, y, masks)
@@ -131,8 +130,11 @@ def rederivation(subject: Subject) -> Iterator[Finding]:
                 others.append(_expanded(subject, moved, x_near, y, masks)[1])
             found = _with_roundings("rederivation", gradients, expected, others, said)
         if not all(finding.ok for finding in found):
-            autograd = reference.truth(x, y, training).gradients
-            found = _where_cancelled(found, gradients, expected, autograd, said)
+            with contextlib.suppress(MissingTorch):
+                reference = subject.reference(state)
+                reference.draw(net.seed, 0, len(x))
+                autograd = reference.truth(x, y, training).gradients
+                found = _where_cancelled(found, gradients, expected, autograd, said)
         yield from found
 
 
@@ -148,14 +150,15 @@ def _expanded(
     return loss, {name: torch.from_numpy(g) for name, g in found.items()}
 
 
-def _masks(subject: Subject, reference: Reference) -> dict[str, Array]:
-    """Return the scaled masks of dropout as last drawn, by layer."""
-    layers = zip(subject.model.nodes, reference.layers, strict=True)
-    return {
-        node.name: (layer.mask / (1 - layer.rate)).numpy()
-        for node, layer in layers
-        if isinstance(layer, Dropout)
-    }
+def _masks(subject: Subject, seed: int, count: int) -> dict[str, Array]:
+    """Return the scaled masks of dropout for the first update, by layer."""
+    masks = {}
+    for node in subject.model.nodes:
+        if node.use.entry.name == "dropout" and not node.use.entry.defined:
+            rate, shape = node.use["rate"], (count, *node.input_shape)
+            drawn = uniform(seed, f"dropout/{node.name}/0", math.prod(shape))
+            masks[node.name] = (drawn >= rate).reshape(shape) / (1 - rate)
+    return masks
 
 
 def _nearby(

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding, compared, fact
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.examine.gradients import SHORT
 from specc.verify.reference.network import Reference
 

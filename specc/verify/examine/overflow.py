@@ -13,13 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.derive.network import differs
 from specc.library.streams import permutation
 from specc.verify.compare.finding import Finding, fact, near
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Fit, Run, fit
 from specc.verify.reference.network import Reference
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started

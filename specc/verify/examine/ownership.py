@@ -9,11 +9,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding, fact
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 
 
 def ownership(subject: Subject) -> Iterator[Finding]:

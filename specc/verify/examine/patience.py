@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.verify.compare.finding import Finding, compared, fact
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Rule
 from specc.verify.reference.training import Samples, monitored, rate, waits
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import torch
-
 from specc.verify.compare.finding import Finding, compared, near, number
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import torch
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, DRIFT, SHAKEN, Twin, off
 from specc.verify.reference.starts import starts
 from specc.verify.reference.training import optimizer_of, rate, state_of, step

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from specc.verify.compare.tensors import Tensor
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 AGREES = 1e-6

@@ -12,10 +12,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
-
 from specc.model.model import Model
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.network import Reference
 from specc.verify.reference.training import (
     Samples,

@@ -11,13 +11,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.model.model import Model
 from specc.syntax import tree as syntax
 from specc.syntax.parser import parse
 from specc.syntax.source import Source
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.missing import MissingReference
 
 Number = Tensor | float | bool

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
 from specc.library.vocabulary import Use
 from specc.model.model import Model
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.missing import MissingReference
 
 ROUNDINGS = 1e-24

@@ -13,14 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
-
 from specc.library.streams import uniform
 from specc.library.vocabulary import Use
 from specc.model.model import Model, Node
 from specc.verify.compare.finding import ALL_ZERO, ROUNDINGS
+from specc.verify.compare.tensors import F, Tensor, nn, torch
 from specc.verify.reference.formulas import function_of
 from specc.verify.reference.missing import MissingReference
 

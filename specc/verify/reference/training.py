@@ -10,12 +10,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
 from specc.library.streams import permutation
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
+from specc.verify.compare.tensors import Tensor, nn, torch
 from specc.verify.reference.formulas import function_of
 from specc.verify.reference.metrics import metric
 from specc.verify.reference.missing import MissingReference

@@ -154,3 +154,82 @@ def test_what_carries_a_graph_is_taken_without_it() -> None:
     x.requires_grad_()
     assert not model.predict(x).requires_grad
     assert not model.train_step(x * 1, y, 0.1).requires_grad
+
+
+NOT_DENSE: dict[str, Callable[[Tensor], Any]] = {
+    "sparse": lambda x: x.to_sparse(),
+    "csr": lambda x: x.to_sparse_csr(),
+    "nested": lambda x: torch.nested.nested_tensor(list(x)),
+    "jagged": lambda x: torch.nested.nested_tensor(list(x), layout=torch.jagged),
+    "mkldnn": lambda x: x.float().to_mkldnn(),
+    "masked": lambda x: torch.masked.masked_tensor(x, x > 0),
+    "bfloat16": lambda x: x.bfloat16(),
+    "half": lambda x: x.half(),
+    "complex": lambda x: x.to(torch.complex128),
+    "quantized": lambda x: torch.quantize_per_tensor(x.float(), 0.1, 0, torch.qint8),
+    "meta": lambda x: x.to("meta"),
+}
+"""Other tensors than dense ones of the right dtype."""
+NOT_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "masked": lambda x: np.ma.masked_array(x, x > 0),
+    "object": lambda x: x.astype(object),
+    "big-endian": lambda x: x.astype(">f8"),
+    "complex": lambda x: x.astype(complex),
+    "half": lambda x: x.astype(np.float16),
+    "text": lambda x: x.astype(str),
+    "fields": lambda x: np.zeros(5, dtype=[("a", "f8"), ("b", "f8")]),
+    "frame": lambda x: type("DataFrame", (), {"__array__": lambda self: x})(),
+}
+"""Other arrays than plain ones of the right dtype."""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_not_dense_is_refused_by_name(target: str) -> None:
+    module = module_of_example("disk", target=target)
+    model = model_of("disk", target=target)
+    own = getattr(model, "_inner", model)
+    x, y = samples(module, 5)
+    kinds = NOT_DENSE if target == "torch" else NOT_PLAIN
+    given = (x, y) if target == "torch" else (x.numpy(), y.numpy())
+    for kind, change in kinds.items():
+        wrong = change(given[0])
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda w=wrong: own.predict(w),
+            lambda w=wrong: own.loss_and_gradients(w, given[1]),
+            lambda w=wrong: own.fit(w, given[1], *given),
+        )
+        for call in calls:
+            with pytest.raises(ValueError, match="x: expected ") as caught:
+                call()
+            assert "\n" not in str(caught.value), kind
+        with pytest.raises(ValueError, match="y: expected "):
+            own.loss(given[0], change(given[1]))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_state_that_is_not_dense_is_refused_by_name(target: str) -> None:
+    model = model_of("disk", target=target)
+    own = getattr(model, "_inner", model)
+    state = own.state_dict()
+    name = "linear2.weight"
+    kinds = [torch.Tensor.to_sparse, lambda p: torch.nested.nested_tensor(list(p))]
+    if target != "torch":
+        kinds = [lambda p: np.ma.masked_array(p, p > 0), lambda p: p.astype(object)]
+    for change in kinds:
+        with pytest.raises(ValueError, match=f"state: '{name}': expected "):
+            own.load_state_dict({**state, name: change(state[name])})
+
+
+def test_arrays_of_any_order_are_taken(target: str) -> None:
+    if target == "torch":
+        pytest.skip("its tensors are views of any order")
+    module = module_of_example("disk", target=target)
+    own = model_of("disk", target=target)._inner
+    x = samples(module, 6)[0].numpy()
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    odd = np.frombuffer(b"." + x.tobytes(), np.uint8)[1:].view(float).reshape(x.shape)
+    expected = own.predict(x)
+    for same in (np.asfortranarray(x), np.matrix(x), x[::-1][::-1], frozen, odd):
+        found = own.predict(same)
+        assert type(found) is np.ndarray and np.array_equal(found, expected)

@@ -226,3 +226,12 @@ def test_a_save_in_place_would_be_seen(tmp_path: Path) -> None:
         text = text.replace(old, new)
     done = killed(tmp_path, text)
     assert done.returncode != 0 and "not a whole safetensors file" in done.stderr
+
+
+def test_a_pipe_is_no_file_to_load(tmp_path: Path, target: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    model = model_of("disk", target=target)
+    for path in (pipe, tmp_path):
+        with pytest.raises(ValueError, match="expected a file, found something else"):
+            model.load(path)
