@@ -102,8 +102,14 @@ def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:
     """Warn about every softmax before cross_entropy but the last, which is fused with the loss."""
     for node in tail[1:]:
         if node.use.entry.name == "softmax":
-            message = "a softmax before `cross_entropy`, which applies softmax itself"
-            yield warning("W001", message, node.span, "remove it")
+            message = (
+                "this softmax makes probabilities, which `cross_entropy` takes for logits:"
+                " it applies softmax itself"
+            )
+            label = (
+                "remove it; only a softmax directly before the loss is merged with it"
+            )
+            yield warning("W001", message, node.span, label)
 
 
 def _unreachable(node: Node, loss: str, why: str) -> Diagnostic:

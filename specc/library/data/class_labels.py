@@ -28,6 +28,16 @@ def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
     return [index[cell] for cell in cells]
 
 
+def spec_of(cells: Sequence[str]) -> str:
+    """Return all that a spec needs for a target whose cells are names of classes."""
+    names = names_of(cells) or ()
+    last = f"`linear({len(names)})`" if len(names) > 1 else "one output for each class"
+    return (
+        "if it names classes, declare the target as `int[]`, write"
+        f" `loss cross_entropy` and end with {last}"
+    )
+
+
 def faults(
     cells: Sequence[str], lines: Sequence[int], column: str, classes: int | None
 ) -> list[ArgumentError]:

@@ -80,9 +80,17 @@ class Csv(Source):
     def _read(self, needs: Needs, limit: int | None) -> csv_reader.Table:
         path = csv_reader.find(needs.folder, self.file)
         real = needs.target_dtype == "real"
-        return csv_reader.read(
+        table = csv_reader.read(
             path, self.target, self.features, real_target=real, limit=limit
         )
+        words = [each for each in table.faults if each.hint == csv_reader.OF_CLASSES]
+        if words:  # reading has stopped at the third of them
+            again = csv_reader.read(
+                path, self.target, self.features, real_target=False, limit=limit
+            )
+            for fault in words:
+                fault.hint = class_labels.spec_of(again.target)
+        return table
 
     def _checked(self, table: csv_reader.Table, needs: Needs) -> list[ArgumentError]:
         faults = [*stratify_faults(self.stratify, needs), *table.faults]

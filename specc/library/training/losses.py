@@ -128,6 +128,13 @@ def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -
     return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 
+def for_classes(output: tuple[int, ...]) -> str:
+    """Return what to write for a target of class indices, given the shape of the output."""
+    if output[-1] > 1:
+        return "write `loss cross_entropy`"
+    return "write `loss cross_entropy`, and end with `linear(2)` for two classes"
+
+
 def check_shapes(
     loss: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
 ) -> None:
@@ -139,7 +146,7 @@ def check_shapes(
         if dtype != "int":
             raise ShapeError(
                 "cross_entropy needs a target of class indices",
-                "declare the target as `int[]`",
+                f"declare the target as `int{list(output[:-1])}`",
             )
         if not output:
             raise ShapeError(
@@ -158,6 +165,8 @@ def check_shapes(
             )
         return
     if dtype != "real":
+        if target == output[:-1]:  # a class of each sample, as in int[]
+            raise ShapeError(f"{loss} needs a real target", for_classes(output))
         raise ShapeError(
             f"{loss} needs a real target",
             f"declare the target as `real{list(output)}`",

@@ -153,7 +153,7 @@ def test_fit_needs_an_epoch(epochs: int, target: str) -> None:
     module = module_of_spec(MOMENTUM, target=target)
     x, y = samples(module, 10)
     with pytest.raises(
-        ValueError, match=f"expected a whole number from 1, found {epochs}"
+        ValueError, match=f"expected an integer from 1, found {epochs}"
     ):
         module.Model(dtype=torch.float64).fit(x, y, x, y, epochs=epochs)
 
