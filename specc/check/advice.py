@@ -103,12 +103,10 @@ def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:
     for node in tail[1:]:
         if node.use.entry.name == "softmax":
             message = (
-                "this softmax makes probabilities, which `cross_entropy` takes for logits:"
-                " it applies softmax itself"
+                "`cross_entropy` applies softmax itself: the probabilities of this one"
+                " would be its logits"
             )
-            label = (
-                "remove it; only a softmax directly before the loss is merged with it"
-            )
+            label = "remove it: only a last softmax is merged with the loss"
             yield warning("W001", message, node.span, label)
 
 

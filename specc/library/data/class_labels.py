@@ -57,7 +57,8 @@ def faults(
         message = f"column {column!r} has at least {len(names)} classes"
         message += f", but the network has outputs for {classes}"
         shown = ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
-        return [ArgumentError("target", message, f"found {shown}")]
+        hint = f"end with `linear({len(names)})`; found {shown}"
+        return [ArgumentError("target", message, hint)]
     for cell, line in zip(cells, lines, strict=True):
         value = float(cell)
         where = f"line {line}, column {column!r}: {cell[:40]!r}"

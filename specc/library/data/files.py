@@ -105,7 +105,10 @@ class Csv(Source):
             faults.append(ArgumentError(argument, message, hint))
         if needs.target_shape not in ((), (1,)):
             message = f"one column cannot fill a target of {list(needs.target_shape)}"
-            faults.append(ArgumentError("target", message))
+            hint = "declare the target as `real[1]` and end with `linear(1)`"
+            if needs.target_dtype == "int":
+                hint = "declare the target as `int[]`"
+            faults.append(ArgumentError("target", message, hint))
         if needs.target_dtype == "int" and not table.faults:
             faults += class_labels.faults(
                 table.target, table.lines, self.target, needs.classes

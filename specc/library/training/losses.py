@@ -130,9 +130,9 @@ def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -
 
 def for_classes(output: tuple[int, ...]) -> str:
     """Return what to write for a target of class indices, given the shape of the output."""
-    if output[-1] > 1:
-        return "write `loss cross_entropy`"
-    return "write `loss cross_entropy`, and end with `linear(2)` for two classes"
+    last = "" if output[-1] > 1 else " and end with `linear(2)`"
+    real = f"for numbers, declare the target as `real{list(output)}`"
+    return f"for classes, write `loss cross_entropy`{last}; {real}"
 
 
 def check_shapes(
@@ -176,6 +176,6 @@ def check_shapes(
         raise ShapeError(
             f"the output has shape {list(output)}, but the target has shape"
             f" {list(target)}",
-            f"declare the target as `real{list(output)}`"
-            + (f", or end with `linear({target[-1]})`" if fits else ""),
+            (f"end with `linear({target[-1]})`, or " if fits else "")
+            + f"declare the target as `real{list(output)}`",
         )
