@@ -12,7 +12,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ class Report:
     samples: int
     seed: int
     findings: Sequence[Finding]
+    first: str = ""
+    """The first derivative that is wrong, if gradients disagree."""
 
     @property
     def ok(self) -> bool:
@@ -103,6 +105,7 @@ def verify_command(
             return FINDINGS
         try:
             report = verify(result.model, module, target, samples, seed)
+            report = _with_first_fault(report, module, place)
         except MissingReference as missing:
             message(f"cannot verify {source.name}: {missing}", "error")
             return FINDINGS
@@ -131,6 +134,20 @@ def verify(
     finally:
         torch.set_num_threads(before)
     return Report(model, target, samples, seed, found)
+
+
+def _with_first_fault(report: Report, module: ModuleType, place: Path) -> Report:
+    """Return the report with the place of the first wrong derivative, if gradients disagree."""
+    from specc.verify.checks import THREE_WAYS
+    from specc.verify.compare.subject import subject
+    from specc.verify.examine.first_fault import first_fault
+
+    bad = {f.check for f in report.findings if not f.ok}
+    if report.fails or not bad & set(THREE_WAYS):
+        return report
+    of = subject(report.model, module, report.target, report.samples, report.seed)
+    fault = first_fault(of, place)
+    return replace(report, first=str(fault) if fault else "")
 
 
 def _imported(place: Path) -> ModuleType | None:
@@ -225,6 +242,8 @@ def _verdict(report: Report) -> str:
     for finding in sorted(bad, key=_badness, reverse=True):
         shown.setdefault((finding.check, finding.what), finding)
     lines = [f"{count}, {len(bad):,} disagree:"]
+    if report.first:
+        lines.insert(0, f"the first wrong derivative: {report.first}\n")
     for finding in shown.values():
         said = f" ({finding.said})" if finding.said else ""
         lines.append(f"  {finding.check}, {finding.what}: {finding.where}{said}")
@@ -243,6 +262,7 @@ def record(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "ok": report.ok,
         "comparisons": len(report.findings),
+        "first_wrong_derivative": report.first or None,
         "findings": [
             {
                 "check": f.check,
