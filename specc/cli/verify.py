@@ -103,6 +103,8 @@ def verify_command(
         module = _imported(place)
         if module is None:
             return FINDINGS
+        if module_path is not None:
+            target = _target_of(module)
         try:
             report = verify(result.model, module, target, samples, seed)
             report = _with_first_fault(report, module, place)
@@ -134,6 +136,13 @@ def verify(
     finally:
         torch.set_num_threads(before)
     return Report(model, target, samples, seed, found)
+
+
+def _target_of(module: ModuleType) -> str:
+    """Return the target that a module was made for, by the names that it has."""
+    if hasattr(module, "torch"):
+        return "torch"
+    return "c" if hasattr(module, "HELD") else "numpy"
 
 
 def _with_first_fault(report: Report, module: ModuleType, place: Path) -> Report:

@@ -39,12 +39,16 @@ class Fault:
     """As in the module: `dL/dlinear3`, `dL/dW` of a layer."""
     error: float
     line: int
+    last: int
+    """The first and the last line of the derivation, 0 if it has none of its own."""
     file: str
 
     def __str__(self) -> str:
-        where = (
-            f"at line {self.line} of {self.file}" if self.line else f"in {self.file}"
-        )
+        where = f"in {self.file}"
+        if self.line:
+            several = self.last > self.line
+            where = f"at line{'s' * several} {self.line}{f'-{self.last}' * several} of"
+            where += f" {self.file}"
         return (
             f"{self.name} {where}: relative error {self.error:.2g};"
             " every derivative before it agrees"
@@ -69,7 +73,7 @@ def first_fault(subject: Subject, place: Path) -> Fault | None:
     if subject.target == "c":
         _, gradients = net.loss_and_gradients(x, y, input_gradient=True)
         return _by_gradients(subject.model, gradients, expected, steps, source.name)
-    watch = _Watch(place, steps)
+    watch = _Watch(place.absolute(), steps)
     before = sys.gettrace()
     sys.settrace(watch.called)
     try:
@@ -111,7 +115,7 @@ def _by_arrays(
             continue
         errors = [e for a in arrays.values() if (e := _apart(a, right)) is not None]
         if errors and min(errors) > NEAR:
-            return Fault(of, min(errors), step.line, file)
+            return Fault(of, min(errors), step.line, step.last, file)
     return None
 
 
@@ -168,22 +172,24 @@ def _by_gradients(
             continue
         if len(wrong) == len(errors):
             left, error = f"dL/d{layer}", max(wrong.values())
-            return Fault(left, error, _line(steps, left, ""), file)
+            return Fault(left, error, *_lines(steps, left, ""), file)
         (short, error), *_ = wrong.items()
         left = {"weight": "dL/dW", "bias": "dL/db"}.get(short, f"dL/d{layer}_{short}")
-        line = _line(steps, left, layer) or _line(steps, "dL/d[W b]", layer)
-        return Fault(f"{left} of {layer}", error, line, file)
+        lines = _lines(steps, left, layer)
+        if lines == (0, 0):
+            lines = _lines(steps, "dL/d[W b]", layer)
+        return Fault(f"{left} of {layer}", error, *lines, file)
     name = model.input.name
     error = _apart(gradients[name], expected[name]) if name in expected else None
     if error is not None and error > NEAR:
-        return Fault(f"dL/d{name}", error, _line(steps, f"dL/d{name}", ""), file)
+        return Fault(f"dL/d{name}", error, *_lines(steps, f"dL/d{name}", ""), file)
     return None
 
 
-def _line(steps: Sequence[Derivation], left: str, layer: str) -> int:
-    """Return the line of a derivation, 0 if it has none of its own."""
-    found = (s.line for s in steps if s.left == left and layer in ("", s.layer))
-    return next(found, 0)
+def _lines(steps: Sequence[Derivation], left: str, layer: str) -> tuple[int, int]:
+    """Return the lines of a derivation, 0 if it has none of its own."""
+    found = (s for s in steps if s.left == left and layer in ("", s.layer))
+    return next(((s.line, s.last) for s in found), (0, 0))
 
 
 @dataclass
@@ -196,7 +202,7 @@ class _Watch:
 
     def called(self, frame: FrameType, event: str, arg: Any) -> Any:
         """Trace the functions of the module that have derivations; see sys.settrace."""
-        if frame.f_code.co_filename != str(self.place):
+        if Path(frame.f_code.co_filename) != self.place:
             return None
         name = frame.f_code.co_name
         own = [step for step in self.steps if step.function == name]
