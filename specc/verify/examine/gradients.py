@@ -212,7 +212,10 @@ def _with_roundings(
     note = f"{said}; " if said else ""
     bound = EXACT + AMPLIFIED * apart
     judged = compared(check, found, expected, bound, f"{note}rounding is amplified")
-    return [f if f.ok else dataclasses.replace(f, said=said) for f in judged]
+    return [
+        f if EXACT < f.error <= bound else dataclasses.replace(f, said=said)
+        for f in judged
+    ]
 
 
 def extremes(subject: Subject) -> Iterator[Finding]:
