@@ -46,8 +46,8 @@ class Facts:
     """The count of all parameters."""
     summary: Code
     """A line for the command line."""
-    whole: Code
-    """The text of a Model, before its dtype and its device."""
+    network: Code
+    """The widths of its layers and the count of its parameters."""
     library: Code
     """The name under which the module imports its array library."""
     array: Code
@@ -107,7 +107,7 @@ def facts(model: Model, target: Language, command: str) -> Facts:
         ),
         size=Code(str(size)),
         summary=Code(f"{model.name}: {path}, {size:,} parameters"),
-        whole=Code(f"{model.name}.Model: {path}, {size:,} parameters"),
+        network=Code(f"{path}, {size:,} parameters"),
         library=Code(target.words.library),
         array=Code(target.words.array),
         input_quoted=Code(f'"{model.input.name}"'),
