@@ -102,8 +102,12 @@ def _softmax_before(tail: Sequence[Node]) -> Iterator[Diagnostic]:
     """Warn about every softmax before cross_entropy but the last, which is fused with the loss."""
     for node in tail[1:]:
         if node.use.entry.name == "softmax":
-            message = "a softmax before `cross_entropy`, which applies softmax itself"
-            yield warning("W001", message, node.span, "remove it")
+            message = (
+                "`cross_entropy` applies softmax itself: the probabilities of this one"
+                " would be its logits"
+            )
+            label = "remove it: only a last softmax is merged with the loss"
+            yield warning("W001", message, node.span, label)
 
 
 def _unreachable(node: Node, loss: str, why: str) -> Diagnostic:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from specc.check.arguments.bind import Bound, bind, find, not_yet
@@ -160,6 +161,10 @@ def _claim(name: syntax.Name, what: str, parts: Parts) -> bool:
 _DIMENSION = Argument("size", int, Interval(low=1), None, True, None)
 
 
+_OF_BATCH = frozenset({"batch", "batch_size", "b", "n", "none", "samples"})
+"""Names under which other frameworks have the size of a batch in a shape."""
+
+
 def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
     shape = []
     for expr in feature.shape:
@@ -168,7 +173,11 @@ def _feature(feature: syntax.Feature, parts: Parts) -> Feature | None:
             called = f"a size of `{feature.name.text}`"
             value = converted(_DIMENSION, value, expr, called)
         except Invalid as invalid:
-            parts.report(invalid.diagnostic)
+            fault = invalid.diagnostic
+            if fault.code == "E011" and fault.span.text.lower() in _OF_BATCH:
+                label = "leave it out: a shape is that of one sample"
+                fault = replace(fault, label=label)
+            parts.report(fault)
             value = UNKNOWN
         shape.append(value)
     if feature.role == "input" and feature.dtype == "int":

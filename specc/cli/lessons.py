@@ -34,6 +34,16 @@ BASE: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
+class Example:
+    """One fault: what is wrong, which pieces of `BASE` show it, and two texts of them."""
+
+    fault: str
+    piece: str
+    wrong: str
+    right: str
+
+
+@dataclass(frozen=True)
 class Lesson:
     """The explanation of one code."""
 
@@ -42,6 +52,10 @@ class Lesson:
     """Which pieces of `BASE` the examples replace; empty where there is no example."""
     wrong: str = ""
     right: str = ""
+    others: tuple[Example, ...] = ()
+    """Further faults under this code, each with its examples."""
+    cures: tuple[tuple[str, str], ...] = ()
+    """Faults that no spec shows alone, and what to do about each."""
 
 
 LESSONS: Mapping[str, Lesson] = {
@@ -236,6 +250,45 @@ LESSONS: Mapping[str, Lesson] = {
         "The data does not have the shape or the type that input and target declare, or a file "
         "or a column is missing. Missing values are never filled in.",
         "after", "data iris", "data disk(train=100)",
+        (
+            Example(
+                "outputs for another number of classes",
+                "input target layers loss after",
+                "input x: real[4] target y: int[] layers { linear(2) } "
+                "loss cross_entropy data iris",
+                "input x: real[4] target y: int[] layers { linear(3) } "
+                "loss cross_entropy data iris",
+            ),
+            Example(
+                "a target of another type",
+                "input target layers loss after",
+                "input x: real[10] target y: int[] layers { linear(2) } "
+                "loss cross_entropy data diabetes",
+                "input x: real[10] target y: real[1] layers { linear(1) } "
+                "loss mse data diabetes",
+            ),
+            Example(
+                "a file that is not there",
+                "after", 'data csv("no_such_file.csv", target="y")', "data disk(train=100)",
+            ),
+        ),
+        (
+            ("a column that is not there", "write a name of the header, case included"),
+            ("a header that is missing", "write the names of the columns on the first line"),
+            ("cells separated by ; or a tab", "separate them by commas"),
+            ("words in a feature", "list the numeric columns in `features`"),
+            ("words in the target", "`int[]`, `loss cross_entropy`, one output a class"),
+            ("more classes than outputs", "end with one output a class, as in `linear(3)`"),
+            ("a class index out of range", "number classes from 0"),
+            ("numbers and words in one target", "write all classes as integers, or all as words"),
+            ("a gap, nan or ?", "remove the row or fill it in"),
+            ("rows of unequal length", "quote cells with commas: \"a, b\""),
+            ("another number of features", "declare the input as `real[n]`, or list `features`"),
+            ("npz arrays of other names", "write `npz(\"a.npz\", x=\"images\", y=\"labels\")`"),
+            ("a file that is not UTF-8", "save it as UTF-8"),
+            ("shares without a sample", "lower `validation` and `test`, or add rows"),
+            ("`stratify` without classes", "remove it, or declare the target as `int[]`"),
+        ),
     ),
     "E038": Lesson(
         "The target chosen by --target does not support an operation that the spec needs. The "
@@ -317,6 +370,15 @@ def lesson(code: str) -> str:
         for word, example in (("not", of.wrong), ("but", of.right)):
             shown = example.encode("ascii", "backslashreplace").decode()
             lines.append(f"    {word}  {_clipped(shown) or '(nothing)'}")
+    for other in of.others:
+        lines += ["", f"{other.fault}:"]
+        for word, text in (("not", other.wrong), ("but", other.right)):
+            lines += textwrap.wrap(
+                text, WIDTH, initial_indent=f"    {word}  ", subsequent_indent=" " * 9
+            )
+    if of.cures:
+        width = max(len(fault) for fault, _ in of.cures)
+        lines += ["", *(f"{fault:<{width}}  {cure}" for fault, cure in of.cures)]
     return "\n".join(lines) + "\n"
 
 

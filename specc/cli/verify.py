@@ -12,7 +12,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,8 @@ class Report:
     findings: Sequence[Finding]
     left_out: Sequence[str] = ()
     """The checks that were not done, or not to their end, because torch is not installed."""
+    first: str = ""
+    """The first derivative that is wrong, if gradients disagree."""
 
     @property
     def ok(self) -> bool:
@@ -103,8 +105,11 @@ def verify_command(
         module = _imported(place)
         if module is None:
             return FINDINGS
+        if module_path is not None:
+            target = _target_of(module)
         try:
             report = verify(result.model, module, target, samples, seed)
+            report = _with_first_fault(report, module, place)
         except MissingReference as missing:
             message(f"cannot verify {source.name}: {missing}", "error")
             return FINDINGS
@@ -134,6 +139,27 @@ def verify(
     left_out = [finding.check for finding in found if finding.what == LEFT_OUT]
     done = [finding for finding in found if finding.what != LEFT_OUT]
     return Report(model, target, samples, seed, done, left_out)
+
+
+def _target_of(module: ModuleType) -> str:
+    """Return the target that a module was made for, by the names that it has."""
+    if hasattr(module, "torch"):
+        return "torch"
+    return "c" if hasattr(module, "HELD") else "numpy"
+
+
+def _with_first_fault(report: Report, module: ModuleType, place: Path) -> Report:
+    """Return the report with the place of the first wrong derivative, if gradients disagree."""
+    from specc.verify.checks import THREE_WAYS
+    from specc.verify.compare.subject import subject
+    from specc.verify.examine.first_fault import first_fault
+
+    bad = {f.check for f in report.findings if not f.ok}
+    if report.fails or report.left_out or not bad & set(THREE_WAYS):
+        return report
+    of = subject(report.model, module, report.target, report.samples, report.seed)
+    fault = first_fault(of, place)
+    return replace(report, first=str(fault) if fault else "")
 
 
 def _imported(place: Path) -> ModuleType | None:
@@ -238,6 +264,8 @@ def _verdict(report: Report) -> str:
     for finding in sorted(bad, key=_badness, reverse=True):
         shown.setdefault((finding.check, finding.what), finding)
     lines = [f"{count}, {len(bad):,} disagree:"]
+    if report.first:
+        lines.insert(0, f"the first wrong derivative: {report.first}\n")
     for finding in shown.values():
         said = f" ({finding.said})" if finding.said else ""
         lines.append(f"  {finding.check}, {finding.what}: {finding.where}{said}")
@@ -266,6 +294,7 @@ def record(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "comparisons": len(report.findings),
         "left_out": list(report.left_out),
+        "first_wrong_derivative": report.first or None,
         "findings": [
             {
                 "check": f.check,

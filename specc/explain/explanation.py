@@ -19,6 +19,8 @@ from specc.derive.derived import Derived, Pass
 from specc.derive.network import identifier, origin_of
 from specc.emit.headings import forward_heading, said
 from specc.emit.language import Language
+from specc.emit.pieces import dims
+from specc.explain.by_hand import Line, by_hand
 from specc.explain.code_lines import Lines, Place, below, beside, functions, headed
 from specc.explain.cost import Budget, budget
 from specc.explain.equations import (
@@ -54,6 +56,8 @@ class Section:
     equations: tuple[Equation, ...]
     notes: tuple[str, ...]
     """Notes, each a word, a colon and names."""
+    steps: tuple[str, tuple[Line, ...]] = ("", ())
+    """A derivation written out, with its heading."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,11 @@ class _Explainer:
                 if program is not None:
                     yield self._only(program)
         if last in group and plain.output is not None:
-            yield self._only(plain.output)
+            made = self._only(plain.output)
+            if self.derived.columns:
+                shape = dims(plain.output.inputs[0].shape[::-1])
+                made = replace(made, shape=shape, note="returned transposed")
+            yield made
         if plain.track is not None:
             names = {identifier(node.name) for node in group}
             for _, value in plain.track.outputs:
@@ -276,8 +284,13 @@ class _Explainer:
                 "L", left, left.derivation, left, operations(left), lines
             )
             found.append(replace(made, note="in a step"))
+        logits = mathematics(plain.loss.inputs[0])
         return Section(
-            ("loss",), f"loss: {said(model, model.loss)}", tuple(found), tuple(notes)
+            ("loss",),
+            f"loss: {said(model, model.loss)}",
+            tuple(found),
+            tuple(notes),
+            by_hand(model, logits),
         )
 
     def _update(self) -> Section:

@@ -100,6 +100,9 @@ def terminal(page: Page) -> str:
         lines.append(section.heading)
         for equation in section.equations:
             lines += row_of(equation).laid_out(widths)
+        heading, steps = section.steps
+        lines += [f"  {heading}"] * bool(heading)
+        lines += [f"      {text}" for text, _ in steps]
         for note in section.notes:
             lines += textwrap.wrap(
                 note, WIDTH, initial_indent="  ", subsequent_indent="    "
@@ -230,6 +233,10 @@ def markdown(page: Page) -> str:
             cells = [f"{_code(equation.text)}{note}", _code(row.shape)]
             cells += [_code(row.rules), row.lines]
             lines.append(f"| {' | '.join(cells)} |")
+        heading, steps = section.steps
+        if steps:
+            shown = "\n".join(text for text, _ in steps)
+            lines += ["", f"{heading}:", "", "```", shown, "```"]
         lines += ["", *(f"- {note}" for note in section.notes), ""]
     if page.whole:
         lines += ["## cost", ""]
@@ -258,6 +265,11 @@ def latex_page(page: Page) -> str:
         if section.equations:
             body = [_aligned(equation) for equation in section.equations]
             lines += [r"\begin{align*}", " \\\\\n".join(body), r"\end{align*}"]
+        heading, steps = section.steps
+        if steps:
+            inside = " \\\\\n".join(tex for _, tex in steps)
+            lines += [f"{_escaped(heading)}:", r"\begin{align*}", inside]
+            lines.append(r"\end{align*}")
         if section.notes:
             lines.append(" \\\\\n".join(_escaped(note) for note in section.notes))
     if page.whole:

@@ -61,7 +61,7 @@ FORMULAS = {
     "erf(x)": "The error function, 2 / sqrt(pi) times the integral of exp(-t^2) to x.",
     "min(a, b)": "The smaller of the two.",
     "max(a, b)": "The larger of the two.",
-    "floor(x)": "The largest whole number that is at most x.",
+    "floor(x)": "The largest integer that is at most x.",
     "where(condition, a, b)": "a where the condition holds, else b.",
 }
 """How each function is called, and what it gives: what `specc list functions` says."""

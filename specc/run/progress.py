@@ -127,6 +127,11 @@ def final_table(metrics: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as text, in milliseconds where tenths of a second would be 0."""
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
+
+
 def endings(history: Any, epochs: int) -> str:
     """Return how training ended: the number of epochs, the reason, the epoch that was kept."""
     run = len(history)
@@ -138,7 +143,7 @@ def endings(history: Any, epochs: int) -> str:
         "interrupted": "interrupted",
     }
     why = ends.get(history.stopped_by, history.stopped_by)
-    text = f"{run} of {epochs} epochs in {history.seconds:.1f} s ({why})"
+    text = f"{run} of {epochs} epochs in {duration(history.seconds)} ({why})"
     if run and history.best_epoch is not None and history.best_epoch >= 0:
         text += f"; kept epoch {history.best_epoch}, counted from 0"
     if not run and history.stopped_by == "interrupted":

@@ -20,6 +20,7 @@ from lark.lexer import BasicLexer, LexerThread
 
 from specc.syntax.diagnostics import Diagnostic, either, error, quoted
 from specc.syntax.resources import folder, keep, kept
+from specc.syntax.slips import hint
 from specc.syntax.source import Source, Span
 from specc.syntax.spelling import did_you_mean
 from specc.syntax.statements import (
@@ -72,7 +73,7 @@ def parse_expression(source: Source, start: int) -> Expr | Diagnostic:
     tokens, faults = _tokens(source)
     if faults:
         return faults[0]
-    kept = tuple(token for token in tokens if token.span.start >= start)
+    kept = tuple(token for token in tokens if token.span.end > start)
     if not kept:
         end = len(source.text)
         return error("E004", "expected a value, found nothing", Span(source, end, end))
@@ -189,16 +190,26 @@ def _parsed(fragment: Fragment, start: str) -> Any:
         try:
             parser.feed_token(given)
         except lark.UnexpectedToken:
-            return _unexpected(token, parser.accepts(), fragment)
+            accepted = parser.accepts() or _accepted(fragment, token, start)
+            return _unexpected(token, accepted, fragment)
     try:
         return parser.feed_eof()
     except lark.UnexpectedToken:
         return _ended(fragment, parser.accepts())
 
 
+def _accepted(fragment: Fragment, end: Token, start: str) -> Set[str]:
+    """Return what could follow the tokens before `end`, which has led the parser astray."""
+    parser: Any = _grammar().parse_interactive(start=start)
+    for token in fragment.tokens[: fragment.tokens.index(end)]:
+        parser.feed_token(lark.Token(token.kind, token.text))
+    accepted: Set[str] = parser.accepts()
+    return accepted
+
+
 def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnostic:
     """Return the error about an unexpected token."""
-    if token is fragment.tokens[0] and accepted & _STATEMENT_KINDS:
+    if token is fragment.tokens[0] and "MODEL" in accepted:
         label = did_you_mean(token.text, STATEMENTS)
         if token.text.lower() in CALLED:
             label = f"`{token.text}` is called `{meant(token.text)}` here"
@@ -213,10 +224,15 @@ def _unexpected(token: Token, accepted: Set[str], fragment: Fragment) -> Diagnos
         label = (
             "choose another name" if "NUMBER" not in accepted else "this is not a value"
         )
+        if token.text in ("real", "int") and fragment.tokens.index(token) == 1:
+            label = f"write a name before it: `x: {token.text}`"
         return error("E008", message, token.span, label)
     expected = _friendly(accepted)
+    if fragment.tokens[0].text not in STATEMENTS:
+        expected = expected.replace("the next statement", "the end")
     message = f"expected {expected}, found {quoted(token.text)}"
-    return error("E004", message, token.span)
+    place = fragment.tokens.index(token)
+    return error("E004", message, token.span, hint(fragment.tokens, place, accepted))
 
 
 def _ended(fragment: Fragment, accepted: Set[str]) -> Diagnostic:
@@ -229,10 +245,10 @@ def _ended(fragment: Fragment, accepted: Set[str]) -> Diagnostic:
     where = f" in `{word}`" if word in STATEMENTS else ""
     if word not in STATEMENTS:
         found = "the end"
-    return error("E004", f"expected {_friendly(accepted)}{where}, found {found}", span)
+    message = f"expected {_friendly(accepted)}{where}, found {found}"
+    tokens = fragment.tokens
+    return error("E004", message, span, hint(tokens, len(tokens), accepted))
 
-
-_STATEMENT_KINDS = {word.upper() for word in STATEMENTS}
 
 _VALUE = {"NUMBER", "STRING", "MINUS", "LPAR", "LSQB"}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CARET", "COMPARISON"}

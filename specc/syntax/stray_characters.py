@@ -66,6 +66,10 @@ def unexpected(source: Source, at: int) -> Diagnostic:
         label = f"write `{_LOOKALIKES[char]}`"
     else:
         label = _SUGGESTED.get(char, "not part of the language")
+        if char == "." and re.match(
+            r"[A-Za-z_]\.[A-Za-z_]", source.text[at - 1 : at + 2]
+        ):
+            label = 'write the name of a file in `"`'
     return error("E001", f"unexpected character {_named(char)}", span, label)
 
 

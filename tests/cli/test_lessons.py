@@ -42,4 +42,16 @@ def test_a_lesson_is_plain_and_short(code: str) -> None:
     text = lesson(code)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 88
-    assert len(text.splitlines()) <= 12
+    examples, cures = LESSONS[code].others, LESSONS[code].cures
+    assert len(text.splitlines()) <= 12 + 6 * len(examples) + len(cures) + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [(code, i) for code, each in LESSONS.items() for i in range(len(each.others))],
+)
+def test_further_examples_are_what_they_say(code: str, place: int) -> None:
+    example = LESSONS[code].others[place]
+    assert code in codes_of(example.piece, example.wrong)
+    found = codes_of(example.piece, example.right)
+    assert not [other for other in found if other.startswith("E")]

@@ -235,7 +235,8 @@ def test_csv_refuses_a_target_that_does_not_fit(tmp_path: Path) -> None:
     assert real == (
         "target",
         "line 2 of 't.csv', column 'kind': 'x' is not a number, and so in 29 more rows",
-        "declare the target as `int[]` if it names classes",
+        "if it names classes, declare the target as `int[]`, write"
+        " `loss cross_entropy` and end with `linear(3)`",
     )
 
 

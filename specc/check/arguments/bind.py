@@ -169,7 +169,10 @@ def _no_entry(entry: Entry, argument: Argument, expr: tree.Expr) -> Invalid:
         f"`{argument.name}` of {entry.name} must be {article(kind)},"
         f" found {quoted(expr.span.text)}"
     )
-    return Invalid(error("E016", message, expr.span, "", listed(kind)))
+    label = ""
+    if entry.name == "linear" and isinstance(expr, tree.Number):
+        label = f"write `linear({expr.text})`: the number of inputs is known"
+    return Invalid(error("E016", message, expr.span, label, listed(kind)))
 
 
 def _tried(use: Use) -> ArgumentError | None:

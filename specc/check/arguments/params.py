@@ -7,6 +7,7 @@ is in the domain, whether it comes from the spec or from `-D`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from specc.check.arguments.constants import UNKNOWN, Value, evaluated, kind_of
 from specc.check.arguments.match import Report
@@ -28,7 +29,7 @@ def value_of(
         source = Source("-D", f"{param.name.text}={override}")
         parsed = parse_expression(source, len(param.name.text) + 1)
         if isinstance(parsed, Diagnostic):
-            report(parsed)
+            report(_one_value(param, parsed))
             return UNKNOWN
         value, span = evaluated(parsed, names, report), parsed.span
         if UNKNOWN not in (value, default) and _sort(value) != _sort(default):
@@ -47,6 +48,18 @@ def value_of(
             report(error("E029", message, place, label, note))
             return UNKNOWN
     return value
+
+
+def _one_value(param: Param, fault: Diagnostic) -> Diagnostic:
+    """Return the error about the text of an override, with what can be typed instead."""
+    name = param.name.text
+    if fault.code != "E004":
+        return fault
+    message = fault.message
+    if fault.span.text == ",":
+        message = f"`-D {name}` sets one value, found a list"
+    example = f"one value, such as `-D {name}={param.value.span.text}`"
+    return replace(fault, message=message, label="", notes=(f"write {example}",))
 
 
 def _sort(value: Value) -> str:

@@ -29,6 +29,16 @@ def indices(cells: Sequence[str], names: tuple[str, ...] | None) -> list[int]:
     return [index[cell] for cell in cells]
 
 
+def spec_of(cells: Sequence[str]) -> str:
+    """Return all that a spec needs for a target whose cells are names of classes."""
+    names = names_of(cells) or ()
+    last = f"`linear({len(names)})`" if len(names) > 1 else "one output for each class"
+    return (
+        "if it names classes, declare the target as `int[]`, write"
+        f" `loss cross_entropy` and end with {last}"
+    )
+
+
 def faults(
     cells: Sequence[str], lines: Sequence[int], column: str, classes: int | None
 ) -> list[ArgumentError]:
@@ -50,7 +60,8 @@ def faults(
         message = f"column {_named(column)} has at least {len(names)} classes"
         message += f", but the network has outputs for {classes}"
         shown = ", ".join(map(_named, names[:8])) + ", …" * (len(names) > 8)
-        return [ArgumentError("target", message, f"found {shown}")]
+        hint = f"end with `linear({len(names)})`; found {shown}"
+        return [ArgumentError("target", message, hint)]
     for cell, line in zip(cells, lines, strict=True):
         value = float(cell)
         where = f"line {line}, column {_named(column)}: {_named(cell)}"

@@ -34,6 +34,9 @@ _LONGEST_LINE = 1 << 26
 _PROBED_CELLS = 2_000_000
 """The number of cells after which reading stops, if only the first rows are wanted."""
 
+OF_CLASSES = "declare the target as `int[]` if it names classes"
+"""The hint about a word where the target is a number."""
+
 MISSING = frozenset({"-", "?", "n/a", "na", "nan", "none", "null"})
 """Markers of missing values, in any case; they are never a class."""
 
@@ -260,7 +263,7 @@ def _number(table: Table, cell: str, column: str, line: int, argument: str) -> f
     if _is_number(text) and "_" not in text:
         wrong, hint = "not a finite number", "remove such rows or fill them in"
     elif argument == "target":
-        hint = "declare the target as `int[]` if it names classes"
+        hint = OF_CLASSES
     elif argument == "file":
         hint = "list the numeric columns in `features`"
     where = f"line {line} of {_named(table.name)}, column {_named(column)}"

@@ -81,9 +81,17 @@ class Csv(Source):
     def _read(self, needs: Needs, limit: int | None) -> csv_reader.Table:
         path = csv_reader.find(needs.folder, self.file)
         real = needs.target_dtype == "real"
-        return csv_reader.read(
+        table = csv_reader.read(
             path, self.target, self.features, real_target=real, limit=limit
         )
+        words = [each for each in table.faults if each.hint == csv_reader.OF_CLASSES]
+        if words:  # reading has stopped at the third of them
+            again = csv_reader.read(
+                path, self.target, self.features, real_target=False, limit=limit
+            )
+            for fault in words:
+                fault.hint = class_labels.spec_of(again.target)
+        return table
 
     def _checked(self, table: csv_reader.Table, needs: Needs) -> list[ArgumentError]:
         faults = [*stratify_faults(self.stratify, needs), *table.faults]
@@ -97,7 +105,10 @@ class Csv(Source):
             faults.append(ArgumentError(argument, message, hint))
         if needs.target_shape not in ((), (1,)):
             message = f"one column cannot fill a target of {list(needs.target_shape)}"
-            faults.append(ArgumentError("target", message))
+            hint = "declare the target as `real[1]` and end with `linear(1)`"
+            if needs.target_dtype == "int":
+                hint = "declare the target as `int[]`"
+            faults.append(ArgumentError("target", message, hint))
         if needs.target_dtype == "int" and not table.faults:
             faults += class_labels.faults(
                 table.target, table.lines, self.target, needs.classes

@@ -128,6 +128,13 @@ def reduced(loss: Value, reduction: Reduction, elements: int, compared: Value) -
     return loss * elements if reduction == "batch_mean" and elements > 1 else loss
 
 
+def for_classes(output: tuple[int, ...]) -> str:
+    """Return what to write for a target of class indices, given the shape of the output."""
+    last = "" if output[-1] > 1 else " and end with `linear(2)`"
+    real = f"for numbers, declare the target as `real{list(output)}`"
+    return f"for classes, write `loss cross_entropy`{last}; {real}"
+
+
 def check_shapes(
     loss: str, output: tuple[int, ...], target: tuple[int, ...], dtype: str
 ) -> None:
@@ -139,7 +146,7 @@ def check_shapes(
         if dtype != "int":
             raise ShapeError(
                 "cross_entropy needs a target of class indices",
-                "declare the target as `int[]`",
+                f"declare the target as `int{list(output[:-1])}`",
             )
         if not output:
             raise ShapeError(
@@ -158,6 +165,8 @@ def check_shapes(
             )
         return
     if dtype != "real":
+        if target == output[:-1]:  # a class of each sample, as in int[]
+            raise ShapeError(f"{loss} needs a real target", for_classes(output))
         raise ShapeError(
             f"{loss} needs a real target",
             f"declare the target as `real{list(output)}`",
@@ -167,6 +176,6 @@ def check_shapes(
         raise ShapeError(
             f"the output has shape {list(output)}, but the target has shape"
             f" {list(target)}",
-            f"declare the target as `real{list(output)}`"
-            + (f", or end with `linear({target[-1]})`" if fits else ""),
+            (f"end with `linear({target[-1]})`, or " if fits else "")
+            + f"declare the target as `real{list(output)}`",
         )

@@ -156,10 +156,7 @@ def check_shapes(
     if metric in OF_TWO_CLASSES:
         _check_two_classes(metric, output, dtype)
     if metric in ("mae", "mse", "r2") and dtype != "real":
-        raise ShapeError(
-            f"{metric} needs a real target",
-            f"declare the target as `real{list(output)}`",
-        )
+        raise ShapeError(f"{metric} needs a real target", "measure `accuracy`")
     if metric != "accuracy" and dtype == "real" and output != target:
         raise ShapeError(
             f"the output has shape {list(output)}, but the target has shape"

@@ -46,6 +46,8 @@ class Facts:
     """The count of all parameters."""
     summary: Code
     """A line for the command line."""
+    network: Code
+    """The widths of its layers and the count of its parameters."""
     library: Code
     """The name under which the module imports its array library."""
     array: Code
@@ -86,6 +88,7 @@ def facts(model: Model, target: Language, command: str) -> Facts:
     overrides = ", ".join(f"{literal(n)}: {literal(v)}" for n, v in model.overrides)
     size = sum(math.prod(p.shape) for p in model.parameters.values())
     classes = model.target.dtype == "int"
+    path = widths(model)
     return Facts(
         title=Code(textwrap.fill(f"{title(model)}.", 85)),
         provenance=_wrapped(f"{origin} {target.words.needs}"),
@@ -103,7 +106,8 @@ def facts(model: Model, target: Language, command: str) -> Facts:
             for name, parameter in model.parameters.items()
         ),
         size=Code(str(size)),
-        summary=Code(f"{model.name}: {widths(model)}, {size:,} parameters"),
+        summary=Code(f"{model.name}: {path}, {size:,} parameters"),
+        network=Code(f"{path}, {size:,} parameters"),
         library=Code(target.words.library),
         array=Code(target.words.array),
         input_quoted=Code(f'"{model.input.name}"'),

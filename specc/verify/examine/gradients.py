@@ -192,7 +192,10 @@ def _where_cancelled(
     ):
         lost = apart[finding.what]
         bound = EXACT + (2 * lost if lost < CANCELLED else 0.0)
-        anew = dataclasses.replace(again, bound=bound)
+        explained = again.error <= bound
+        anew = dataclasses.replace(
+            again, bound=bound, said=again.said if explained else said
+        )
         made.append(finding if finding.ok else anew)
     return made
 
@@ -211,7 +214,11 @@ def _with_roundings(
         return compared(check, found, expected, EXACT, said)
     note = f"{said}; " if said else ""
     bound = EXACT + AMPLIFIED * apart
-    return compared(check, found, expected, bound, f"{note}rounding is amplified")
+    judged = compared(check, found, expected, bound, f"{note}rounding is amplified")
+    return [
+        f if EXACT < f.error <= bound else dataclasses.replace(f, said=said)
+        for f in judged
+    ]
 
 
 def extremes(subject: Subject) -> Iterator[Finding]:

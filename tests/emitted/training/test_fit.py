@@ -152,9 +152,7 @@ def test_less_than_a_batch_is_refused_where_short_ones_are_dropped(target: str) 
 def test_fit_needs_an_epoch(epochs: int, target: str) -> None:
     module = module_of_spec(MOMENTUM, target=target)
     x, y = samples(module, 10)
-    with pytest.raises(
-        ValueError, match=f"expected a whole number from 1, found {epochs}"
-    ):
+    with pytest.raises(ValueError, match=f"expected an integer from 1, found {epochs}"):
         module.Model(dtype=torch.float64).fit(x, y, x, y, epochs=epochs)
 
 

@@ -145,9 +145,9 @@ def test_a_tensor_without_its_numbers_changes_nothing(made: Any) -> None:
 
 
 WRONG = {
-    "epochs: expected a whole number from 1, found 2.5": {"epochs": 2.5},
-    "epochs: expected a whole number from 1, found nan": {"epochs": float("nan")},
-    "epochs: expected a whole number from 1, found '3'": {"epochs": "3"},
+    "epochs: expected an integer from 1, found 2.5": {"epochs": 2.5},
+    "epochs: expected an integer from 1, found nan": {"epochs": float("nan")},
+    "epochs: expected an integer from 1, found '3'": {"epochs": "3"},
     "checkpoint: no folder '/not/there'": {"checkpoint": "/not/there/run"},
 }
 
@@ -164,7 +164,7 @@ def test_an_argument_of_fit_that_does_not_fit_changes_nothing(message: str) -> N
 
 @pytest.mark.parametrize("seed", [1.5, "1", None])
 def test_a_seed_is_a_whole_number(seed: Any) -> None:
-    with pytest.raises(ValueError, match="seed: expected a whole number"):
+    with pytest.raises(ValueError, match="seed: expected an integer"):
         module_of_spec(SMALL).Model(seed=seed)
 
 

@@ -1,0 +1,261 @@
+"""The first derivative of a module that is wrong, in the order of the backward pass, with its line.
+
+Takes a Subject and the text of its module; returns a sentence, "" if no derivative is found that
+disagrees. The arrays of a Python module are looked at after each derivation, while it runs, and
+compared with the derivatives that autograd keeps for every layer. Of a C module only the gradients
+of parameters are seen; a layer whose gradients are all wrong has a wrong dL/d(its output).
+Invariant: what is named is the first derivation whose result autograd does not have.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.derive.network import identifier
+from specc.model.model import Model
+from specc.verify.compare.subject import Subject
+from specc.verify.examine.derivations import Derivation, derivations
+from specc.verify.reference.network import Reference
+
+NEAR = 1e-7
+"""The largest relative error of a derivative that is right, rounding included."""
+
+Arrays = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A derivative that disagrees."""
+
+    name: str
+    """As in the module: `dL/dlinear3`, `dL/dW` of a layer."""
+    error: float
+    line: int
+    last: int
+    """The first and the last line of the derivation, 0 if it has none of its own."""
+    file: str
+
+    def __str__(self) -> str:
+        where = f"in {self.file}"
+        if self.line:
+            several = self.last > self.line
+            where = f"at line{'s' * several} {self.line}{f'-{self.last}' * several} of"
+            where += f" {self.file}"
+        return (
+            f"{self.name} {where}: relative error {self.error:.2g};"
+            " every derivative before it agrees"
+        )
+
+
+def first_fault(subject: Subject, place: Path) -> Fault | None:
+    """Return the first derivative that disagrees with autograd, None if none is found.
+
+    `place` is the module's Python file; a C module's source lies beside it.
+    """
+    source = place if subject.target != "c" else place.with_suffix(".c")
+    try:
+        steps = derivations(source.read_text())
+    except OSError:
+        return None
+    state = subject.state()
+    x, y = subject.drawn(min(subject.samples, subject.most, 5))
+    reference = subject.reference(state)
+    expected = _expected(reference, x, y)
+    net = subject.net(state)
+    if subject.target == "c":
+        _, gradients = net.loss_and_gradients(x, y, input_gradient=True)
+        return _by_gradients(subject.model, gradients, expected, steps, source.name)
+    watch = _Watch(place.absolute(), steps)
+    before = sys.gettrace()
+    sys.settrace(watch.called)
+    try:
+        net.loss_and_gradients(x, y, input_gradient=True)
+    finally:
+        sys.settrace(before)
+    return _by_arrays(watch.made, expected, source.name)
+
+
+def _expected(reference: Reference, x: Tensor, y: Tensor) -> Arrays:
+    """Return autograd's dL/d(output of every layer, input and parameter), by module names."""
+    reference.train(False)
+    x = x.clone().requires_grad_()
+    made: list[Tensor] = []
+    given = [x]
+    for node, layer in zip(reference.model.nodes, reference.layers, strict=True):
+        given = [made[i] if i >= 0 else x for i in node.inputs]
+        made.append(layer(*given))
+        if made[-1].requires_grad:
+            made[-1].retain_grad()
+    reference.zero_grad()
+    torch.autograd.backward(reference.compared((given[-1], made[-1]), y))
+    found = {
+        identifier(node.name): value.grad
+        for node, value in zip(reference.model.nodes, made, strict=True)
+    }
+    found[reference.model.input.name] = x.grad
+    found |= {identifier(name): p.grad for name, p in reference.named.items()}
+    return {name: g.detach() for name, g in found.items() if g is not None}
+
+
+def _by_arrays(
+    made: Sequence[tuple[Derivation, Arrays]], expected: Arrays, file: str
+) -> Fault | None:
+    """Return the first derivation none of whose arrays is the expected one."""
+    for step, arrays in made:
+        of, right = _of(step, expected)
+        if right is None:
+            continue
+        errors = [e for a in arrays.values() if (e := _apart(a, right)) is not None]
+        if errors and min(errors) > NEAR:
+            return Fault(of, min(errors), step.line, step.last, file)
+    return None
+
+
+def _of(step: Derivation, expected: Arrays) -> tuple[str, Tensor | None]:
+    """Return the name of what a derivation computes, and what it should be."""
+    layer = step.layer
+    if step.left in ("dL/dW", "dL/db", "dL/d[W b]"):
+        weight, bias = (expected.get(f"{layer}_{s}") for s in ("weight", "bias"))
+        name = f"{step.left} of {layer}"
+        if step.left == "dL/dW":
+            return name, weight
+        if step.left == "dL/db":
+            return name, bias
+        if weight is None or bias is None:
+            return name, None
+        return name, torch.cat([weight, bias[:, None]], 1)
+    return step.left, expected.get(step.left.removeprefix("dL/d"))
+
+
+def _apart(array: Tensor, right: Tensor) -> float | None:
+    """Return the relative error of an array in either layout, None if the sizes differ."""
+    array = array.double()
+    if array.numel() != right.numel():
+        return None
+    rows = (
+        right.double().reshape(-1, right.shape[-1]) if right.dim() else right.double()
+    )
+    flat = array.reshape(-1)
+    scale = max(float(rows.abs().max()), 1e-300)
+    layouts = (rows, rows.T) if rows.dim() == 2 else (rows,)
+    worst = (float((flat - r.reshape(-1)).abs().max()) / scale for r in layouts)
+    return min(float("inf") if e != e else e for e in worst)
+
+
+def _by_gradients(
+    model: Model,
+    gradients: Mapping[str, Tensor],
+    expected: Arrays,
+    steps: Sequence[Derivation],
+    file: str,
+) -> Fault | None:
+    """Return what the gradients of parameters show, from the last layer to the first."""
+    for node in reversed(model.nodes):
+        layer = identifier(node.name)
+        errors = {}
+        for short in node.parameters:
+            right = expected.get(f"{layer}_{short}")
+            error = None
+            if right is not None:
+                error = _apart(gradients[f"{node.name}.{short}"], right)
+            errors[short] = error or 0.0
+        wrong = {short: error for short, error in errors.items() if error > NEAR}
+        if not wrong:
+            continue
+        if len(wrong) == len(errors):
+            left, error = f"dL/d{layer}", max(wrong.values())
+            return Fault(left, error, *_lines(steps, left, ""), file)
+        (short, error), *_ = wrong.items()
+        left = {"weight": "dL/dW", "bias": "dL/db"}.get(short, f"dL/d{layer}_{short}")
+        lines = _lines(steps, left, layer)
+        if lines == (0, 0):
+            lines = _lines(steps, "dL/d[W b]", layer)
+        return Fault(f"{left} of {layer}", error, *lines, file)
+    name = model.input.name
+    error = _apart(gradients[name], expected[name]) if name in expected else None
+    if error is not None and error > NEAR:
+        return Fault(f"dL/d{name}", error, *_lines(steps, f"dL/d{name}", ""), file)
+    return None
+
+
+def _lines(steps: Sequence[Derivation], left: str, layer: str) -> tuple[int, int]:
+    """Return the lines of a derivation, 0 if it has none of its own."""
+    found = (s for s in steps if s.left == left and layer in ("", s.layer))
+    return next(((s.line, s.last) for s in found), (0, 0))
+
+
+@dataclass
+class _Watch:
+    """Looks at the arrays of a module's functions before and after each derivation."""
+
+    place: Path
+    steps: Sequence[Derivation]
+    made: list[tuple[Derivation, Arrays]] = field(default_factory=list)
+
+    def called(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """Trace the functions of the module that have derivations; see sys.settrace."""
+        if Path(frame.f_code.co_filename) != self.place:
+            return None
+        name = frame.f_code.co_name
+        own = [step for step in self.steps if step.function == name]
+        return _Frame(own, self.made).line if own else None
+
+
+@dataclass
+class _Frame:
+    """One call of a function."""
+
+    steps: Sequence[Derivation]
+    made: list[tuple[Derivation, Arrays]]
+    inside: tuple[Derivation, ...] = ()
+    before: Arrays = field(default_factory=dict)
+
+    def line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """Note what the derivations changed that this line ends."""
+        now = frame.f_lineno if event == "line" else 0
+        inside = tuple(s for s in self.steps if s.line <= now <= s.last)
+        if inside != self.inside or event == "return":
+            arrays = {name: a.clone() for name, a in _arrays(frame)}
+            if event == "return" and (given := _array(arg)) is not None:
+                arrays["return"] = given.clone()
+            changed = {
+                name: a
+                for name, a in arrays.items()
+                if name not in self.before or not _same(a, self.before[name])
+            }
+            self.made += [(step, changed) for step in self.inside]
+            self.inside, self.before = inside, arrays
+        return self.line
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def _arrays(frame: FrameType) -> Iterator[tuple[str, Tensor]]:
+    """Yield the arrays of a frame: local ones, and those of the objects p, g and s."""
+    for name, value in frame.f_locals.items():
+        array = _array(value)
+        if array is not None:
+            yield name, array
+        elif hasattr(value, "__dict__"):
+            for inner, part in vars(value).items():
+                array = _array(part)
+                if array is not None:
+                    yield f"{name}.{inner}", array
+
+
+def _array(value: Any) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
+        return torch.from_numpy(value.copy()) if value.ndim else None
+    return None
