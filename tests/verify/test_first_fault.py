@@ -32,9 +32,9 @@ FAULTS = [
     ("torch", "s.d_linear3, s.tanh1, grad", "s.d_linear3, s.relu2, grad"),
     ("torch", "s.d_linear2, s.relu2, 0", "s.d_linear2, s.relu1, 0"),
     ("torch", "s.d_linear3, s.relu2_ones_t", "s.d_linear3, s.relu1_ones_t"),
-    ("c", "p->linear4_weight, m->tanh1", "p->linear3_weight, m->tanh1"),
+    ("c", "p->linear4_weight, w->tanh1", "p->linear3_weight, w->tanh1"),
     ("c", "g->linear4_weight, g->linear4_bias", "g->linear4_weight, g->linear3_bias"),
-    ("c", "n, m->relu1, m->d_linear2", "n, m->relu2, m->d_linear2"),
+    ("c", "n, w->relu1, w->d_linear2", "n, w->relu2, w->d_linear2"),
 ]
 """A target, what stands in its module, and what is planted there."""
 

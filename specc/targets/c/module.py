@@ -55,7 +55,7 @@ from specc.targets.python.figures import summary
 from specc.targets.python.loop import loop
 from specc.targets.python.schedule import schedule as python_schedule
 
-UNNUMBERED = "0" * 15 + "e"
+UNNUMBERED = "0" * 15 + "E"
 """What stands for the number of a compilation in the texts that it is made from."""
 
 
@@ -95,7 +95,7 @@ def written(
         for ending in (".c", ".h")
     }
     known = [*texts.values(), model.source.text, repr(model.overrides)]
-    number = hashlib.sha256("\0".join(known).encode()).hexdigest()[:16]
+    number = hashlib.sha256("\0".join(known).encode()).hexdigest()[:16].upper()
     source = replace(source, compilation=Code(number))
     module = topics(model, derived, target, kept, source)
     files = {".py": emitted("c/module.py.j2", module, target.imports)}

@@ -16,12 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from specc.derive.network import identifier
 from specc.model.model import Model
 from specc.verify.compare.subject import Subject
+from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.examine.derivations import Derivation, derivations
 from specc.verify.reference.network import Reference
 
