@@ -117,7 +117,7 @@ def figures(model: Model, derived: Derived, kept: Memory, calls: Calls) -> Figur
     now += ["summarize(&now.train);"] * bool(summaries)
     if measures(stopping(model)):
         now = [
-            f"now.train = {model.name}_evaluate(m, train->x, train->y, train->n);"
+            f"now.train = {model.name}_evaluate(m, &m->workspace, train->x, train->y, train->n);"
             " /* with the parameters that may be kept */"
         ]
     return Figures(
