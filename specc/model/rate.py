@@ -16,8 +16,13 @@ from specc.passes.simplify import simplify
 
 
 def learning_rate(model: Model) -> Program:
-    """Return the Program t -> rate, which may also read the total and the reductions."""
-    return _program(model, argument("t"), _total(model))
+    """Return the Program t -> rate, which may also read the length of the run and the reductions.
+
+    The length is counted in epochs, or with `per=step` as a total of updates.
+    """
+    return _program(
+        model, argument("t"), argument("total" if per_step(model) else "epochs")
+    )
 
 
 def per_step(model: Model) -> bool:
@@ -50,6 +55,6 @@ def _program(model: Model, t: Value, total: Value) -> Program:
     return verify(replace(program, inputs=(*first, *read, *reductions)), "lower")
 
 
-def _total(model: Model) -> Value:
-    """Return the number of epochs; how many updates there are, only `fit` knows."""
-    return argument("total") if per_step(model) else constant(model.train.epochs)
+def reads_length(program: Program) -> bool:
+    """True if a rate depends on how long the run is."""
+    return any(value.name in ("total", "epochs") for value in program.inputs)

@@ -15,6 +15,7 @@ from typing import Any
 from specc.compiler import Request, compile_source
 from specc.emit import seal
 from specc.library.data.split import DataError, Split
+from specc.model.domain import domain_of
 from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
 from specc.syntax.diagnostics import Diagnostic
@@ -145,6 +146,8 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
         text = f"`drop_last` drops all {count:,} training samples"
         hint = f"they are fewer than batch_size={batch}"
         raise Refused(f"{place}{text}: {hint}", finding=True)
+    check_targets(model, data, split)
+    check_classes(model, data, split)
     if dtype != "float32":
         return
     for samples in split.parts.values():
@@ -154,6 +157,41 @@ def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
                 text = f"`{feature.name}` has {number!r}, too large for float32"
                 hint = "pass `--dtype float64`"
                 raise Refused(f"{place}{text}: {hint}", finding=True)
+
+
+def check_targets(model: Model, data: Clause, split: Split) -> None:
+    """Raise Refused if the loss is not defined for a target."""
+    domain = domain_of(model)
+    for part, (_, y) in split.parts.items():
+        if domain is None:
+            continue
+        least, most = domain
+        outside = ~((y >= least) & (y <= most))
+        if outside.any():
+            loss = model.loss.use.entry.name
+            text = (
+                f"`{model.target.name}` has {float(y[outside][0]):g} in {part} samples"
+            )
+            hint = f"{loss} needs targets from {least} to {most}: map labels such as -1 and 1"
+            raise Refused(
+                f"{place_of(model, data)}{text}; {hint} to 0 and 1", finding=True
+            )
+
+
+def check_classes(model: Model, data: Clause, split: Split) -> None:
+    """Raise Refused if a class of the validation or the test samples has no training sample."""
+    if model.target.dtype != "int":
+        return
+    trained = set(split.train[1].ravel().tolist())
+    for part, (_, y) in split.parts.items():
+        lacking = sorted(set(y.ravel().tolist()) - trained)
+        if not lacking:
+            continue
+        names = split.classes or ()
+        first = repr(names[lacking[0]]) if lacking[0] < len(names) else lacking[0]
+        text = f"class {first} has {part} samples, but no training sample"
+        hint = "another `seed` or smaller parts leave some"
+        raise Refused(f"{place_of(model, data)}{text}: {hint}", finding=True)
 
 
 def place_of(model: Model, clause: Clause) -> str:

@@ -586,3 +586,27 @@ def test_classes_are_numbered_in_sorted_order() -> None:
     names = class_labels.names_of(cells)
     assert names == tuple(reversed(cells))
     assert class_labels.indices(cells, names) == list(range(29, -1, -1))
+
+
+def test_each_class_keeps_a_training_sample() -> None:
+    """A class of one sample is only trained; the counts of the parts stay."""
+    x = np.zeros((24, 1))
+    y = np.array([0] + [1] * 2 + [2] * 3 + [3] * 18)
+    for seed in range(20):
+        train, validation, test = divide(x, y, 8, 6, seed, True)
+        assert set(train[1].tolist()) == {0, 1, 2, 3}
+        assert validation is not None and len(validation[1]) == 8
+        assert test is not None and len(test[1]) == 6
+    with pytest.raises(ArgumentError, match="4 classes cannot all keep"):
+        divide(x, y, 21, 0, 0, True)
+
+
+def test_equal_remainders_are_not_ordered_by_name() -> None:
+    """Of four classes of five samples, a validation part of 2 has other classes by seed."""
+    x, y = np.zeros((20, 1)), np.repeat(np.arange(4), 5)
+    found = set()
+    for seed in range(20):
+        _, validation, _ = divide(x, y, 2, 0, seed, True)
+        assert validation is not None
+        found |= set(validation[1].tolist())
+    assert found == {0, 1, 2, 3}

@@ -110,7 +110,9 @@ def divide(
 ) -> tuple[Samples, Samples | None, Samples | None]:
     """Draw `test`, then `validation` samples by the stream `split`; the rest is for training.
 
-    `stratify` keeps the share of each class of y (n,) in each part, to the nearest sample.
+    `stratify` keeps the share of each class of y (n,) in each part, to the nearest sample, but
+    leaves at least one sample of each class for training. Equal remainders are ordered by the
+    stream `split/ties`.
     """
     import numpy as np
 
@@ -122,7 +124,7 @@ def divide(
         taken = np.zeros(len(left), dtype=bool)
         if stratify:
             labels = y[left]
-            for label, quota in _quotas(labels, count):
+            for label, quota in _quotas(labels, count, seed):
                 taken[np.flatnonzero(labels == label)[:quota]] = True
         else:
             taken[:count] = True
@@ -133,12 +135,31 @@ def divide(
     return (x[kept], y[kept]), for_validation, for_test
 
 
-def _quotas(labels: NDArray[Any], count: int) -> list[tuple[int, int]]:
-    """Divide `count` among the classes by their sizes, by largest remainder."""
+def _quotas(labels: NDArray[Any], count: int, seed: int) -> list[tuple[int, int]]:
+    """Divide `count` among the classes by their sizes, by largest remainder.
+
+    The last sample of a class is left over where the other classes have enough.
+    """
     import numpy as np
+
+    from specc.library.streams import permutation
 
     names, sizes_ = np.unique(labels, return_counts=True)
     quotas, remainders = np.divmod(sizes_ * count, len(labels))
     spare = count - int(quotas.sum())
-    quotas[np.argsort(-remainders, kind="stable")[:spare]] += 1
+    by_chance = permutation(seed, "split/ties", len(names))
+    order = by_chance[np.argsort(-remainders[by_chance], kind="stable")]
+    quotas[order[:spare]] += 1
+    over = int(np.maximum(quotas - (sizes_ - 1), 0).sum())
+    quotas = np.minimum(quotas, sizes_ - 1)  # one of each class is for training
+    for place in order:
+        more = min(over, int(sizes_[place] - 1 - quotas[place]))
+        quotas[place] += more
+        over -= more
+    if over:
+        raise ArgumentError(
+            "stratify",
+            f"{len(names)} classes cannot all keep a training sample",
+            "ask for smaller parts, or pass `stratify=false`",
+        )
     return [(int(name), int(quota)) for name, quota in zip(names, quotas, strict=True)]

@@ -23,6 +23,9 @@ Every loss has this argument and returns a mean over all elements; `reduced` tur
 others.
 """
 
+TARGETS: dict[str, tuple[int, int]] = {"binary_cross_entropy": (0, 1)}
+"""The least and the largest target that a loss is defined for; the others take any number."""
+
 FUSED = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 

@@ -52,7 +52,7 @@ from specc.targets.c.topics.steps import (
 from specc.targets.numpy_words import NUMBERS_ALONE
 from specc.targets.python.facts import Facts, facts
 from specc.targets.python.figures import summary
-from specc.targets.python.loop import loop
+from specc.targets.python.loop import loop, rated_by_length
 from specc.targets.python.schedule import schedule as python_schedule
 
 UNNUMBERED = "0" * 15 + "E"
@@ -122,7 +122,7 @@ def topics(
         "summary": summary(model, derived, NUMBERS_ALONE),
         "buffers": bound_buffers(model, kept),
         "methods": bound_methods(model, derived, kept),
-        "run_views": run_views(kept),
+        "run_views": run_views(kept, rated_by_length(model)),
         "binding": binding(model, derived, kept, source.file.text),
     }
 
@@ -142,7 +142,7 @@ def source_of(
         compilation=Code(UNNUMBERED),
         facts=says,
         header=header(model, derived, kept, stem),
-        declared=declarations(kept, model.name),
+        declared=declarations(kept, model.name, rated_by_length(model)),
         passes=network.passes,
         kernels=kernels(called),
         schedule=schedule(model, derived),

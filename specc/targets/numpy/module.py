@@ -89,6 +89,7 @@ def topics(
             epochs="python/epochs.py.j2",
             gradients_doc=gradients_doc(not derived.descends),
             measure=coded(caller.measure()),
+            run_length=Code("self.model._epochs"),
             clear=(),
             state=state,
             forget=Code("vector[:] = 0"),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from specc.emit.pieces import Code
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import rows_in
-from specc.model.rate import per_step
+from specc.model.rate import per_step, reads_length
 from specc.targets.numpy.calls import Caller, Lines, coded
 from specc.targets.python.batch import rows_of_batch
+from specc.targets.python.schedule import model_length
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def epoch(caller: Caller) -> Epoch:
 def _rate(caller: Caller) -> str:
     given = {value.name for value in caller.derived.learning_rate.inputs}
     now = ", self._reductions" if REDUCTIONS in given else ""
-    return f"learning_rate(epoch{now})"
+    length = model_length(reads_length(caller.derived.learning_rate))
+    return f"learning_rate(epoch{length}{now})"
 
 
 def _batches(caller: Caller) -> list[str]:

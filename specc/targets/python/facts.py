@@ -14,6 +14,7 @@ from specc.emit.formatting import literal
 from specc.emit.headings import file_name, title, widths
 from specc.emit.language import Language
 from specc.emit.pieces import Code
+from specc.model.domain import domain_of
 from specc.model.model import Model
 
 LITERAL = 84
@@ -56,6 +57,11 @@ class Facts:
     """The name of the input, as a string literal."""
     classes: bool
     """Whether the target is a class label."""
+    bounded: bool
+    """Whether the loss is defined for a range of targets alone."""
+    loss: Code
+    least_target: Code
+    most_target: Code
     class_count: Code
     last_class: Code
     target_dtype: Code
@@ -89,6 +95,8 @@ def facts(model: Model, target: Language, command: str) -> Facts:
     size = sum(math.prod(p.shape) for p in model.parameters.values())
     classes = model.target.dtype == "int"
     path = widths(model)
+    domain = domain_of(model)
+    least, most = domain or (0, 0)
     return Facts(
         title=Code(textwrap.fill(f"{title(model)}.", 85)),
         provenance=_wrapped(f"{origin} {target.words.needs}"),
@@ -112,6 +120,10 @@ def facts(model: Model, target: Language, command: str) -> Facts:
         array=Code(target.words.array),
         input_quoted=Code(f'"{model.input.name}"'),
         classes=classes,
+        bounded=domain is not None,
+        loss=Code(model.loss.use.entry.name),
+        least_target=Code(str(least)),
+        most_target=Code(str(most)),
         class_count=Code(str(model.output_shape[-1])),
         last_class=Code(str(model.output_shape[-1] - 1)),
         target_dtype=Code(target.words.integers if classes else "self.dtype"),

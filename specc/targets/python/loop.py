@@ -8,7 +8,7 @@ from specc.emit.language import Language
 from specc.emit.pieces import Code
 from specc.library.training.metrics import LARGER_IS_BETTER
 from specc.model.model import Model
-from specc.model.rate import rate_after
+from specc.model.rate import learning_rate, rate_after, reads_length
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,9 @@ class Loop:
     take_best: Code
     checkpointed: Code
     """Every array that a checkpoint has."""
+    measures: bool
+    """Whether training metrics are measured after the updates of an epoch, as early stopping needs
+    them: the parameters that it keeps are those after them."""
     plateau: Plateau | None
     counters: tuple[Counter, ...]
     watch: tuple[Code, ...]
@@ -120,6 +123,7 @@ def loop(model: Model, target: Language) -> Loop:
         keep_best=Code(target.words.assign.format(best, own)),
         take_best=Code(target.words.assign.format(own, best)),
         checkpointed=Code(f'{saved} | {{"best": self.best}}' if restores else saved),
+        measures=measures(halt),
         plateau=wait,
         counters=tuple(Counter(Code(name), Code(start)) for name, start in counters),
         watch=tuple(Code(line) for line in watch),
@@ -152,6 +156,11 @@ def stopping(model: Model) -> Stopping | None:
     )
 
 
+def measures(halt: Stopping | None) -> bool:
+    """True if training metrics are those after the updates of an epoch."""
+    return halt is not None and not halt.of_validation
+
+
 def plateau(model: Model) -> Plateau | None:
     """Return the schedule that waits for a gain, if the spec has one."""
     use = model.schedule.use
@@ -176,6 +185,11 @@ def _direction(monitor: str, mode: str) -> tuple[str, str, str]:
     if mode == "max" or (mode == "auto" and kind in LARGER_IS_BETTER):
         return ">", "-math.inf", "+"
     return "<", "math.inf", "-"
+
+
+def rated_by_length(model: Model) -> bool:
+    """True if the learning rate depends on the length of the run."""
+    return reads_length(learning_rate(model))
 
 
 def _validation(halt: Stopping | None, wait: Plateau | None) -> Code | None:

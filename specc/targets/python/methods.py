@@ -30,6 +30,8 @@ class Methods:
     """What `fit` does with the samples before it begins."""
     clear: tuple[Code, ...]
     """What `load_state_dict` does before it copies."""
+    run_length: Code
+    """How `Run` calls the length of the run."""
     state: bool
     """Whether an update depends on what earlier ones left, beside the parameters."""
     forget: Code

@@ -16,7 +16,7 @@ from specc.emit.pieces import Code, Function, docstring, whole
 from specc.ir.value import Value
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
-from specc.model.rate import per_step
+from specc.model.rate import per_step, reads_length
 
 OF_MATH = frozenset(IN_LIBM) | {"sign", "sigmoid"}
 """The operations on numbers that Python writes with its module `math`."""
@@ -33,6 +33,16 @@ class Schedule:
     """Whether it changes with each update, else with each epoch."""
     count_of_samples: Code
     """The updates of an epoch over so many samples."""
+    by_length: bool
+    """Whether it depends on the length of the run."""
+    of_length: Code
+    """The parameter of `learning_rates` that is the length of the run."""
+    own_length: Code
+    """The same as an argument in a method of `Model`."""
+    run_length: Code
+    """The same as a parameter of `Run`."""
+    given_length: Code
+    """The same as an argument in `fit`."""
     whole_total: Code
     """The argument that is the count of all updates."""
     rate_of_epoch: Code
@@ -48,6 +58,8 @@ def schedule(model: Model, derived: Derived, target: Language) -> Schedule:
         count = "samples // BATCH_SIZE"
     now = ", self.reduced[epoch]" if REDUCTIONS in given else ""
     called = _result(derived, target).printed.called
+    by_length = reads_length(derived.learning_rate)
+    last = ", total" * by_length
     numbers = [v for v in derived.learning_rate.values if v.op == "const"]
     derives = any(needs_math(v.attribute("value")) for v in numbers)
     return Schedule(
@@ -55,18 +67,28 @@ def schedule(model: Model, derived: Derived, target: Language) -> Schedule:
         needs_math=bool(called & OF_MATH) or derives,
         per_step=steps,
         count_of_samples=Code(count),
-        whole_total=Code(", EPOCHS * count" if "total" in given else ""),
+        by_length=by_length,
+        of_length=Code(f", epochs: int = {model.train.epochs}" * by_length),
+        own_length=Code(model_length(by_length)),
+        run_length=Code(", epochs: int" * by_length),
+        given_length=Code(last),
+        whole_total=Code(", epochs * count" * by_length),
         rate_of_epoch=Code(
-            "learning_rates(epoch, len(x))[-1]"
+            f"learning_rates(epoch, len(x){model_length(by_length, 'model')})[-1]"
             if steps
-            else f"learning_rate(epoch{now})"
+            else f"learning_rate(epoch{model_length(by_length, 'model')}{now})"
         ),
         rate_of_end=Code(
-            "learning_rates(total - 1, len(x))[-1]"
+            f"learning_rates(total - 1, len(x){last})[-1]"
             if steps
-            else "learning_rate(total - 1)"
+            else f"learning_rate(total - 1{last})"
         ),
     )
+
+
+def model_length(by_length: bool, owner: str = "self") -> str:
+    """Return the argument that is the length of the run, with a comma."""
+    return f", {owner}._epochs" if by_length else ""
 
 
 def counted(model: Model) -> str:
@@ -81,6 +103,8 @@ def _function(
     does = "Return the learning rate"
     reduced = ", reduced so often" if REDUCTIONS in given else ""
     takes = {name: "int" for name in given or ["t"] if name != REDUCTIONS}
+    if "epochs" in given:
+        takes["epochs"] = f"int = {model.train.epochs}"
     if REDUCTIONS in given:
         takes[REDUCTIONS] = "int = 0"
     ((_, rate),) = derived.learning_rate.outputs

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from specc.emit.pieces import Code
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import rows_in
-from specc.model.rate import per_step
+from specc.model.rate import per_step, reads_length
 from specc.targets.python.batch import (
     Batch,
     given_rows,
@@ -15,6 +15,7 @@ from specc.targets.python.batch import (
     rows_of,
     rows_of_batch,
 )
+from specc.targets.python.schedule import model_length
 from specc.targets.torch.calls import Caller, Lines, coded
 
 
@@ -32,6 +33,8 @@ class Epoch:
     count: Code
     """The samples of a batch."""
     step: Lines
+    rows_of_x: Code
+    rows_of_y: Code
     rows_of_x_val: Code
     rows_of_y_val: Code
 
@@ -61,7 +64,8 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
     last, x_name, steps = caller.last, caller.x_name, per_step(model)
     takes_last = last in caller.made.training.backward.names
     kept = f"s, {x_name}, {f'{last}, ' if takes_last else ''}s.d_{last}"
-    rate = "learning_rate(epoch)"
+    length = model_length(reads_length(derived.learning_rate))
+    rate = f"learning_rate(epoch{length})"
     if REDUCTIONS in {value.name for value in derived.learning_rate.inputs}:
         rate = "learning_rate(epoch, self._reductions)"
     read = {"p": "self._p", "g": "self._g", "lr": rate}
@@ -84,6 +88,8 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
         names=Code(f"{x_name}, {last}, target" + ", lr" * steps),
         count=Code(count),
         step=coded([*drawn, forward, gradient, *update, *after]),
+        rows_of_x=Code(given_rows("x", model, "model")),
+        rows_of_y=Code(label_rows("y", model)),
         rows_of_x_val=Code(given_rows("x_val", model, "model")),
         rows_of_y_val=Code(label_rows("y_val", model)),
     )

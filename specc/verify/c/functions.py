@@ -39,7 +39,7 @@ class Loop:
         self._pair: Any = module.Samples
         self.seed = int(net.seed)
         """The seed of the run, which may differ from that of the model."""
-        size = module.Run(net).memory.nbytes
+        size = module.Run(net, *[1] * by_length(module)).memory.nbytes
         self._memory = np.full(size + 64, held, np.uint8)
         self._at = self._memory.ctypes.data + -self._memory.ctypes.data % 64
         state: type[ctypes.Structure] = module.RunState
@@ -60,9 +60,10 @@ class Loop:
         given = self._samples(training, held_out, epochs)
         return int(self._call("fit", *given, self._told(after), None))
 
-    def begin(self) -> None:
-        """Start a run."""
-        self._call("begin")
+    def begin(self, epochs: int = 4) -> None:
+        """Start a run of so many epochs."""
+        takes = getattr(self._net._c, f"{self._name}_begin").argtypes[2:]
+        self._call("begin", *[epochs] * len(takes))
 
     def go_on(
         self,
@@ -115,6 +116,11 @@ class Loop:
     def _call(self, function: str, *given: Any) -> Any:
         at = ctypes.c_void_p(self._net._m), ctypes.c_void_p(self._at)
         return getattr(self._net._c, f"{self._name}_{function}")(*at, *given)
+
+
+def by_length(module: Any) -> bool:
+    """True if the learning rate depends on the length of the run."""
+    return "length" in (field[0] for field in module.RunState._fields_)
 
 
 def train_step(net: Any, name: str, x: Array, y: Array, lr: float) -> float:

@@ -22,7 +22,7 @@ from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Run
 from specc.verify.reference.network import Reference
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started
-from specc.verify.reference.training import Samples, state_of, waits
+from specc.verify.reference.training import Samples, length, state_of, waits
 
 EPOCHS = 40
 LITTLE = 1e-3
@@ -155,7 +155,7 @@ class _Fits:
         what = "in parts"
         expected, history = self._by_binding(3)
         net, loop = self._loop()
-        loop.begin()
+        loop.begin(3)
         rows = []
         for epochs in (1, 3):
             ended, log = loop.go_on(*self._arrays, epochs)
@@ -257,7 +257,7 @@ class _Fits:
         )
         gap = apart(good, near_by)
         net, loop = self._loop()
-        loop.begin()
+        loop.begin(length(subject.model))
         ended, _ = loop.go_on(self._arrays[0], None, 2)
         if ended == BY_NON_FINITE or not gap < CHAOS:
             return

@@ -29,6 +29,7 @@ from specc.verify.reference.round_off import (
 from specc.verify.reference.training import (
     Samples,
     batches_of,
+    length,
     measure,
     rate,
     state_of,
@@ -93,7 +94,7 @@ def _last_of_one(subject: Subject) -> Iterator[Finding]:
             reference.last_two(x[first])
         tracked.append(reference.buffers_by_name)
     net = subject.net()
-    history = net.fit(x, y, x, y, epochs=1)
+    history = net.fit(x, y, x, y, epochs=length(subject.model), until=1)
     gap = apart(*tracked)
     if history.stopped_by == "non_finite" or not gap <= CHAOS:
         note = (
@@ -125,7 +126,7 @@ def _by_steps(
     x, y = training
     batches = batches_of(model, 0, len(x))(0)
     per_step = model.schedule.use["per"] == "step"
-    total = model.train.epochs * (len(batches) if per_step else 1)
+    total = length(model) * (len(batches) if per_step else 1)
     for number, chosen in enumerate(batches):
         lr = rate(model, number if per_step else 0, total)
         net.train_step(x[chosen], y[chosen], lr)
@@ -159,7 +160,8 @@ def _one_fit(
     expected = fit(runs.exact, validation, epochs)
     net = subject.net()
     begun = time.perf_counter()
-    history = net.fit(*training, *validation, epochs=epochs)
+    whole = length(subject.model)
+    history = net.fit(*training, *validation, epochs=whole, until=epochs)
     elapsed = time.perf_counter() - begun
     kept = net.state_dict()
     made: list[Finding] = []
@@ -184,7 +186,9 @@ def resumed(subject: Subject) -> Iterator[Finding]:
     history = whole.fit(*training, *validation, epochs=epochs)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.safetensors"
-        subject.net().fit(*training, *validation, epochs=2, checkpoint=path)
+        subject.net().fit(
+            *training, *validation, epochs=epochs, until=2, checkpoint=path
+        )
         net = subject.net()
         seen: list[int] = []
         again = net.fit(

@@ -21,7 +21,7 @@ from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.reference.fit import Fit, Run, fit
 from specc.verify.reference.network import Reference
 from specc.verify.reference.round_off import AMPLIFIED, CHAOS, KEPT, apart, off, started
-from specc.verify.reference.training import Samples, state_of, trains, waits
+from specc.verify.reference.training import Samples, length, state_of, trains, waits
 
 SCALES = (1e30, 1e60, 1e120, 1e153, 1e160)
 LARGE = math.inf
@@ -187,7 +187,13 @@ def _between_epochs(subject: Subject) -> Iterator[Finding]:
             for value in net.parameters.values():
                 value *= LARGE
 
-    history = net.fit(*training, *validation, epochs=epochs + 2, callback=enlarge)
+    history = net.fit(
+        *training,
+        *validation,
+        epochs=length(subject.model),
+        until=epochs + 2,
+        callback=enlarge,
+    )
     said = "a callback enlarges parameters"
     same = history.stopped_by == "non_finite"
     yield fact("overflow", "stopped_by", same, history.stopped_by, said)
@@ -250,7 +256,9 @@ def _exploded(
     net = subject.net()
     if case.steep != 1:
         net.load_state_dict(case.start(subject))
-    history = net.fit(*case.samples, *validation, epochs=EXPLOSION)
+    history = net.fit(
+        *case.samples, *validation, epochs=length(subject.model), until=EXPLOSION
+    )
     said = f"a sample of {case.scale:g}"
     sound = history.stopped_by != "non_finite" and all(
         bool(value.isfinite().all()) for value in net.parameters.values()

@@ -54,6 +54,7 @@ def patience(subject: Subject) -> Iterator[Finding]:
             parts += [(level, 1), (worst, patience - 1)]
             level /= 2
     parts += [(level, 1), (worst, max(patiences, default=0) + 1)]
+    total = sum(more for _, more in parts)
     state, training = _learnt(subject)
     net = subject.net(state)
     x_val, _ = subject.drawn(POSED, seed=1)
@@ -65,7 +66,13 @@ def patience(subject: Subject) -> Iterator[Finding]:
             y_val = _missed(subject, net.forward(x_val), missed)
             resume, epochs = epochs > 0, epochs + more
             history = net.fit(
-                *training, x_val, y_val, epochs=epochs, checkpoint=path, resume=resume
+                *training,
+                x_val,
+                y_val,
+                epochs=total,
+                until=epochs,
+                checkpoint=path,
+                resume=resume,
             )
             if history.stopped_by != "epochs":
                 break

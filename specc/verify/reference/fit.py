@@ -21,7 +21,9 @@ from specc.verify.reference.training import (
     batches_of,
     figures,
     larger_is_better,
+    length,
     measure,
+    measured_after,
     optimizer_of,
     rate,
     state_of,
@@ -86,7 +88,7 @@ class Run:
         self.model = reference.model
         self._reference = reference
         self._seed = seed
-        self._training = training
+        self.training = training
         self._noise = noise
         self._draw = draw
         self._batches = batches_of(self.model, seed, len(training[0]))
@@ -109,9 +111,9 @@ class Run:
 
     def _trained(self, epoch: int, reductions: int, left_out: int) -> Epoch:
         model, reference = self.model, self._reference
-        x, y = self._training
+        x, y = self.training
         per_step = model.schedule.use["per"] == "step"
-        total = model.train.epochs * (len(self._batches(0)) if per_step else 1)
+        total = length(model) * (len(self._batches(0)) if per_step else 1)
         lasts, targets, lr, bad, bad_loss = [], [], 0.0, -1, 0.0
         whole = self._batches(epoch)
         for number, chosen in enumerate(whole[: len(whole) - left_out]):
@@ -173,7 +175,10 @@ def fit(run: Run, validation: Samples, epochs: int, left_out: int = 0) -> Fit:
         predicted, found = run.judged(epoch, validation)
         made.predicted.append(predicted)
         logs = {"epoch": number, "lr": epoch.lr}
-        logs |= {f"train_{name}": value for name, value in epoch.trained.items()}
+        trained = epoch.trained
+        if measured_after(model):
+            _, trained = run.judged(epoch, run.training)
+        logs |= {f"train_{name}": value for name, value in trained.items()}
         logs |= {f"val_{name}": value for name, value in found.items()}
         made.history.append(logs)
         if rule.see(number, logs) and model.early_stopping is not None:

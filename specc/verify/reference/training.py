@@ -82,6 +82,17 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
     raise MissingReference("schedule", use.entry.name, "training.py")
 
 
+def length(model: Model) -> int:
+    """Return the length of the runs that are compared, of which the first epochs are done."""
+    return max(model.train.epochs, 24)
+
+
+def measured_after(model: Model) -> bool:
+    """True if training metrics are those after an epoch: early stopping monitors one of them."""
+    stopping = model.early_stopping
+    return stopping is not None and stopping.monitor.startswith("train_")
+
+
 def larger_is_better(monitor: str, mode: str) -> bool:
     """True if a monitored metric improves by growing."""
     figure = monitor.removeprefix("val_").removeprefix("train_")

@@ -137,6 +137,34 @@ def test_training_figures_can_be_monitored_without_validation(target: str) -> No
     assert history.best_epoch == losses.index(min(losses))
 
 
+MEASURED = """model net
+input x: real[2]
+target y: real[1]
+layers { linear(6) LAYER tanh linear(1) }
+loss mse
+metric r2
+optimizer sgd(lr=0.5, momentum=0.9)
+early_stopping(monitor=MONITOR, patience=4)
+train(epochs=20, batch_size=8, drop_last=true)
+"""
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "train_r2"])
+@pytest.mark.parametrize("layer", ["batch_norm", "dropout(0.3)", "identity"])
+def test_the_best_parameters_have_the_training_metrics_that_chose_them(
+    layer: str, monitor: str, target: str
+) -> None:
+    """They are measured after the updates, as the network predicts, on all samples."""
+    text = MEASURED.replace("LAYER", layer).replace("MONITOR", monitor)
+    module = module_of_spec(text, target=target)
+    model = module.Model(dtype=torch.float64)
+    x, y = samples(module, 30)
+    history = model.fit(x, y)
+    best = history[history.best_epoch]
+    found = {name: best[f"train_{name}"] for name in ("loss", "r2")}
+    assert found == model.evaluate(x, y)
+
+
 def test_final_figures_are_those_of_the_best_parameters(target: str) -> None:
     module = module_of_spec(
         spec(sgd="lr=1.5", epochs=30, early="patience=30"), target=target

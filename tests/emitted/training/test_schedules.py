@@ -147,10 +147,49 @@ def test_fit_goes_on_where_it_was(schedule: str, target: str, tmp_path: Path) ->
     x, y = samples(checked(text), 10)
     whole, part, other = (module.Model(dtype=torch.float64) for _ in range(3))
     history = whole.fit(x, y)
-    part.fit(x, y, epochs=2, checkpoint=tmp_path / "run")
+    part.fit(x, y, epochs=6, until=2, checkpoint=tmp_path / "run")
     resumed = other.fit(x, y, checkpoint=tmp_path / "run", resume=True)
     assert torch.equal(other.flat_parameters, whole.flat_parameters)
     assert [logs["lr"] for logs in resumed] == [logs["lr"] for logs in history]
+
+
+LENGTHS = ["cosine()", "polynomial()", "cosine(end=0.001)"]
+
+
+@pytest.mark.parametrize("per", ["epoch", "step"])
+@pytest.mark.parametrize("schedule", LENGTHS)
+def test_a_shorter_run_anneals_over_its_own_length(
+    schedule: str, per: str, target: str, tmp_path: Path
+) -> None:
+    """A spec of 100 epochs, trained for 6, is that of 6."""
+    written = by_step(schedule, 2).replace("per=step", f"per={per}")
+    module = module_of_spec(text_of(written, epochs=100), target=target)
+    short = module_of_spec(text_of(written, epochs=6), target=target)
+    x, y = samples(checked(text_of(written)), 10)
+    model, expected = (each.Model(dtype=torch.float64) for each in (module, short))
+    history, wanted = model.fit(x, y, epochs=6), expected.fit(x, y)
+    assert [logs["lr"] for logs in history] == [logs["lr"] for logs in wanted]
+    assert torch.equal(model.flat_parameters, expected.flat_parameters)
+    if per == "epoch":
+        assert [logs["lr"] for logs in history] == [
+            module.learning_rate(t, epochs=6) for t in range(6)
+        ]
+    part, other = (module.Model(dtype=torch.float64) for _ in range(2))
+    part.fit(x, y, epochs=6, until=2, checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match="resume with epochs=6"):
+        other.fit(x, y, checkpoint=tmp_path / "run", resume=True)
+    other.fit(x, y, epochs=6, checkpoint=tmp_path / "run", resume=True)
+    assert torch.equal(other.flat_parameters, model.flat_parameters)
+
+
+@pytest.mark.parametrize("until", [0, 4, 1.5])
+def test_a_part_lies_within_the_run(until: float, target: str) -> None:
+    text = text_of("constant", epochs=3)
+    x, y = samples(checked(text), 10)
+    with pytest.raises(ValueError, match="until: expected 1 to 3 epochs, found"):
+        module_of_spec(text, target=target).Model(dtype=torch.float64).fit(
+            x, y, until=until
+        )
 
 
 @pytest.mark.parametrize("milestones", ["[]", "[4, 2]", "[2, 2]", "[-1]"])

@@ -168,7 +168,7 @@ static int called(const N(epoch) *now, void *user) {
 #if REDUCES
   print("lr", (size_t)now->epoch, now->lr);
 #else
-  print("lr", (size_t)now->epoch, now->lr - N(learning_rate)(now->epoch));
+  print("lr", (size_t)now->epoch, now->lr - N(learning_rate)(now->epoch LENGTH));
 #endif
   return ++calls == 5;
 }
@@ -202,7 +202,7 @@ static void training(N(model) *m) {
   print_parameters("train", n, m);
 
 #define DATA &samples, &held_out, ORDER
-  N(begin)(m, run);
+  N(begin)(m, run LENGTH);
   print("go_on", n, N(go_on)(m, run, DATA 2, 5, log, called, &calls));
   print("go_on", n, N(go_on)(m, run, DATA 3, 5, log, NULL, NULL));
   print_figures("log", n, &log[0].train);

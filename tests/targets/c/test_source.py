@@ -31,6 +31,7 @@ import pytest
 from specc.compiler import Request, compile_source
 from specc.derive.network import differs
 from specc.library import VOCABULARY
+from specc.targets.python.loop import rated_by_length
 from tests.cases.definitions import DEFINITIONS
 from tests.cases.fits import GROWING
 from tests.cases.modules import EXAMPLES, ROOT, example, module_of_spec, source
@@ -374,6 +375,7 @@ def driver_flags(text: str) -> list[str]:
         f"-DSHUFFLES={int(model.train.shuffle)}",
         f"-DMONITORS={int(monitors)}",
         f"-DMODES={int(differs(model))}",
+        f"-DLENGTH={', 3' if rated_by_length(model) else ''}",
         f"-DREDUCES={int(model.schedule.use.entry.name == 'plateau')}",
     ]
 

@@ -33,7 +33,7 @@ class Declarations:
     run_bytes_double: Code
 
 
-def declarations(kept: Memory, c: str) -> Declarations:
+def declarations(kept: Memory, c: str, by_length: bool) -> Declarations:
     """Declare all that is kept."""
     vectors = [*kept.state, *(["gradient"] if kept.keeps_gradient else [])]
     return Declarations(
@@ -42,7 +42,7 @@ def declarations(kept: Memory, c: str) -> Declarations:
         vectors=tuple(Code(f"{c}_parameters {name};") for name in vectors),
         workspace=tuple(workspace_members(kept, c)),
         counts=tuple(count_members(kept)),
-        run=tuple(run_members(kept, c)),
+        run=tuple(run_members(kept, c, by_length)),
         workspace_bytes=Code(str(kept.workspace_bytes(4))),
         workspace_bytes_double=Code(str(kept.workspace_bytes(8))),
         model_bytes=Code(str(kept.model_bytes(4))),
@@ -103,7 +103,7 @@ def count_members(kept: Memory) -> list[Code]:
     return aligned(lines, comments)
 
 
-def run_members(kept: Memory, c: str) -> list[Code]:
+def run_members(kept: Memory, c: str, by_length: bool) -> list[Code]:
     """Declare what a fit keeps beside the model."""
     lines = [
         (f"{c}_parameters before[2];", "before the last two epochs, to go back to")
@@ -130,7 +130,11 @@ def run_members(kept: Memory, c: str) -> list[Code]:
         ("int32_t waited;", "epochs without a gain"),
         ("int32_t bad;", "the update whose loss is not finite"),
         ("volatile int32_t stop;", "set it to end training after an update"),
-        ("int32_t unused;", "padding"),
+        (
+            ("int32_t length;", "in epochs, which the learning rate depends on")
+            if by_length
+            else ("int32_t unused;", "padding")
+        ),
     ]
     return aligned([line for line, _ in lines], [text for _, text in lines])
 

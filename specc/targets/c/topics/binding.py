@@ -18,6 +18,7 @@ from specc.targets.c.printing.functions import codes
 from specc.targets.c.topics.starts import named_views
 from specc.targets.c.topics.steps import figures_of
 from specc.targets.python import state
+from specc.targets.python.loop import rated_by_length
 from specc.targets.python.methods import Methods, array_methods, gradients_doc
 from specc.targets.python.state import Buffers
 
@@ -59,6 +60,8 @@ class Binding:
     in_parts: bool
     """Whether a step of more samples than the source holds is made of gradients here."""
     in_training: Code
+    length_type: Code
+    """The type of the argument of `begin` that is the length of the run, with a comma."""
 
 
 def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
@@ -99,6 +102,7 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         standardizes=model.standardize is not None,
         in_parts=not (tracks or kept.keeps_gradient),
         in_training=Code(", training=True" if derived.evaluation is not None else ""),
+        length_type=Code(", ctypes.c_int32" * rated_by_length(model)),
     )
 
 
@@ -143,6 +147,7 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
         epochs="c/epochs.py.j2",
         gradients_doc=gradients_doc(overwritten=False),
         measure=(Code(measure),) if standardizes else (),
+        run_length=Code("self.epochs"),
         clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
         state=keeps,
         forget=Code("vector[:] = 0"),

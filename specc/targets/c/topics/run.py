@@ -12,7 +12,15 @@ from specc.model.model import Model
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.printing.functions import codes
 from specc.targets.c.topics.schedule import updates_of_epoch
-from specc.targets.python.loop import Gain, Plateau, Stopping, plateau, stopping
+from specc.targets.python.loop import (
+    Gain,
+    Plateau,
+    Stopping,
+    measures,
+    plateau,
+    rated_by_length,
+    stopping,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Run:
     forget: tuple[Code, ...]
     """Sets the state of the optimizer to zeros."""
     prepare: tuple[Code, ...]
+    of_training: Code
+    """Which moment they are of, for the header."""
     remember: tuple[Code, ...]
     """Keeps the state before an epoch."""
     restore: tuple[Code, ...]
@@ -83,9 +93,14 @@ def run(model: Model, kept: Memory) -> Run:
             else "const uint32_t *order = NULL"
         ),
         updates=Code(updates_of_epoch(model)),
-        begin=codes(_begin(halt, waits, forget)),
+        begin=codes(_begin(halt, waits, forget, rated_by_length(model))),
         forget=codes(forget),
         prepare=codes(_prepare(kept, halt is not None, shuffles)),
+        of_training=Code(
+            "The figures of training are those of all samples after the last update."
+            if measures(halt)
+            else "The figures of a training sample are those before its update."
+        ),
         remember=codes(_before(kept, "run->before{0}[epoch & 1] = m->{1};")),
         restore=codes(_before(kept, "m->{1} = run->before{0}[epoch & 1];")),
         restore_rate=codes(
@@ -117,10 +132,11 @@ def _before(kept: Memory, pattern: str) -> list[str]:
 
 
 def _begin(
-    halt: Stopping | None, waits: Plateau | None, forget: list[str]
+    halt: Stopping | None, waits: Plateau | None, forget: list[str], by_length: bool
 ) -> list[str]:
     lines = ["(void)m;"] * (not forget)
     lines += ["memset(run, 0, sizeof *run);", "run->best_epoch = -1;"]
+    lines += ["run->length = length;"] * by_length
     if halt is not None:
         lines.append(f"run->best_value = run->reference = {_worst(halt)};")
     if waits is not None:

@@ -29,6 +29,10 @@ class RunViews:
     take_best: tuple[Code, ...]
     changing: Code
     """Every vector that an update changes, by name."""
+    length: Code
+    """The argument of `begin` that is the length of the run."""
+    last_field: Code
+    """The last counter: that length, if the rate depends on it."""
     hand_over: tuple[Code, ...]
     """Tells the source where the run is."""
     take_back: tuple[Code, ...]
@@ -36,7 +40,7 @@ class RunViews:
     """Every array that a checkpoint has."""
 
 
-def run_views(kept: Memory) -> RunViews:
+def run_views(kept: Memory, by_length: bool) -> RunViews:
     """Return the views."""
     vectors, buffers = 2 * (1 + len(kept.state)) + kept.restores, 2 + kept.restores
     flats = ["parameters"] + ["buffers"] * bool(kept.buffered)
@@ -63,6 +67,8 @@ def run_views(kept: Memory) -> RunViews:
         keep_best=codes(f"self.{name}[:] = model.flat_{of}" for name, of in pairs),
         take_best=codes(f"self.model.flat_{of}[:] = self.{name}" for name, of in pairs),
         changing=Code(f"{{{flat}}}" + " | self.model._state" * has_state),
+        length=Code(", epochs" * by_length),
+        last_field=Code("length" if by_length else "unused"),
         hand_over=codes(_hand_over(kept)),
         take_back=codes(_take_back(kept)),
         checkpointed=Code(

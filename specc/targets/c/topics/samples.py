@@ -11,6 +11,7 @@ from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.emit.pieces import Code
 from specc.ir.value import Value
+from specc.model.domain import domain_of
 from specc.model.model import Model, rows_in
 from specc.targets.c.memory.rows import Array
 from specc.targets.c.memory.sizes import Memory
@@ -27,6 +28,11 @@ class Samples:
     target_type: Code
     """Of a target in the header."""
     label_type: Code
+    defined: Code | None
+    """Whether the loss is defined for `target[j]`; None if it is for any number."""
+    defined_says: Code
+    defined_doc: Code
+    """What happens to others, for the header; may be empty."""
     """The same in the source."""
     take: tuple[Code, ...]
     """Copies sample k of those given to row s of the workspace."""
@@ -68,7 +74,15 @@ def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
     else:
         taken += _copied(label.name, "y", laid[label.name], of_last)
     predicted, upper = predicted_name(derived, kept), model.name.upper()
+    text = _defined(model)
     return Samples(
+        defined=None if text is None else Code(text[0]),
+        defined_says=Code("" if text is None else text[1]),
+        defined_doc=Code(
+            f" Targets are {text[1]}: with any other the loss is NAN, and a step changes nothing."
+            if text
+            else ""
+        ),
         target_type=Code("int64_t" if label.dtype == "int" else f"{model.name}_real"),
         label_type=Code("int64_t" if label.dtype == "int" else "real"),
         take=tuple(taken),
@@ -118,6 +132,18 @@ def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
         Code(f"for (int q = 0; {'y && ' if where else ''}q < {positions}; q++)"),
         Code(f"  memcpy({to} + {at}, {given} + {of}, {width} * sizeof *{given});"),
     ]
+
+
+def _defined(model: Model) -> tuple[str, str] | None:
+    """Return the condition on a target that the loss is defined for, in C and in words."""
+    if model.target.dtype == "int":
+        last = model.output_shape[-1] - 1
+        return f"target[j] >= 0 && target[j] <= {last}", f"classes from 0 to {last}"
+    domain = domain_of(model)
+    if domain is None:
+        return None
+    least, most = domain
+    return f"target[j] >= {least} && target[j] <= {most}", f"from {least} to {most}"
 
 
 def _labels(label: Value, positions: int) -> list[Code]:

@@ -12,7 +12,7 @@ from specc.emit.headings import said
 from specc.emit.pieces import Code
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import Model
-from specc.model.rate import per_step
+from specc.model.rate import per_step, reads_length
 from specc.targets.c.printing.functions import codes, number
 from specc.targets.python.loop import plateau
 from specc.targets.python.schedule import counted
@@ -31,6 +31,13 @@ class Schedule:
     """The learning rate."""
 
     says: Code
+    by_length: Code
+    """What the rate depends on besides, for the header; may be empty."""
+    length: Code
+    """The argument of `begin` that is the length of the run; may be empty."""
+    length_call: Code
+    of_length: Code
+    """What `begin` does with it, for the header; may be empty."""
     counts: Code
     doc: Code
     arguments: Code
@@ -48,18 +55,32 @@ def schedule(model: Model, derived: Derived) -> Schedule:
     """Write the rate, and its calls, which count epochs or updates."""
     program = derived.learning_rate
     read = {value.name for value in program.inputs}
-    takes_total, reduces = "total" in read, REDUCTIONS in read
+    by_length, reduces = reads_length(program), REDUCTIONS in read
     now = ", run->reductions" * reduces
-    total = f", (double){model.name.upper()}_EPOCHS * (double)updates"
-    function, given = f"{model.name}_learning_rate", total if takes_total else ""
     steps = per_step(model)
+    length = ", (double)run->length * (double)updates" if steps else ", run->length"
+    function, given = f"{model.name}_learning_rate", length if by_length else ""
     first = "(double)epoch * (double)updates + (double)update"
     last = "(double)(epoch + 1) * (double)updates - 1"
     constant = all(value.name != "t" for value in program.values)
-    arguments = "double t" + ", double total" * takes_total
-    of_epoch = f"{function}({last}{given})" if steps else f"{function}(epoch{now})"
+    arguments = "double t" + (
+        (", double total" if steps else ", double epochs") if by_length else ""
+    )
+    of_epoch = (
+        f"{function}({last}{given})" if steps else f"{function}(epoch{given}{now})"
+    )
     return Schedule(
         says=Code(str(model.schedule.use)),
+        by_length=Code(
+            f" {'total' if steps else 'epochs'}: the {counted(model)} of the whole run."
+            if by_length
+            else ""
+        ),
+        length=Code(", int32_t length" * by_length),
+        length_call=Code(", epochs" * by_length),
+        of_length=Code(
+            " of `length` epochs, which the learning rate depends on" * by_length
+        ),
         counts=Code(counted(model)),
         doc=Code(f"The rate after t {counted(model)}: {said(model, model.schedule)}."),
         arguments=Code(arguments + ", double reductions" * reduces),

@@ -15,6 +15,7 @@ from specc.model.model import Model
 from specc.targets.c.memory.sizes import Memory
 from specc.targets.c.printing.functions import codes, number
 from specc.targets.c.printing.indexing import times
+from specc.targets.python.loop import measures, stopping
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Figures:
     averaged: tuple[Code, ...]
     """Makes means of the sums in `sums` of n samples."""
     averaged_in_training: tuple[Code, ...]
+    """The same for an epoch, or its metrics measured anew where the best one is kept."""
     says: Code
     kind_of_loss: Code
 
@@ -111,6 +113,13 @@ def figures(model: Model, derived: Derived, kept: Memory, calls: Calls) -> Figur
     seen = "train->n"
     if model.train.drop_last:
         seen = f"(updates * {model.name.upper()}_BATCH_SIZE)"
+    now = [f"now.train.{name} /= (double){seen};" for name in means]
+    now += ["summarize(&now.train);"] * bool(summaries)
+    if measures(stopping(model)):
+        now = [
+            f"now.train = {model.name}_evaluate(m, &m->workspace, train->x, train->y, train->n);"
+            " /* with the parameters that may be kept */"
+        ]
     return Figures(
         members=codes(f"double {name};" for name in figures_of(model, derived)),
         counted=codes(counted + ["(void)w;"] * (not derived.metrics)),
@@ -119,10 +128,7 @@ def figures(model: Model, derived: Derived, kept: Memory, calls: Calls) -> Figur
             [f"sums.{name} /= (double)n;" for name in means]
             + ["summarize(&sums);"] * bool(summaries)
         ),
-        averaged_in_training=codes(
-            [f"now.train.{name} /= (double){seen};" for name in means]
-            + ["summarize(&now.train);"] * bool(summaries)
-        ),
+        averaged_in_training=codes(now),
         says=Code(
             "The loss of all samples, and means over them."
             if derived.sums
