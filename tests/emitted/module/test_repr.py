@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.cases.modules import TARGETS, example, raw_module
+from tests.cases.modules import TARGETS, compiled, example, raw_module
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_model_says_its_network(target: str) -> None:
-    model = raw_module(example("disk"), target).Model()
+    model = raw_module(compiled(example("disk"), target=target)).Model()
     assert repr(model) == (
         "<disk.Model: 2 -> 25 -> 25 -> 25 -> 1, 1,401 parameters, float32, cpu>"
     )
@@ -18,7 +18,7 @@ def test_a_model_says_its_network(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["numpy", "c"])
 def test_another_dtype_is_refused_with_what_to_type(target: str) -> None:
-    module = raw_module(example("disk"), target)
+    module = raw_module(compiled(example("disk"), target=target))
     x = np.zeros((3, 2))
     with pytest.raises(ValueError) as refused:
         module.Model().predict(x)
