@@ -70,7 +70,7 @@ def test_a_derived_gradient_is_that_of_autograd(name: str, target: str) -> None:
     [
         ("torch", ".py", "* (1 - s.swish1_sigmoid)", "* (1 + s.swish1_sigmoid)"),
         ("numpy", ".py", "* (1 - s.swish1_sigmoid)", "* s.swish1_sigmoid"),
-        ("c", ".c", "(1 - load(m->swish1_sigmoid + at))", "(1)"),
+        ("c", ".c", "(1 - load(w->swish1_sigmoid + at))", "(1)"),
     ],
 )
 def test_a_planted_fault_is_found(

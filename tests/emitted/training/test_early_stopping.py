@@ -28,7 +28,7 @@ from tests.cases.traces import INF, NAN, TRACES, VARIANTS, ruled
 # Early stopping.
 
 
-GIVEN = "m, &m->workspace, validation->x, validation->y, validation->n"
+GIVEN = "m, w, validation->x, validation->y, validation->n"
 TOLD = f"if (validation)\n      now.validation = tiny_evaluate({GIVEN});"
 """What a fit in C does for the figures of validation."""
 

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(
 NAMES = ("disk", "iris", "diabetes")
 """A plain one; class labels; an optimizer with state."""
 
+DOUBLE = "use x.astype('float32') or Model(dtype='float64')"
 MAKE = "import disk; print(disk.Model().flat_parameters.sum())"
 
 
@@ -783,6 +784,7 @@ def test_no_memory_is_taken(modules: Any) -> None:
     module = modules.disk
     x, y = drawn(module, 50_000)
     model = module.Model()
+    model.evaluate(x, y)  # the workspace of this thread
     tracemalloc.start()
     model.evaluate(x, y)
     model.train_step(x, y, 0.1)
@@ -833,12 +835,12 @@ def test_what_does_not_lie_in_order_is_copied(modules: Any, kind: str) -> None:
         (np.float32(1), "expected an array, found float32"),
         (np.array(1, "float32"), "expected shape (n, 2), found ()"),
         (np.zeros((0, 2), "float32"), "expected at least one sample, found none"),
-        (np.zeros((3, 2), object), "expected float32, found object"),
-        (np.zeros((3, 2), ">f4"), "expected float32, found >f4"),
-        (np.zeros((3, 2)), "expected float32, found float64"),
+        (np.zeros((3, 2), object), "expected float32, found object: use x.astype('float32')"),
+        (np.zeros((3, 2), ">f4"), "expected float32, found >f4: use x.astype('float32')"),
+        (np.zeros((3, 2)), f"expected float32, found float64: {DOUBLE}"),
         ([[1.0, 2.0]], "expected an array, found list"),
         (torch.zeros(3, 2, device="meta"), "expected it on the CPU, found meta"),
-        (torch.zeros(3, 2).double(), "expected float32, found float64"),
+        (torch.zeros(3, 2).double(), f"expected float32, found float64: {DOUBLE}"),
     ],
     ids=str,
 )
@@ -868,7 +870,7 @@ def test_labels_of_another_width_are_told(modules: Any) -> None:
     model = modules.iris.Model()
     x, y = drawn(modules.iris, 9)
     for given in (y.astype(np.int32), torch.from_numpy(y).int()):
-        with pytest.raises(ValueError, match="^y: expected int64, found int32$"):
+        with pytest.raises(ValueError, match="^y: expected int64, found int32: use y.astype"):
             model.train_step(x, given, 0.1)
     assert model.loss(x, torch.from_numpy(y)) == model.loss(x, y)
 
