@@ -835,8 +835,14 @@ def test_what_does_not_lie_in_order_is_copied(modules: Any, kind: str) -> None:
         (np.float32(1), "expected an array, found float32"),
         (np.array(1, "float32"), "expected shape (n, 2), found ()"),
         (np.zeros((0, 2), "float32"), "expected at least one sample, found none"),
-        (np.zeros((3, 2), object), "expected float32, found object: use x.astype('float32')"),
-        (np.zeros((3, 2), ">f4"), "expected float32, found >f4: use x.astype('float32')"),
+        (
+            np.zeros((3, 2), object),
+            "expected float32, found object: use x.astype('float32')",
+        ),
+        (
+            np.zeros((3, 2), ">f4"),
+            "expected float32, found >f4: use x.astype('float32')",
+        ),
         (np.zeros((3, 2)), f"expected float32, found float64: {DOUBLE}"),
         ([[1.0, 2.0]], "expected an array, found list"),
         (torch.zeros(3, 2, device="meta"), "expected it on the CPU, found meta"),
@@ -870,7 +876,9 @@ def test_labels_of_another_width_are_told(modules: Any) -> None:
     model = modules.iris.Model()
     x, y = drawn(modules.iris, 9)
     for given in (y.astype(np.int32), torch.from_numpy(y).int()):
-        with pytest.raises(ValueError, match="^y: expected int64, found int32: use y.astype"):
+        with pytest.raises(
+            ValueError, match="^y: expected int64, found int32: use y.astype"
+        ):
             model.train_step(x, given, 0.1)
     assert model.loss(x, torch.from_numpy(y)) == model.loss(x, y)
 
