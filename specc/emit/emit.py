@@ -15,7 +15,7 @@ from specc.emit.templates import rendered
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
-    json math os shlex shutil subprocess sys tempfile threading time typing""".split()
+    json math os shlex shutil subprocess sys tempfile threading time typing warnings""".split()
 )
 
 FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")

@@ -14,6 +14,7 @@ from specc.emit.formatting import literal
 from specc.emit.headings import file_name, title, widths
 from specc.emit.language import Language
 from specc.emit.pieces import Code
+from specc.library.vocabulary import Use
 from specc.model.domain import domain_of
 from specc.model.model import Model
 
@@ -36,6 +37,10 @@ class Facts:
     spec_lines: tuple[Code, ...]
     """The text of the spec, as string literals."""
     spec_sha256: Code
+    network_sha256: Code
+    """Of the layers: what parameters mean, whatever they are trained with."""
+    target: Code
+    """The name of the target, as a string literal."""
     version: Code
     overrides: Code
     input_shape: Code
@@ -87,6 +92,20 @@ def contents(sections: Mapping[str, Iterable[str]]) -> Contents:
     return Contents(tuple(Code(line) for line in lines))
 
 
+def network_hash(model: Model) -> str:
+    """Return the hash of the layers with their arguments, but for initializers."""
+    lines = [f"{model.input.shape} -> {model.output_shape}"]
+    for node in model.nodes:
+        arguments = [
+            f"{name}={value}"
+            for name, value in node.use.arguments
+            if not (isinstance(value, Use) and value.entry.kind == "initializer")
+        ]
+        word = node.use.entry.name
+        lines.append(f"{node.name}: {word}({', '.join(arguments)}) of {node.inputs}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def facts(model: Model, target: Language, command: str) -> Facts:
     """Return the facts of a module that `command` emits for `target`."""
     text = model.source.text
@@ -104,6 +123,8 @@ def facts(model: Model, target: Language, command: str) -> Facts:
         module=Code(model.name),
         spec_lines=tuple(Code(piece) for piece in _pieces(text)),
         spec_sha256=Code(literal(hashlib.sha256(text.encode()).hexdigest())),
+        network_sha256=Code(literal(network_hash(model))),
+        target=Code(literal(target.name)),
         version=Code(literal(__version__)),
         overrides=Code(f"{{{overrides}}}"),
         input_shape=Code(repr(model.input.shape)),

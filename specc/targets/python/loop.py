@@ -50,6 +50,8 @@ class Counter:
 
     name: Code
     start: Code
+    kind: Code
+    """The type that it has in a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def loop(model: Model, target: Language) -> Loop:
         checkpointed=Code(f'{saved} | {{"best": self.best}}' if restores else saved),
         measures=measures(halt),
         plateau=wait,
-        counters=tuple(Counter(Code(name), Code(start)) for name, start in counters),
+        counters=tuple(_counter(name, start) for name, start in counters),
         watch=tuple(Code(line) for line in watch),
         validation=_validation(halt, wait),
         rate_grows=_rate_grows(model),
@@ -135,6 +137,11 @@ def loop(model: Model, target: Language) -> Loop:
             else "The last whole epoch"
         ),
     )
+
+
+def _counter(name: str, start: str) -> Counter:
+    kinds = {"0": "int", "[": "list"}
+    return Counter(Code(name), Code(start), Code(kinds.get(start[0], "int | float")))
 
 
 def stopping(model: Model) -> Stopping | None:

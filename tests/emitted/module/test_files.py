@@ -218,7 +218,7 @@ def test_a_killed_save_leaves_a_whole_file(tmp_path: Path) -> None:
 def test_a_save_in_place_would_be_seen(tmp_path: Path) -> None:
     text = compiled(LARGE)
     faults = (
-        ('f"{place}.{os.urandom(4).hex()}.tmp"', "place"),
+        ('f"{place}.{os.getpid()}-{os.urandom(4).hex()}.tmp"', "place"),
         ('open(temporary, "xb")', 'open(temporary, "wb")'),
     )
     for old, new in faults:

@@ -173,7 +173,7 @@ def test_another_run_is_not_taken_for_this_one(tmp_path: Path, target: str) -> N
             module.Model(),
             (x32, y32, x32, y32),
             file,
-            r"float64, expected (torch\.)?float32",
+            "dtype is float64, not float32",
         ),
         (other.Model(**double), (x, y, x, y), file, "spec_sha256"),
         (module.Model(**double), (x, y, x, y), parameters, "no checkpoint"),
