@@ -135,12 +135,8 @@ def compare(texts: Mapping[Path, str], diff: bool) -> int:
 
 def put(texts: Mapping[Path, str], force: bool) -> None:
     """Write each file to its path; write none if one of them was edited by hand."""
-    from specc.emit.seal import refuse_edited, write
+    from specc.emit.seal import write_all
 
-    if not force:
-        for path, text in texts.items():
-            refuse_edited(path, text)
-    for path, text in texts.items():
-        lines = f"({text.count(chr(10))} lines)"
-        what = "wrote" if write(path, text, force) == "written" else "unchanged"
-        message(f"{what} {path} {lines}")
+    for path, what in write_all(texts, force).items():
+        lines = f"({texts[path].count(chr(10))} lines)"
+        message(f"{'wrote' if what == 'written' else what} {path} {lines}")

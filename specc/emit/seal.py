@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -105,16 +105,25 @@ def write(path: Path, text: str, force: bool) -> Literal["written", "unchanged"]
     Raises `EditedByHand` unless the file there is specc's own, is empty or `force` is
     set, and `OSError` where the file system refuses. Follows a link to what it names.
     """
-    place = Path(os.path.realpath(path))
-    if state(place, text) == "same":
-        return "unchanged"
+    return write_all({path: text}, force)[path]
+
+
+def write_all(
+    texts: Mapping[Path, str], force: bool
+) -> dict[Path, Literal["written", "unchanged"]]:
+    """Write several files, as `write` does: none if one of them may not be replaced."""
+    places = {path: Path(os.path.realpath(path)) for path in texts}
+    new = [path for path, text in texts.items() if state(places[path], text) != "same"]
     if not force:
-        refuse_edited(path, text)
+        for path in new:
+            refuse_edited(path, texts[path])
     try:
-        replace_whole(place, text.encode())
+        replace_all({places[path]: texts[path].encode() for path in new})
     except OSError as error:
+        named = {str(place): path for path, place in places.items()}
+        path = named.get(str(error.filename), error.filename)
         raise OSError(f"cannot write {path}: {error.strerror or error}") from error
-    return "written"
+    return {path: "written" if path in new else "unchanged" for path in texts}
 
 
 def _read(path: Path) -> str | None:
@@ -136,22 +145,62 @@ def replace_whole(path: Path, content: bytes) -> None:
 
     Raises `OSError` that names `path`, and then what was there is as it was.
     """
-    with naming(path), _temporary(path) as temporary:
-        # 0o666 less the umask; a file that exists keeps the permissions that it has.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with open(descriptor, "wb") as file:
-            if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
+    replace_all({path: content})
+
+
+def replace_all(contents: Mapping[Path, bytes]) -> None:
+    """Write all files beside their paths and sync them; then rename one after the other.
+
+    A process that is killed between two renames leaves files of two compilations, which refuse
+    each other. Raises `OSError` that names a path; before the first rename all is as it was.
+    """
+    with contextlib.ExitStack() as stack:
+        places = {}
+        for path, content in contents.items():
+            with naming(path):
+                places[path] = stack.enter_context(_temporary(path))
+                _write(places[path], path, content)
+        for path, temporary in places.items():
+            with naming(path):
+                os.replace(temporary, path)
+    for parent in {path.parent for path in contents} if os.name == "posix" else ():
+        folder = os.open(parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _write(temporary: Path, path: Path, content: bytes) -> None:
+    """Write and sync a file that is to have the place of `path`."""
+    # 0o666 less the umask; a file that exists keeps the permissions that it has.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with open(descriptor, "wb") as file:
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed left of their writing `path`."""
+    if os.name != "posix" or not path.parent.is_dir():
+        return
+    for name in os.listdir(path.parent):
+        if name.startswith(f".{path.name}.") and name.endswith(".tmp"):
+            process = name.removeprefix(f".{path.name}.").partition("-")[0]
+            with contextlib.suppress(OSError, OverflowError):
+                if process.isdecimal() and _is_gone(int(process)):
+                    path.with_name(name).unlink()
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -167,7 +216,9 @@ def naming(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """Name a file beside `path` that is gone afterwards, by error and Ctrl-C too."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    sweep(path)
+    name = f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    temporary = path.with_name(name)
     try:
         yield temporary
     finally:

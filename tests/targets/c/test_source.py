@@ -672,7 +672,7 @@ FAULTS = {
         "at + (size_t)s;\n    memcpy",
         "at + (size_t)s + 1;\n    memcpy",
     ),
-    "one target more": ("m->label[s] = y[k]", "m->label[s] = y[k + 1]"),
+    "one target more": ("w->label[s] = y[k]", "w->label[s] = y[k + 1]"),
     "a large shift": ("(z ^ (z >> 30))", "(z ^ (z >> (z & 127)))"),
     "vectors that are aligned": ("aligned(REAL_BYTES), may_alias", "may_alias"),
 }

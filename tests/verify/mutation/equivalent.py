@@ -294,12 +294,12 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "disk",
-        r"\w+: .*load\((m->\w+) \+ at\).* -> .*load\(\1 - at\)",
+        r"\w+: .*load\(([mw]->\w+) \+ at\).* -> .*load\(\1 - at\)",
         "the workspace holds one vector of samples, so that at is 0",
     ),
     (
         "disk",
-        r"\w+: store\((m->\w+) \+ at, .* -> store\(\1 - at, ",
+        r"\w+: store\(([mw]->\w+) \+ at, .* -> store\(\1 - at, ",
         "the workspace holds one vector of samples, so that at is 0",
     ),
     (
