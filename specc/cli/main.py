@@ -7,8 +7,12 @@ error. Invariant: no exception leaves `main`.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
 import click
 
@@ -30,7 +34,38 @@ FINE, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; errors become messages."""
+    """Run one command and return its exit code; errors become messages.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with 128 and their number as the code.
+    """
+    with ended_by_signals() as signals:
+        code = _main(arguments)
+    return 128 + signals[0] if signals and code == INTERRUPTED else code
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP interrupt, unless they are ignored; yields those that came."""
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        main_thread = threading.current_thread() is threading.main_thread()
+        if main_thread and number and signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, interrupt)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         code = commands.main(arguments, prog_name="specc", standalone_mode=False)
         return code if isinstance(code, int) else FINE
@@ -159,8 +194,13 @@ def compile_(
 
 
 @commands.command(epilog="Example: specc train net.spec --epochs 20 --seed 1")
-@click.argument("file")
+@click.argument("file", required=False)
 @override_option
+@click.option(
+    "--resume",
+    metavar="RUN",
+    help="Go on with the run in this folder, as if nothing had stopped it.",
+)
 @click.option(
     "--out",
     metavar="FOLDER",
@@ -187,7 +227,7 @@ def compile_(
 )
 @click.option("--quiet", is_flag=True, help="Print only the final metrics.")
 def train(
-    file: str,
+    file: str | None,
     overrides: dict[str, str],
     out: str | None,
     seed: int | None,
@@ -195,15 +235,30 @@ def train(
     device: str,
     dtype: str,
     quiet: bool,
+    resume: str | None,
 ) -> int:
     """Compile a spec and train the network on the spec's data.
 
     FILE is a spec with a `data` statement, or `-` for standard input. The module, the
-    parameters, the history and plots are written to the folder of the run.
+    parameters, the history and plots are written to the folder of the run, and now and
+    then a checkpoint, from which --resume goes on.
     """
     from specc.cli.train import train_command
 
-    return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
+    if (file is None) == (resume is None):
+        raise click.UsageError("pass a FILE to train, or --resume RUN to go on")
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    fixed = ("device", "dtype")
+    given = any(context.get_parameter_source(name) != default for name in fixed)
+    given = given or bool(overrides or out or epochs) or seed is not None
+    if resume is not None and given:
+        raise click.UsageError(
+            "--resume goes on as the run was begun: no other options"
+        )
+    return train_command(
+        file, overrides, out, seed, epochs, device, dtype, quiet, resume
+    )
 
 
 @commands.command(epilog="Example: specc verify net.spec --target numpy")

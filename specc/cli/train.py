@@ -6,8 +6,9 @@ to them, the parameters and the history are saved.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from specc.cli.destinations import recorded_command
 from specc.cli.terminal import message, show
 from specc.emit import seal
 from specc.run import folder as run_folder
-from specc.run.train import Refused, Run, TrainRequest, prepare, train
+from specc.run.train import Refused, Run, TrainRequest, prepare, resumed, train
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Unreadable, read
 
@@ -23,7 +24,7 @@ FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def train_command(
-    path: str,
+    path: str | None,
     overrides: Mapping[str, str],
     out: str | None,
     seed: int | None,
@@ -31,28 +32,56 @@ def train_command(
     device: str,
     dtype: str,
     quiet: bool,
+    resume: str | None = None,
 ) -> int:
-    """Train the spec at `path` and return the exit code.
+    """Train the spec at `path`, or go on in the run folder `resume`; return the exit code.
 
     `seed` and `epochs` are the spec's where they are None; `dtype` is float32 or
     float64.
     """
-    try:
-        request = TrainRequest(
-            source=read(path),
-            overrides=overrides,
-            command=recorded_command(path, overrides, "torch"),
-            stem=None if path == "-" else Path(path).stem,
-            data_folder=None if path == "-" else Path(path).parent,
-            out=out,
-            seed=seed,
-            epochs=epochs,
-            device=device,
-            dtype=dtype,
-            quiet=quiet,
+    with contextlib.ExitStack() as stack:
+        return _train(
+            lambda: _request(
+                path, overrides, out, seed, epochs, device, dtype, quiet, resume
+            ),
+            stack,
         )
-        run = prepare(request, _show)
-        if not quiet:
+
+
+def _request(
+    path: str | None,
+    overrides: Mapping[str, str],
+    out: str | None,
+    seed: int | None,
+    epochs: int | None,
+    device: str,
+    dtype: str,
+    quiet: bool,
+    resume: str | None,
+) -> TrainRequest:
+    if resume is not None:
+        return resumed(Path(resume), quiet)
+    assert path is not None
+    return TrainRequest(
+        source=read(path),
+        overrides=overrides,
+        command=recorded_command(path, overrides, "torch"),
+        stem=None if path == "-" else Path(path).stem,
+        data_folder=None if path == "-" else Path(path).parent,
+        out=out,
+        seed=seed,
+        epochs=epochs,
+        device=device,
+        dtype=dtype,
+        quiet=quiet,
+    )
+
+
+def _train(asked: Callable[[], TrainRequest], stack: contextlib.ExitStack) -> int:
+    try:
+        request = asked()
+        run = prepare(request, _show, stack)
+        if not request.quiet:
             message(f"data: {run.split.describe()}")
             message(f"run: {run.folder}")
         return _finish(run, request)

@@ -8,6 +8,7 @@ of the module would do it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Source
+
+CHECKPOINT_SECONDS = 5.0
+"""How long a run trains before its first checkpoint, and at least between two of them."""
 
 Report = Callable[[tuple[Diagnostic, ...]], None]
 
@@ -54,6 +58,8 @@ class TrainRequest:
     dtype: str = "float32"
     """float32 or float64."""
     quiet: bool = False
+    resume: bool = False
+    """True to go on with the run in the folder `out`."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,10 @@ class Run:
         return self.folder / f"{self.model.name}.py"
 
 
-def prepare(request: TrainRequest, report: Report) -> Run:
+def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
     """Compile the spec, load its data, make the folder and write spec and module into it.
+
+    The folder is held until the stack is closed.
 
     `report` receives the findings of the compiler before any data is read. Raises Refused where
     the run cannot start, and OSError where the file system refuses.
@@ -100,16 +108,80 @@ def prepare(request: TrainRequest, report: Report) -> Run:
         raise Refused(f"cannot use --device {request.device}: {error}") from None
     try:
         folder = run_folder.make(model.name, request.out)
-    except run_folder.NotARun as error:
+        stack.enter_context(run_folder.held(folder))
+    except (run_folder.NotARun, run_folder.InUse) as error:
         raise Refused(str(error)) from None
     run = Run(model, model.data, split, samples, folder)
-    if seal.state(run.module_path, text) in ("edited", "foreign"):
+    found = seal.state(run.module_path, text)
+    if request.resume:
+        if found != "same":
+            raise Refused(
+                f"{run.module_path} is not what this spec and this version of specc make:"
+                " a run goes on with the module that began it"
+            )
+        return run
+    if found in ("edited", "foreign"):
         raise Refused(f"{run.module_path} was edited by hand: pass another --out")
     run_folder.begin(folder)
     seal.write(run.module_path, text, force=False)
     stem = request.stem or model.name
     seal.replace_whole(folder / f"{stem}.spec", source.text.encode())
+    run_folder.record(folder, recorded_facts(request, f"{stem}.spec"))
     return run
+
+
+def recorded_facts(request: TrainRequest, spec: str) -> dict[str, Any]:
+    """Return what going on with a run needs to know of its request."""
+    data = request.data_folder
+    return {
+        "spec": spec,
+        "source": request.source.name,
+        "overrides": dict(request.overrides),
+        "command": request.command,
+        "stem": request.stem,
+        "data_folder": None if data is None else str(data.resolve()),
+        "seed": request.seed,
+        "epochs": request.epochs,
+        "device": request.device,
+        "dtype": request.dtype,
+        "finished": False,
+    }
+
+
+def resumed(folder: Path, quiet: bool) -> TrainRequest:
+    """Return the request of a run that was begun in a folder, to go on with it.
+
+    Raises Refused if the folder has no run, or one that is finished.
+    """
+    try:
+        facts = run_folder.recorded(folder)
+        finished = facts["finished"]
+        spec = folder / facts["spec"]
+        data = facts["data_folder"]
+        request = TrainRequest(
+            source=Source(facts["source"], spec.read_text(encoding="utf-8")),
+            overrides=facts["overrides"],
+            command=facts["command"],
+            stem=facts["stem"],
+            data_folder=None if data is None else Path(data),
+            out=str(folder),
+            seed=facts["seed"],
+            epochs=facts["epochs"],
+            device=facts["device"],
+            dtype=facts["dtype"],
+            quiet=quiet,
+            resume=True,
+        )
+    except run_folder.NotARun as error:
+        raise Refused(str(error)) from None
+    except (KeyError, TypeError, UnicodeDecodeError) as error:
+        name = folder / run_folder.RECORD
+        raise Refused(f"{name} is damaged ({error}): start a new run") from None
+    if finished:
+        raise Refused(
+            f"the run in {folder} is finished: pass its spec to start another"
+        )
+    return request
 
 
 def load(model: Model, data: Clause, folder: Path | None) -> Split:
@@ -223,12 +295,19 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
                 *validation,
                 epochs=request.epochs,
                 callback=progress,
-                checkpoint=None,
+                checkpoint=run.folder / run_folder.CHECKPOINT,
+                every=CHECKPOINT_SECONDS,
+                resume=request.resume,
             )
         except ValueError as error:
             # The module rejects its arguments, such as a rate that overflows.
             raise Refused(str(error), finding=True) from None
     keep(run, network, history)
+    if history.stopped_by != "interrupted":
+        spec = f"{request.stem or run.model.name}.spec"
+        facts = recorded_facts(request, spec) | {"finished": True}
+        run_folder.record(run.folder, facts)
+        (run.folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
     return network, history
 
 

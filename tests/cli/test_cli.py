@@ -398,7 +398,9 @@ def test_train_hands_over_what_was_given(monkeypatch):
     monkeypatch.setitem(sys.modules, "specc.cli.train", fake)
     words = "net.spec -D width=5 --out runs --seed 3 --epochs 2 --dtype float64 --quiet"
     assert main.main(["train", *words.split()]) == 0
-    assert calls == [("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True)]
+    assert calls == [
+        ("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True, None)
+    ]
 
 
 # where things go

@@ -39,6 +39,7 @@ FILES = {
     "ring.spec",
     "ring.py",
     "history.csv",
+    "run.json",
     "model.safetensors",
     "curves.png",
     "region.png",
@@ -190,7 +191,12 @@ def test_a_run_that_replaces_another_begins_with_none_of_its_results(
         write(here, lr=0.25)
         assert train(out="mine") == 130
     spec = (here / "ring.spec").read_bytes()
-    assert set(contents(here / "mine")) == {"ring.spec", "ring.py", "history.csv"}
+    assert set(contents(here / "mine")) == {
+        "ring.spec",
+        "ring.py",
+        "history.csv",
+        "run.json",
+    }
     assert contents(here / "mine")["history.csv"] == b""
     assert contents(here / "mine")["ring.spec"] == spec
     assert train(out="mine") == 0
