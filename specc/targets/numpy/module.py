@@ -23,6 +23,7 @@ from specc.targets.python.methods import (
     array_methods,
     gradients_doc,
     run_methods,
+    standardize_name,
 )
 from specc.targets.python.network import Functions, Passes, network, sections
 from specc.targets.python.parameters import parameters
@@ -89,6 +90,7 @@ def topics(
             epochs="python/epochs.py.j2",
             gradients_doc=gradients_doc(not derived.descends),
             measure=coded(caller.measure()),
+            standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
             state=state,

@@ -28,6 +28,8 @@ class Methods:
     gradients_doc: Code
     measure: tuple[Code, ...]
     """What `fit` does with the samples before it begins."""
+    standardize: Code
+    """The name of the layer that they are for."""
     clear: tuple[Code, ...]
     """What `load_state_dict` does before it copies."""
     run_length: Code
@@ -49,6 +51,11 @@ def array_methods(model: Model, modes: bool, state: bool, predict: str) -> list[
     files.append("pickle_state" if state else "pickle")
     files += ["save", "python/alone.py.j2", "checked_samples"]
     return [name if "/" in name else f"{ARRAYS}{name}.py.j2" for name in files]
+
+
+def standardize_name(model: Model) -> Code:
+    """Return the name of the layer that standardizes, empty if there is none."""
+    return Code("" if model.standardize is None else model.standardize.name)
 
 
 def gradients_doc(overwritten: bool) -> Code:

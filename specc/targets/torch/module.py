@@ -14,7 +14,12 @@ from specc.targets.python.facts import contents, facts
 from specc.targets.python.figures import figures, summary
 from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
-from specc.targets.python.methods import Methods, gradients_doc, run_methods
+from specc.targets.python.methods import (
+    Methods,
+    gradients_doc,
+    run_methods,
+    standardize_name,
+)
 from specc.targets.python.network import Functions, Passes, network, sections
 from specc.targets.python.parameters import parameters
 from specc.targets.python.schedule import schedule
@@ -74,6 +79,7 @@ def topics(
             epochs="python/epochs.py.j2",
             gradients_doc=gradients_doc(not derived.descends),
             measure=coded(caller.measure()),
+            standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
             state=state,

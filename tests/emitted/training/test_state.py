@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from specc.library.streams import uniform
 from tests.cases.modules import module_of_spec
+from tests.cases.samples import samples as drawn_samples
 
 D = torch.float64
 LAYERS = """
@@ -297,3 +298,47 @@ def test_as_module_is_trained_as_torch_trains_it() -> None:
             losses.append(float(loss.detach()))
     assert losses[:10] == pytest.approx(losses[10:], rel=1e-11)
     torch.testing.assert_close(net.buffers["norm.running_var"], own[1].running_var)
+
+
+STANDARDIZED = spec(
+    "standardize linear(4) tanh linear(1)", more="train(epochs=40, batch_size=4)"
+)
+
+
+def moved(module: Any) -> tuple[Any, Any, Any, Any]:
+    """Give samples, and four others that lie elsewhere."""
+    x, y = drawn_samples(module, 40)
+    return x, y, x[:4] * 0.1 + 5, y[:4]
+
+
+@pytest.mark.parametrize("by", ["fit", "pickle", "deepcopy", "load", "state_dict"])
+def test_a_trained_model_keeps_what_it_measured(
+    by: str, tmp_path: Path, target: str
+) -> None:
+    module = module_of_spec(STANDARDIZED, target=target)
+    model = module.Model(dtype=torch.float64)
+    x, y, x4, y4 = moved(module)
+    model.fit(x, y)
+    inner = getattr(model, "_inner", model)
+    if by in ("pickle", "deepcopy"):
+        copied = (
+            pickle.loads(pickle.dumps(inner))
+            if by == "pickle"
+            else copy.deepcopy(inner)
+        )
+        model = copied if inner is model else type(model)(copied)
+    elif by == "load":
+        model.save(tmp_path / "weights")
+        model = module.Model(dtype=torch.float64)
+        model.load(tmp_path / "weights")
+    elif by == "state_dict":
+        numbers = model.state_dict()
+        model = module.Model(dtype=torch.float64)
+        model.load_state_dict(numbers)
+    before = [b.clone() for b in model.buffers.values()]
+    loss = model.loss(x, y)
+    model.fit(x4, y4, epochs=1)
+    assert all(map(torch.equal, before, model.buffers.values()))
+    assert model.loss(x, y) < 30 * loss + 1
+    model.fit(x4, y4, epochs=1, remeasure=True)
+    assert not all(map(torch.equal, before, model.buffers.values()))

@@ -94,6 +94,9 @@ def count_members(kept: Memory) -> list[Code]:
     if kept.basis:
         lines.append(f"double basis[{kept.basis}];")
         comments.append("scratch of an initializer")
+    if kept.standardize is not None:
+        lines.append("int64_t measured;")
+        comments.append("whether standardize has its mean and deviation")
     if kept.draws:
         lines.append("uint64_t seed;")
         comments.append("of dropout")

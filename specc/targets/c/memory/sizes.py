@@ -92,6 +92,7 @@ class Memory:
         vectors = 1 + len(self.state) + self.keeps_gradient
         reals = vectors * self.arrays.size + self.buffered
         numbers = self.basis + self.counts_updates + self.draws
+        numbers += self.standardize is not None
         return real * reals + self.workspace_bytes(real) + 8 * numbers
 
     def run_bytes(self, real: int) -> int:

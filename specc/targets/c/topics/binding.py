@@ -19,7 +19,12 @@ from specc.targets.c.topics.starts import named_views
 from specc.targets.c.topics.steps import figures_of
 from specc.targets.python import state
 from specc.targets.python.loop import rated_by_length
-from specc.targets.python.methods import Methods, array_methods, gradients_doc
+from specc.targets.python.methods import (
+    Methods,
+    array_methods,
+    gradients_doc,
+    standardize_name,
+)
 from specc.targets.python.state import Buffers
 
 
@@ -57,6 +62,8 @@ class Binding:
     total_loss: bool
     """Whether the loss is a sum over samples."""
     standardizes: bool
+    measured: Code
+    """Where in a model's memory it says whether it was measured."""
     in_parts: bool
     """Whether a step of more samples than the source holds is made of gradients here."""
     in_training: Code
@@ -100,10 +107,16 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         tracks=tracks,
         total_loss=derived.sums,
         standardizes=model.standardize is not None,
+        measured=Code(_measured(kept)),
         in_parts=not (tracks or kept.keeps_gradient),
         in_training=Code(", training=True" if derived.evaluation is not None else ""),
         length_type=Code(", ctypes.c_int32" * rated_by_length(model)),
     )
+
+
+def _measured(kept: Memory) -> str:
+    behind = 8 * (kept.draws + kept.counts_updates)
+    return f"-{behind + 8}:{f'-{behind}' if behind else ''}"
 
 
 def _sizes(kept: Memory, real: int) -> str:
@@ -147,6 +160,7 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
         epochs="c/epochs.py.j2",
         gradients_doc=gradients_doc(overwritten=False),
         measure=(Code(measure),) if standardizes else (),
+        standardize=standardize_name(model),
         run_length=Code("self.epochs"),
         clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
         state=keeps,

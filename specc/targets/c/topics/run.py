@@ -112,7 +112,7 @@ def run(model: Model, kept: Memory) -> Run:
         ),
         finish=codes(_finish(kept, forget)),
         measure=codes(
-            [f"{model.name}_measure(m, train->x, train->n);"]
+            [f"if (!m->measured) {model.name}_measure(m, train->x, train->n);"]
             * (kept.standardize is not None)
         ),
         watch=None if halt is None else _watch(model, kept, halt),
