@@ -6,6 +6,7 @@ Faults are planted into the emitted text at the end: the checks above have to se
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import safetensors
 import torch
 
 from tests.cases.fits import (
@@ -261,6 +263,64 @@ def test_a_run_under_other_parameters_is_not_taken_for_this_one(
     with pytest.raises(ValueError, match="checkpoint"):
         model.load(file)
     assert torch.equal(state(model), before)
+
+
+CRAFTED: dict[str, Any] = {
+    "history": [
+        None,
+        {},
+        [[]],
+        [{"epoch": 0}, {"epoch": 7}],
+        [{"epoch": 0, "lr": "x"}, {"epoch": 1, "lr": "x"}],
+        [{"epoch": 0, "lr": 0.1}, {"epoch": 1}],
+    ],
+    "ended": ["yes", None],
+    "outcome": [[], {"seconds": "x"}, {"no": 1}, {"best_epoch": 99}, {"append": 1}],
+    "waited": [1.5, 10**30, None],
+    "best_value": ["x", []],
+    "reference": [{}],
+    "reduced": [[], [0], [0, "x", 0], [0, -1, 0], {}],
+    "target": ["matlab"],
+    "samples_sha256": ["", None],
+    "overrides": [[[[]]]],
+}
+
+
+def rewritten(module: ModuleType, file: Path, to: Path, run: str) -> None:
+    """Write a checkpoint with other facts, and the right hash of them."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(file, framework="pt") as old:
+        tensors = {name: old.get_tensor(name) for name in list(old.keys())}
+    found = module.fingerprint(tensors, {"run": run})
+    save_file(tensors, to, {"run": run, "sha256": found})
+
+
+def test_crafted_facts_are_refused_by_name(tmp_path: Path, target: str) -> None:
+    text = MOMENTUM + "schedule plateau(factor=0.6, patience=2, monitor=train_loss)\n"
+    module, hashing = (module_of_spec(text, target=t) for t in (target, "torch"))
+    x, y = samples(module, 10)
+    file, bent = tmp_path / "run", tmp_path / "bent"
+    module.Model(dtype=torch.float64).fit(x, y, x, y, until=2, checkpoint=file)
+    with safetensors.safe_open(file, framework="pt") as old:
+        facts = json.loads(old.metadata()["run"])
+    runs = [
+        json.dumps(facts | {name: value})
+        for name, values in CRAFTED.items()
+        for value in values
+    ]
+    runs += [json.dumps({k: facts[k] for k in facts if k != name}) for name in facts]
+    runs += ["[" * 100_000, "[]", "null", "3", "{"]
+    model = module.Model(dtype=torch.float64)
+    before = state(model)
+    for run in runs:
+        rewritten(hashing, file, bent, run)
+        with pytest.raises(ValueError, match=f"^{bent}: "):
+            model.fit(x, y, x, y, checkpoint=bent, resume=True)
+        assert torch.equal(state(model), before), run[:200]
+    rewritten(hashing, file, bent, json.dumps(facts))
+    model.fit(x, y, x, y, checkpoint=bent, resume=True)
 
 
 # Faults that the checks above have to see.
