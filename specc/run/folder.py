@@ -29,6 +29,18 @@ class InUse(Exception):
     """Another process trains in the folder."""
 
 
+DTYPES = ("float32", "float64")
+NOTHING = type(None)
+KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("spec", "source", "command", "device", "dtype"), (str,)),
+    **dict.fromkeys(("stem", "data_folder"), (str, NOTHING)),
+    **dict.fromkeys(("seed", "epochs"), (int, NOTHING)),
+    "overrides": (dict,),
+    "finished": (bool,),
+}
+"""The types of what the record of a run says."""
+
+
 class NotARun(Exception):
     """The folder contains something other than a run of the model."""
 
@@ -131,6 +143,12 @@ def recorded(folder: Path) -> dict[str, Any]:
         raise NotARun(f"{folder} is not the folder of a run: no {RECORD}") from None
     if not isinstance(facts, dict) or facts.get("version") != 1:
         raise NotARun(f"{folder / RECORD} is not one that this version of specc reads")
+    for name, kinds in KINDS.items():
+        if type(facts.get(name)) not in kinds:
+            raise NotARun(f"{folder / RECORD} is damaged ({name}): start a new run")
+    overrides = facts["overrides"].values()
+    if facts["dtype"] not in DTYPES or not all(isinstance(v, str) for v in overrides):
+        raise NotARun(f"{folder / RECORD} is damaged: start a new run")
     return facts
 
 

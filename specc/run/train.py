@@ -7,6 +7,7 @@ of the module would do it.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -302,7 +303,15 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
         except ValueError as error:
             # The module rejects its arguments, such as a rate that overflows.
             raise Refused(str(error), finding=True) from None
-    keep(run, network, history)
+    try:
+        keep(run.folder, network, history)
+    except OSError as error:
+        refuge = Path(tempfile.mkdtemp(prefix=f"{run.model.name}-"))
+        keep(refuge, network, history)
+        reason = error.strerror or error
+        raise Refused(
+            f"{run.folder}: {reason}; the parameters and the history are in {refuge}"
+        ) from None
     if history.stopped_by != "interrupted":
         spec = f"{request.stem or run.model.name}.spec"
         facts = recorded_facts(request, spec) | {"finished": True}
@@ -311,10 +320,10 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
     return network, history
 
 
-def keep(run: Run, network: Any, history: Any) -> None:
+def keep(folder: Path, network: Any, history: Any) -> None:
     """Write the parameters, then the history."""
-    weights = run.folder / run_folder.WEIGHTS
+    weights = folder / run_folder.WEIGHTS
     with seal.naming(weights):
         network.save(weights)
-    record = run.folder / run_folder.HISTORY
+    record = folder / run_folder.HISTORY
     seal.replace_whole(record, run_folder.history_csv(history))

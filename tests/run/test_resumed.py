@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,40 @@ def test_the_record_says_how_the_run_was_begun(place: Path) -> None:
     record = json.loads((Path("run") / run_folder.RECORD).read_text())
     assert record["epochs"] == 3 and record["finished"] is True
     assert record["spec"] == "net.spec" and record["data_folder"] == str(place)
+
+
+DAMAGES: dict[str, list[object]] = {
+    "source": [None],
+    "overrides": [[1], {"n": 3}],
+    "seed": ["x", True],
+    "dtype": ["int8", {}],
+    "stem": [4],
+    "finished": ["no"],
+}
+
+
+def test_a_damaged_record_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    cut_short(monkeypatch, "a", 1)
+    record = Path("a") / run_folder.RECORD
+    facts = json.loads(record.read_text())
+    for name, values in DAMAGES.items():
+        for value in values:
+            record.write_text(json.dumps(facts | {name: value}))
+            assert main(["train", "--resume", "a", "--quiet"]) == 2
+            assert "run.json is damaged" in capsys.readouterr().err
+
+
+def test_what_the_folder_does_not_take_is_saved_elsewhere(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def remove(self: Any, epoch: int, logs: Any) -> None:
+        shutil.rmtree("a", ignore_errors=True)
+
+    monkeypatch.setattr(progress.EpochProgress, "__call__", remove)
+    with pytest.warns(RuntimeWarning, match="training goes on"):
+        assert main(["train", "net.spec", "--out", "a", "--quiet"]) == 2
+    refuge = Path(capsys.readouterr().err.split()[-1])
+    assert set(os.listdir(refuge)) == {run_folder.WEIGHTS, run_folder.HISTORY}
+    shutil.rmtree(refuge)
