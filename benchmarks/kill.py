@@ -2,8 +2,8 @@
 
 Each round starts a process, ends it with SIGKILL, starts it again, and compares the result with
 that of a process that nobody killed. Half of the kills are aimed at a system call that writes,
-through strace where it is installed. Prints for each kind how many were tried, how many were lost (a result
-that differs, or a second start that fails), and how many files were left behind.
+through strace where it is installed. Prints for each kind how many were tried, how many were lost
+(a result that differs, or a second start that fails), and how many files were left behind.
 """
 
 from __future__ import annotations

@@ -483,7 +483,7 @@ def test_a_full_disk_is_said_plainly(
 
     monkeypatch.setattr(os, "replace", full)
     assert train() == 2
-    assert "history.csv: No space left on device" in capsys.readouterr().err
+    assert "runs/ring: No space left on device; " in capsys.readouterr().err
     assert not list((here / "runs/ring").glob(".*.tmp"))
 
 
