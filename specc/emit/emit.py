@@ -15,7 +15,8 @@ from specc.emit.templates import rendered
 
 STDLIB = frozenset(
     """__future__ argparse atexit collections contextlib ctypes fcntl functools hashlib itertools
-    json math os shlex shutil subprocess sys tempfile threading time typing warnings""".split()
+    json math os shlex shutil subprocess sys tempfile threading time typing warnings
+    weakref""".split()
 )
 
 FORBIDDEN = re.compile(r"\b(eval|exec|__import__)\b")

@@ -74,6 +74,7 @@ KERNELS: dict[str, dict[str, str]] = {
         "product_block": "product_tile product_row",
         "turned_panel": "turn",
         "copied_panel": "lanes",
+        "threads": "",
         "product_strip": "product_block turned_panel",
         "product": "product_strip",
         "dense": "product",
@@ -197,7 +198,7 @@ def closed(names: Iterable[str]) -> set[str]:
             found.add(name)
             waiting += NEEDS.get(name, "").split()
     if "wide" in found:
-        found.add("copied_panel")
+        found |= {"copied_panel", "threads"}
     return found
 
 

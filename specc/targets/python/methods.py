@@ -49,7 +49,12 @@ def array_methods(model: Model, modes: bool, state: bool, predict: str) -> list[
     files += ["train_step", "python/fit_method.py.j2"]
     files.append("load_buffers" if model.buffers else "load_parameters")
     files.append("pickle_state" if state else "pickle")
-    files += ["save", "python/alone.py.j2", "checked_samples"]
+    files += [
+        "save",
+        "python/alone.py.j2",
+        "python/forked_method.py.j2",
+        "checked_samples",
+    ]
     return [name if "/" in name else f"{ARRAYS}{name}.py.j2" for name in files]
 
 

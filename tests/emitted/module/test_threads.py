@@ -141,6 +141,17 @@ def test_a_callback_may_use_its_model(target: str) -> None:
     assert done == [0, 1]
 
 
+def test_a_callback_cannot_fit_its_model(target: str) -> None:
+    """The two would share the state of the optimizer."""
+    module = module_of_spec(SLOW, target=target)
+    model, batch = module.Model(dtype=DOUBLE), samples(module, 6)
+    with pytest.raises(RuntimeError, match=r"^fit: a callback of fit cannot call it$"):
+        model.fit(
+            *batch, *batch, callback=lambda epoch, logs: TRAINS["fit"](model, *batch)
+        )
+    TRAINS["fit"](model, *batch)
+
+
 def test_what_failed_lets_others_train(target: str) -> None:
     module = module_of_spec(SLOW, target=target)
     model, (x, y) = module.Model(dtype=DOUBLE), samples(module, 6)
@@ -174,7 +185,6 @@ def test_a_fork_reads_and_trains_while_its_parent_does(target: str) -> None:
     context = multiprocessing.get_context("fork")
 
     def child(answers: Any) -> None:
-        torch.set_num_threads(1)
         found = model.predict(x1).tolist()
         model.train_step(x1, y1, 0.1)
         model.fit(x, y, x, y, epochs=1)
@@ -187,6 +197,79 @@ def test_a_fork_reads_and_trains_while_its_parent_does(target: str) -> None:
         process.join(60)
     assert process.exitcode == 0
     assert torch.equal(torch.tensor(answers.get(), dtype=DOUBLE), expected)
+
+
+def in_a_fork(work: Callable[[], None]) -> int | None:
+    """Return how a forked child ends: None if it hangs, else its exit status."""
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join(30)
+    ended = process.exitcode
+    process.kill()
+    process.join()
+    return ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_refuses_a_second_thread_too(target: str) -> None:
+    """A server forks its workers after it has made the model."""
+    module = module_of_spec(SLOW, target=target)
+    model, batch = module.Model(dtype=DOUBLE), samples(module, 6)
+
+    def child() -> None:
+        with trained_elsewhere(model, batch):
+            for call, train in TRAINS.items():
+                with pytest.raises(RuntimeError, match=f"^{call}: another thread"):
+                    train(model, *batch)
+        TRAINS["fit"](model, *batch)
+
+    assert in_a_fork(child) == 0
+    with held_elsewhere(model):
+        assert in_a_fork(child) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_does_not_wait_for_threads_of_torch() -> None:
+    module = module_of_example("digits_wide")
+    model, (x, y) = module.Model(), samples(module, 2000, torch.float32)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        expected = model.predict(x)
+
+        def child() -> None:
+            assert torch.allclose(model.predict(x), expected)
+            model.train_step(x, y, 0.1)
+
+        assert in_a_fork(child) == 0
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_reads_while_threads_of_its_parent_do(target: str) -> None:
+    module = module_of_example("wine", target=target)
+    model = model_of("wine", torch.float32, target=target)
+    x, y = samples(module, 40, torch.float32)
+    expected, enough = model.predict(x), threading.Event()
+
+    def read() -> None:
+        while not enough.is_set():
+            model.predict(x)
+
+    def child() -> None:
+        assert torch.equal(model.predict(x), expected)
+        model.train_step(x, y, 0.1)
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert [in_a_fork(child) for _ in range(3)] == [0, 0, 0]
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ INLINE void gradient(int n, const real *x, int x_pitch, int in, const real *dy, 
                      real alpha) {
   int c = 0;
 #ifdef _OPENMP
-  if (pitch > STRIDE && panel) {
+  if (pitch > STRIDE && panel && may_share()) {
 #pragma omp parallel for schedule(static)
     for (int strip = 0; strip < out; strip += 2 * LANES) {
       real own[PANEL];

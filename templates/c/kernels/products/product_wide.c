@@ -6,7 +6,7 @@ INLINE void product(int n, const real *x, int x_pitch, int in, const real *w, in
                     real *panel) {
   int c = 0;
 #ifdef _OPENMP
-  if (in * w_pitch > CACHED && n >= TILE) {
+  if (in * w_pitch > CACHED && n >= TILE && may_share()) {
 #pragma omp parallel for schedule(static)
     for (int strip = 0; strip < out; strip += 2 * LANES) {
       real own[PANEL];
