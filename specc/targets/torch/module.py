@@ -152,7 +152,6 @@ def _methods(model: Model, derived: Derived, state: bool) -> list[str]:
     files.append("load_buffers" if model.buffers else "load_parameters")
     files.append("pickle_state" if state else "pickle")
     files += ["save", "as_module"]
-    files.append("over_buffers" if model.buffers else "over_parameters")
     files += ["python/alone.py.j2", "checked_samples", "last"]
     files.append("evaluate_sum" if derived.sums else "evaluate_mean")
     files.append("backward_or_update" if derived.descends else "backward")
