@@ -266,11 +266,11 @@ def _backward(caller: Caller) -> list[str]:
 def _by_input(caller: Caller) -> list[str]:
     """Find the gradient by the input that autograd asks for."""
     d_last = f"d_{caller.last}"
-    first = f"d_x = {caller.by_input(caller.made.training, d_last, '')}"
+    first = f"d_input = {caller.by_input(caller.made.training, d_last, '')}"
     return caller.chosen(
         [first],
         "ctx.training",
-        lambda each: f"d_x = {caller.by_input(each, d_last, '')}",
+        lambda each: f"d_input = {caller.by_input(each, d_last, '')}",
     )
 
 
