@@ -192,7 +192,7 @@ def _warning(caller: Caller) -> list[str]:
 def _refusal() -> list[str]:
     return [
         "if self.training:",
-        '    raise RuntimeError("export it in evaluation: call eval() before")',
+        '    raise RuntimeError("export it in evaluation, not in training")',
     ]
 
 
