@@ -42,7 +42,7 @@ def main() -> int:
 def run(name: str, seed: int) -> dict[str, float]:
     """Train one example from one seed; give its figure on each part and its epochs."""
     from specc.compiler import compile_source
-    from specc.run.emitted import imported, tensors, threads
+    from specc.run.emitted import imported, tensors
     from specc.syntax.source import read
 
     path = ROOT / "examples" / f"{name}.spec"
@@ -59,10 +59,9 @@ def run(name: str, seed: int) -> dict[str, float]:
         file.write_text(text)
         module = imported(file)
     parts = tensors(split, "cpu", "float64")
-    with threads(1):
-        network = module.Model(seed=seed, dtype=parts["train"][0].dtype)
-        history = network.fit(*parts["train"], *parts["validation"])
-        found = {part: network.evaluate(*samples) for part, samples in parts.items()}
+    network = module.Model(seed=seed, dtype=parts["train"][0].dtype)
+    history = network.fit(*parts["train"], *parts["validation"])
+    found = {part: network.evaluate(*samples) for part, samples in parts.items()}
     figure = "accuracy" if "accuracy" in found["train"] else "loss"
     return {part: each[figure] for part, each in found.items()} | {
         "epochs": len(history)

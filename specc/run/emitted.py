@@ -6,10 +6,8 @@ left beside the module, and no setting of torch is changed.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,26 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specc.library.data.split import Samples
-
-SMALL_STEP = 1_000_000
-"""The number of products in a forward pass below which a second thread does not pay off."""
-
-
-@contextlib.contextmanager
-def threads(size: int) -> Iterator[None]:
-    """Run with one thread if a step has few products, where more threads only wait for each other.
-
-    With one thread, rounding does not depend on the number of cores.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        if size < SMALL_STEP:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def require_torch() -> None:

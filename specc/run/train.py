@@ -277,7 +277,7 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
 
     The parameters and the history are saved when this returns.
     """
-    from specc.run.emitted import imported, threads
+    from specc.run.emitted import imported
     from specc.run.progress import EpochProgress
 
     module = imported(run.module_path)
@@ -288,8 +288,7 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
         dtype=samples["train"][0].dtype, device=request.device, **chosen
     )
     validation = samples.get("validation", (None, None))
-    size = run.model.train.batch_size * network.flat_parameters.numel()
-    with threads(size), EpochProgress(most, request.quiet) as progress:
+    with EpochProgress(most, request.quiet) as progress:
         try:
             history = network.fit(
                 *samples["train"],

@@ -22,8 +22,6 @@ class Batch:
     """The rows of the last layer in a batch."""
     count_of_x: Code
     """The samples that x has, counted as the functions count them."""
-    count_of_rows: Code
-    """The same before leading axes join the batch."""
     length_of_last: Code
     """The rows of the last layer for samples x."""
     last_width: Code
@@ -32,7 +30,6 @@ class Batch:
 
 def batch(model: Model, derived: Derived) -> Batch:
     """Return the words for rows."""
-    positions = model.positions
     of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
     several = model.rows_differ and of_x > 1
     return Batch(
@@ -40,7 +37,6 @@ def batch(model: Model, derived: Derived) -> Batch:
         rows_of_y=Code(label_rows("y", model)),
         rows_of_last=Code(by("BATCH_SIZE", of_last)),
         count_of_x=Code(f"len(x) // {of_x}" if several else "len(x)"),
-        count_of_rows=Code(by("len(x)", positions)),
         length_of_last=Code("len(x)" if of_x == of_last else "len(y)"),
         last_width=Code(str(derived.loss.inputs[0].shape[-1])),
         loss_name=Code(derived.loss.name),
@@ -70,12 +66,12 @@ def sample_rows(name: str, model: Model) -> str:
     return f"{name}.reshape(-1, {shape[-1]})"
 
 
-def given_rows(name: str, model: Model, owner: str = "self") -> str:
+def given_rows(name: str, model: Model, buffers: str = "self._b") -> str:
     """Return the rows that the network takes: those of an input, perhaps standardized."""
     rows = sample_rows(name, model)
     if model.standardize is None:
         return rows
-    return f"standardize({owner}._b, {rows})"
+    return f"standardize({buffers}, {rows})"
 
 
 def label_rows(name: str, model: Model) -> str:

@@ -38,6 +38,8 @@ class Methods:
     """Whether an update depends on what earlier ones left, beside the parameters."""
     forget: Code
     """The statement that sets a vector of that state to zero."""
+    before_fit: tuple[Code, ...] = ()
+    """The decorators of `fit`."""
 
 
 def array_methods(model: Model, modes: bool, state: bool, predict: str) -> list[str]:

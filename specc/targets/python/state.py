@@ -162,11 +162,12 @@ def mask_lines(model: Model, derived: Derived, target: Language) -> tuple[Code, 
             continue
         name = f"{identifier(node.name)}_mask"
         lines += comment(f"{node.name}: {said(model, Clause(node.use, node.span))}")
-        stream = f'f"dropout/{node.name}/{{t}}"'
         rate = repr(node.layer.dropped)
         if target.workspace:
-            lines.append(Code(f"drop(s.{name}{turned}, seed, {stream}, {rate})"))
+            mask = f"s.{name}{turned}"
+            lines.append(Code(f'drop({mask}, seed, "{node.name}", t, {rate})'))
         else:
+            stream = f'f"dropout/{node.name}/{{t}}"'
             shape = f"({_rows(model, node)}, {model.rows(node.input_shape)[1]})"
             made = f"mask(seed, {stream}, {shape}, {rate}).astype(x.dtype)"
             lines.append(Code(f"s.{name} = {made}"))

@@ -201,6 +201,12 @@ class Caller:
             f"    {evaluation(self.made.evaluation)}",
         ]
 
+    def passed(self, each: Passes) -> str:
+        """Go forward over rows x, outside of `Model`."""
+        made, given = each.forward, self.given_again("")
+        buffers = "b, " if "buffers" in made.names else ""
+        return f"{made.name.text}(p, {buffers}s, {given}, s.{self.last})"
+
     def _forward(self, each: Passes) -> str:
         made = each.forward
         buffers = "self._b, " if "buffers" in made.names else ""
@@ -224,7 +230,7 @@ class Caller:
         def call(each: Passes) -> str:
             kept = self._kept(each, given, d_last)
             name = each.backward.name.text
-            return f"{name}({owner}._p, {into}, {kept}{over})"
+            return f"{name}({_of(owner, 'p')}, {into}, {kept}{over})"
 
         return self.chosen([call(self.made.training)], by, call)
 
@@ -232,20 +238,29 @@ class Caller:
         """Return what functions take for x, outside of the method that went forward."""
         if self.ones:
             return self.given
-        return f"{given_rows('x', self.model, owner)}{self.turned}"
+        return f"{self.rows_again(owner)}{self.turned}"
+
+    def rows_again(self, owner: str) -> str:
+        """Return the rows of the x that `Model` or autograd was given."""
+        return given_rows("x", self.model, _of(owner, "b"))
 
     def by_input(self, each: Passes, d_last: str, owner: str) -> str:
         """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands."""
         made = each.input_gradient
-        known = {"p": f"{owner}._p", self.last: f"s.{self.last}"}
+        known = {"p": _of(owner, "p"), self.last: f"s.{self.last}"}
         known |= {f"d_{self.last}": d_last, self.x_name: self.given_again(owner)}
         arguments = [known.get(name, name) for name in made.names]
         text = f"{made.name.text}({', '.join(arguments)}){self.turned}"
         if self.derived.standardize_backward is not None:
-            text = f"standardize_backward({owner}._b, {text})"
+            text = f"standardize_backward({_of(owner, 'b')}, {text})"
         elif made.printed.looks:
             text += ".clone()"
         return f"{text}.reshape(x.shape)"
+
+
+def _of(owner: str, name: str) -> str:
+    """Return the parameters `p` or the buffers `b` of a Model, or a variable called so."""
+    return f"{owner}._{name}" if owner else name
 
 
 def coded(lines: list[str]) -> Lines:

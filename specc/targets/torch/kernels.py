@@ -69,7 +69,7 @@ def kernels(made: Functions) -> Kernels:
     files = ["onednn"] * (dense or adds) + ["dense"] * dense
     files += ["accumulate"] * (adds or "accumulate_sum" in called)
     files += ["add_product"] * adds
-    room = "x.new_empty(len(x), len(weight))"
+    room = "x.new_empty(x.shape[0], len(weight))"
     return Kernels(
         parts=tuple(_file(name) for name in files),
         takes=Code(_takes(bool(used), plain, out)),

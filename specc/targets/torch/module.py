@@ -28,6 +28,7 @@ from specc.targets.python.state import buffers, mask_lines
 from specc.targets.python.update import Update, optimizer_slots
 from specc.targets.torch.calls import Caller, coded
 from specc.targets.torch.kernels import kernels
+from specc.targets.torch.threads import before_fit, threads
 from specc.targets.torch.training import autograd, epoch
 from specc.targets.torch.workspace import workspace
 
@@ -84,7 +85,9 @@ def topics(
             clear=(),
             state=state,
             forget=Code("vector.zero_()"),
+            before_fit=before_fit(model),
         ),
+        "threads": threads(model),
     }
 
 
@@ -152,7 +155,6 @@ def _methods(model: Model, derived: Derived, state: bool) -> list[str]:
     files.append("load_buffers" if model.buffers else "load_parameters")
     files.append("pickle_state" if state else "pickle")
     files += ["save", "as_module"]
-    files.append("over_buffers" if model.buffers else "over_parameters")
     files += ["python/alone.py.j2", "forked", "checked_samples", "last"]
     files.append("evaluate_sum" if derived.sums else "evaluate_mean")
     files.append("backward_or_update" if derived.descends else "backward")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specc.derive.network import identifier
+from specc.derive.sweeps import parameters_of
 from specc.emit.pieces import Code
 from specc.library.training.schedules import REDUCTIONS
 from specc.model.model import rows_in
@@ -41,21 +43,38 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Autograd:
-    """What `as_module` hands to autograd beside the input and the parameters."""
+    """The classes that `as_module` is made of: what autograd is handed, and what it runs."""
 
     takes: Code
+    """The parameters between the input and the network's own."""
     given: Code
+    """What `Network` gives for them, after a Model and a Workspace."""
+    exported: Code
+    """The same in an exported graph, which only predicts."""
     kept: Code
     nones: Code
-    buffers: Code
-    """The argument that is the buffers."""
-    kept_buffers: Code
-    mode: Code
-    rows_of_x: Code
-    backward: Lines
-    input_gradient: Lines
+    count: Code
+    """The samples of x; `len` would make them a constant of a compiled graph."""
+    warning: Lines
+    refusal: Lines
+    """What exports no training."""
+    before: Lines
+    """Find the buffers, draw masks."""
     after: Lines
     """What a step of training does after forward."""
+    buffers: Lines
+    masks: Lines
+    forward: Lines
+    kept_buffers: Lines
+    """The same three in backward, from what forward kept."""
+    kept_masks: Lines
+    forward_again: Lines
+    backward: Lines
+    input_gradient: Lines
+    joined: Lines
+    """The parameters as `Parameters` views them, a part of one vector each."""
+    helpers: tuple[str, ...]
+    """The template that asks torch.distributed, where the network depends on it."""
 
 
 def epoch(caller: Caller, words: Batch) -> Epoch:
@@ -88,9 +107,9 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
         names=Code(f"{x_name}, {last}, target" + ", lr" * steps),
         count=Code(count),
         step=coded([*drawn, forward, gradient, *update, *after]),
-        rows_of_x=Code(given_rows("x", model, "model")),
+        rows_of_x=Code(given_rows("x", model, "model._b")),
         rows_of_y=Code(label_rows("y", model)),
-        rows_of_x_val=Code(given_rows("x_val", model, "model")),
+        rows_of_x_val=Code(given_rows("x_val", model, "model._b")),
         rows_of_y_val=Code(label_rows("y_val", model)),
     )
 
@@ -116,31 +135,117 @@ def _splits(caller: Caller, words: Batch) -> list[str]:
 
 
 def autograd(caller: Caller) -> Autograd:
-    """Return the statements of `as_module`."""
+    """Return the statements of the classes that `as_module` is made of."""
     model, derived = caller.model, caller.derived
-    takes, given, kept = ["s: Workspace"], ["s"], ["ctx.s"]
     modes, buffered = derived.evaluation is not None, bool(model.buffers)
-    if modes:
-        takes.append("training: bool")
-        given.append("self.training")
-        kept.append("ctx.training")
-    if buffered:
-        takes.append("buffers: list[Tensor]")
-        given.append("buffers")
-        kept.append("ctx.buffers")
+    rows = [
+        ("own: Model | None", "own", "None"),
+        ("s: Workspace | None", "s", "None"),
+        *[("training: bool", "training", "False")] * modes,
+        *[("masks: Sequence[Tensor]", "masks", "()")] * bool(derived.masks),
+        *[("b: Buffers | Sequence[Tensor]", "b", "buffers")] * buffered,
+    ]
+    names = [name for _, name, _ in rows]
+    given = ["self.training" if name == "training" else name for name in names[2:]]
     return Autograd(
-        takes=Code(", ".join(takes)),
-        given=Code(", ".join(given)),
-        kept=Code(", ".join(kept)),
-        nones=Code(", ".join(["None"] * len(takes))),
-        buffers=Code(", buffers" if buffered else ""),
-        kept_buffers=Code(", ctx.buffers" if buffered else ""),
-        mode=Code(", training" if modes else ""),
-        rows_of_x=Code(given_rows("x", model, "model")),
+        takes=Code(", ".join(takes for takes, _, _ in rows)),
+        given=Code("".join(f"{name}, " for name in given)),
+        exported=Code(", ".join(value for _, _, value in rows)),
+        kept=Code(", ".join(f"ctx.{name}" for name in names)),
+        nones=Code(", ".join(["None"] * len(names))),
+        count=Code(_count(caller)),
+        warning=coded(_warning(caller)),
+        refusal=coded(_refusal() * modes),
+        before=coded(_before(caller)),
+        after=coded(_after(caller)),
+        buffers=coded(["b = held(b)"] * buffered),
+        masks=coded(_masks(caller, "masks")),
+        forward=coded(_passed(caller, "training")),
+        kept_buffers=coded(["b = held(ctx.b)"] * buffered),
+        kept_masks=coded(_masks(caller, "ctx.masks")),
+        forward_again=coded(_passed(caller, "ctx.training")),
         backward=coded(_backward(caller)),
         input_gradient=coded(_by_input(caller)),
-        after=coded(_after(caller)),
+        joined=coded(_joined(caller)),
+        helpers=("torch/ranks.py.j2",) * bool(derived.masks or derived.track),
     )
+
+
+def _count(caller: Caller) -> str:
+    return caller.count_of_rows.replace("len(x)", "x.shape[0]")
+
+
+def _warning(caller: Caller) -> list[str]:
+    """Warn of statistics that torch's own layers could share between processes."""
+    if caller.derived.track is None:
+        return []
+    return [
+        "if self.training and rank_and_world()[1] > 1:",
+        "    warnings.warn(",
+        '        "batch_norm: each rank normalizes by its own batch; "',
+        '        "convert_sync_batchnorm finds no layer that it could convert",',
+        "        stacklevel=2,",
+        "    )",
+    ]
+
+
+def _refusal() -> list[str]:
+    return [
+        "if self.training:",
+        '    raise RuntimeError("export it in evaluation, not in training")',
+    ]
+
+
+def _mask_names(caller: Caller) -> list[str]:
+    return [f"s.{mask.name}" for mask in caller.derived.masks]
+
+
+def _before(caller: Caller) -> list[str]:
+    """Find the buffers, draw masks."""
+    buffered = bool(caller.model.buffers)
+    lines = ["b = buffers if traced else held(buffers, own)"] * buffered
+    if not caller.derived.masks:
+        return lines
+    return [
+        *lines,
+        "if self.training:",
+        "    t = own._updates if traced else of_rank(int(own._updates))",
+        "    draw(s, own.seed, t)",
+        f"masks = [{', '.join(_mask_names(caller))}]",
+    ]
+
+
+def _masks(caller: Caller, given: str) -> list[str]:
+    names = _mask_names(caller)
+    by = given.replace("masks", "training")
+    return [f"if {by}:", f"    [{', '.join(names)}] = {given}"] * bool(names)
+
+
+def _passed(caller: Caller, by: str) -> list[str]:
+    """Go forward over x."""
+    fill = [f"s.{caller.x}.copy_({caller.rows_again('')})"] * caller.ones
+    training = [caller.passed(caller.made.training)]
+    return [*fill, *caller.chosen(training, by, caller.passed)]
+
+
+def _joined(caller: Caller) -> list[str]:
+    """Copy parameters into the vector that `Parameters` views."""
+    names = {
+        f"{identifier(node.name)}_{short}": f"{node.name}.{short}"
+        for node in caller.model.nodes
+        for short in node.parameters
+    }
+    parts = []
+    for value in parameters_of(caller.derived.forward):
+        if value.name.endswith("_matrix"):
+            base = value.name.removesuffix("_matrix")
+            both = [
+                f'named["{names[f"{base}_{leaf}"]}"]' for leaf in ("weight", "bias")
+            ]
+            parts.append(f"torch.column_stack([{', '.join(both)}]).flatten()")
+        else:
+            parts.append(f'named["{names[value.name]}"].flatten()')
+    return parts
 
 
 def _backward(caller: Caller) -> list[str]:
@@ -151,21 +256,21 @@ def _backward(caller: Caller) -> list[str]:
         prediction = rows_of("prediction", shape)
         d_prediction = f"output_gradient({prediction}, {d_prediction})"
     d_last = f"d_{caller.last}"
-    given = caller.given_again("model")
+    given = caller.given_again("")
     return [
         f"{d_last} = {d_prediction}{caller.turned}",
-        *caller.backward("model", given, d_last, "ctx.training", into="g"),
+        *caller.backward("", given, d_last, "ctx.training", into="g"),
     ]
 
 
 def _by_input(caller: Caller) -> list[str]:
     """Find the gradient by the input that autograd asks for."""
     d_last = f"d_{caller.last}"
-    first = f"d_input = {caller.by_input(caller.made.training, d_last, 'model')}"
+    first = f"d_input = {caller.by_input(caller.made.training, d_last, '')}"
     return caller.chosen(
         [first],
         "ctx.training",
-        lambda each: f"d_input = {caller.by_input(each, d_last, 'model')}",
+        lambda each: f"d_input = {caller.by_input(each, d_last, '')}",
     )
 
 
@@ -174,14 +279,23 @@ def _after(caller: Caller) -> list[str]:
     derived = caller.derived
     lines = []
     if derived.track is not None:
-        track = caller.tracked("moved._b", caller.count_of_rows)
-        inside = [
-            "moved = own._over(parameters, buffers)",
-            *track,
-            "for b, new in zip(buffers, moved.buffers.values(), strict=True):",
-            "    b.copy_(new)",
+        lines += [
+            "with torch.no_grad():",
+            "    if traced:  # the arrays of the pass above stay within it",
+            "        p = over(parameters, None)",
+            *(f"        {line}" for line in _traced_again(caller)),
+            "    b = held(b)",
+            *(f"    {line}" for line in caller.tracked("b", _count(caller))),
+            "    if b is not own._b:",
+            "        for kept, moved in zip(buffers, b.named.values(), strict=True):",
+            "            kept.copy_(moved)",
         ]
-        lines += ["with torch.no_grad():", *(f"    {line}" for line in inside)]
     if derived.masks:
-        lines.append("own._count()")
+        lines.append("own._updates.add_(1)")
     return ["if self.training:", *(f"    {line}" for line in lines)] if lines else []
+
+
+def _traced_again(caller: Caller) -> list[str]:
+    b = ["b = held(b)"] * (caller.model.standardize is not None)
+    fill = [f"s.{caller.x}.copy_({caller.rows_again('')})"] * caller.ones
+    return [*b, *fill, caller.passed(caller.made.training)]

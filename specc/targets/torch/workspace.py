@@ -127,6 +127,6 @@ def _lines(derived: Derived, made: Functions) -> list[str]:
         name: text for m in made.every for name, text in m.printed.scalars.items()
     }
     lines += [
-        f"self.{name} = like.new_tensor({text})" for name, text in scalars.items()
+        f"self.{name} = like.new_full((), {text})" for name, text in scalars.items()
     ]
     return lines + views(made, "s")

@@ -194,8 +194,8 @@ def test_every_activation_and_loss_is_among_the_cases() -> None:
 FAULTS_IN_TORCH = {
     "relu passes all": ("s.relu2, 0, grad_input", "s.relu2, -1, grad_input"),
     "slope of another layer": ("s.relu2, 0, grad_input", "s.relu1, 0, grad_input"),
-    "mean over samples lost": ("new_tensor(2 / batch)", "new_tensor(2.0)"),
-    "factor 2 lost": ("new_tensor(2 / batch)", "new_tensor(1 / batch)"),
+    "mean over samples lost": ("new_full((), 2 / batch)", "new_full((), 2.0)"),
+    "factor 2 lost": ("new_full((), 2 / batch)", "new_full((), 1 / batch)"),
     "sign of the residual": ("torch.sub(tanh1, label", "torch.sub(label, tanh1"),
     "tanh left out": (
         "tanh_backward(d_tanh1, tanh1,",

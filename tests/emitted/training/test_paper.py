@@ -24,19 +24,18 @@ def trained(seed: int, target: str) -> Run:
     """Train examples/disk.spec from a seed; give the epochs and the accuracies on its data."""
     import torch
 
-    from specc.run.emitted import tensors, threads
+    from specc.run.emitted import tensors
 
     model = checked(example("disk"))
     assert model.data is not None
     split: Split = model.data.use().load(None, (2,), (1,), "real")
     parts = tensors(split, "cpu", "float64")
-    with threads(1):
-        module = module_of_example("disk", target=target)
-        network = module.Model(seed=seed, dtype=torch.float64)
-        history = network.fit(*parts["train"], *parts["validation"])
-        assert 0 < len(history) <= 200
-        found = {name: network.evaluate(*s)["accuracy"] for name, s in parts.items()}
-        return len(history), found
+    module = module_of_example("disk", target=target)
+    network = module.Model(seed=seed, dtype=torch.float64)
+    history = network.fit(*parts["train"], *parts["validation"])
+    assert 0 < len(history) <= 200
+    found = {name: network.evaluate(*s)["accuracy"] for name, s in parts.items()}
+    return len(history), found
 
 
 @pytest.fixture(scope="module")
