@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -137,10 +138,12 @@ SHORT = DISK.replace("epochs=200", "epochs=8").replace("train=1000", "train=300"
 
 
 def trained(folder: Path) -> list[str]:
-    """Begin a run, or go on with the one that was killed."""
+    """Begin a run, or go on with the one that was killed, unless it was finished."""
     train = [sys.executable, "-m", "specc", "train", "--quiet"]
-    if (folder / "run" / "run.json").exists():
-        return [*train, "--resume", "run"]
+    record = folder / "run" / "run.json"
+    if record.exists():
+        finished = json.loads(record.read_text())["finished"]
+        return [sys.executable, "-c", ""] if finished else [*train, "--resume", "run"]
     return [*train, "disk.spec", "--out", "run"]
 
 
