@@ -168,5 +168,11 @@ def test_strays_of_killed_processes_are_swept(tmp_path: Path, target: str) -> No
     for name in names:
         (tmp_path / name).write_text("")
     module.Model().save(tmp_path / "weights")
+    data = samples(module, 9)
+    model = module.Model(dtype=DOUBLE)
+    model.fit(*data, *data, checkpoint=tmp_path / "run")
+    (tmp_path / f"run.{dead.pid}-0a1b2c3d.tmp").write_text("")
+    model.fit(*data, *data, checkpoint=tmp_path / "run", resume=True)  # nothing to do
+    (tmp_path / "run").unlink()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"weights", *names[1:]}
