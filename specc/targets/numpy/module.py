@@ -21,6 +21,7 @@ from specc.targets.python.loop import loop
 from specc.targets.python.methods import (
     Methods,
     array_methods,
+    beginning,
     gradients_doc,
     run_methods,
     standardize_name,
@@ -93,6 +94,8 @@ def topics(
             standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
+            reduced_length=Code('len(facts["history"]) + 1'),
+            begin=beginning(state),
             state=state,
             forget=Code("vector[:] = 0"),
         ),

@@ -79,8 +79,6 @@ class Loop:
     them: the parameters that it keeps are those after them."""
     plateau: Plateau | None
     counters: tuple[Counter, ...]
-    length_of_reduced: Code
-    """How many entries a checkpoint has of how often the rate was reduced."""
     watch: tuple[Code, ...]
     """What `Run` does with the figures of an epoch."""
     validation: Code | None
@@ -130,9 +128,6 @@ def loop(model: Model, target: Language) -> Loop:
         measures=measures(halt),
         plateau=wait,
         counters=tuple(_counter(name, start) for name, start in counters),
-        length_of_reduced=Code(
-            "2" if target.name == "c" else 'len(facts["history"]) + 1'
-        ),
         watch=tuple(Code(line) for line in watch),
         validation=_validation(halt, wait),
         rate_grows=_rate_grows(model),

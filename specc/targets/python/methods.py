@@ -34,6 +34,10 @@ class Methods:
     """What `load_state_dict` does before it copies."""
     run_length: Code
     """How `Run` calls the length of the run."""
+    reduced_length: Code
+    """How many entries a checkpoint has of how often the rate was reduced."""
+    begin: tuple[Code, ...]
+    """What `fit` does where it goes on from no checkpoint."""
     state: bool
     """Whether an update depends on what earlier ones left, beside the parameters."""
     forget: Code
@@ -58,6 +62,12 @@ def array_methods(model: Model, modes: bool, state: bool, predict: str) -> list[
         "checked_samples",
     ]
     return [name if "/" in name else f"{ARRAYS}{name}.py.j2" for name in files]
+
+
+def beginning(begins: bool) -> tuple[Code, ...]:
+    """Return the statements that begin a run, if there is anything to begin."""
+    lines = [" " * 12 + "else:", " " * 16 + "run.begin()"]
+    return tuple(Code(line) for line in lines * begins)
 
 
 def standardize_name(model: Model) -> Code:

@@ -16,6 +16,7 @@ from specc.targets.python.functions import functions
 from specc.targets.python.loop import loop
 from specc.targets.python.methods import (
     Methods,
+    beginning,
     gradients_doc,
     run_methods,
     standardize_name,
@@ -83,6 +84,8 @@ def topics(
             standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
+            reduced_length=Code('len(facts["history"]) + 1'),
+            begin=beginning(state),
             state=state,
             forget=Code("vector.zero_()"),
             before_fit=before_fit(model),

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -176,3 +177,25 @@ def test_strays_of_killed_processes_are_swept(tmp_path: Path, target: str) -> No
     (tmp_path / "run").unlink()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"weights", *names[1:]}
+
+
+def kept_by(model: Any) -> list[Any]:
+    """Copy all that a model has: its numbers, and what its optimizer remembers."""
+    inner = getattr(model, "_inner", model)
+    numbers = [*model.state_dict().values(), *inner._state.values()]
+    return [np.asarray(value).copy() for value in numbers]
+
+
+def test_a_refused_checkpoint_leaves_the_optimizer(tmp_path: Path, target: str) -> None:
+    module = module_of_spec(
+        SPEC.replace("{ linear", "{ standardize linear"), target=target
+    )
+    data, run, _ = written(module, tmp_path)
+    model = module.Model(dtype=DOUBLE)
+    model.train_step(*data, 0.1)
+    before = kept_by(model)
+    assert any(value.any() for value in before[-2:])
+    other = data[0] + 1, data[1]
+    with pytest.raises(ValueError, match="run: of another run"):
+        model.fit(*other, *data, checkpoint=run, resume=True)
+    assert all(map(np.array_equal, before, kept_by(model)))

@@ -22,6 +22,7 @@ from specc.targets.python.loop import rated_by_length
 from specc.targets.python.methods import (
     Methods,
     array_methods,
+    beginning,
     gradients_doc,
     standardize_name,
 )
@@ -163,6 +164,8 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
         standardize=standardize_name(model),
         run_length=Code("self.epochs"),
         clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
+        reduced_length=Code("2"),
+        begin=beginning(True),
         state=keeps,
         forget=Code("vector[:] = 0"),
     )

@@ -67,7 +67,7 @@ def run_views(kept: Memory, by_length: bool) -> RunViews:
         keep_best=codes(f"self.{name}[:] = model.flat_{of}" for name, of in pairs),
         take_best=codes(f"self.model.flat_{of}[:] = self.{name}" for name, of in pairs),
         changing=Code(f"{{{flat}}}" + " | self.model._state" * has_state),
-        length=Code(", epochs" * by_length),
+        length=Code(", self.epochs" * by_length),
         last_field=Code("length" if by_length else "unused"),
         hand_over=codes(_hand_over(kept)),
         take_back=codes(_take_back(kept)),
