@@ -20,6 +20,7 @@ from specc.library.data.split import DataError, Split
 from specc.model.domain import domain_of
 from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
+from specc.run import lock, record
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Source
 
@@ -109,8 +110,8 @@ def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
         raise Refused(f"cannot use --device {request.device}: {error}") from None
     try:
         folder = run_folder.make(model.name, request.out)
-        stack.enter_context(run_folder.held(folder))
-    except (run_folder.NotARun, run_folder.InUse) as error:
+        stack.enter_context(lock.held(folder))
+    except (run_folder.NotARun, lock.InUse) as error:
         raise Refused(str(error)) from None
     run = Run(model, model.data, split, samples, folder)
     found = seal.state(run.module_path, text)
@@ -127,7 +128,7 @@ def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
     seal.write(run.module_path, text, force=False)
     stem = request.stem or model.name
     seal.replace_whole(folder / f"{stem}.spec", source.text.encode())
-    run_folder.record(folder, recorded_facts(request, f"{stem}.spec"))
+    record.write(folder, recorded_facts(request, f"{stem}.spec"))
     return run
 
 
@@ -155,34 +156,29 @@ def resumed(folder: Path, quiet: bool) -> TrainRequest:
     Raises Refused if the folder has no run, or one that is finished.
     """
     try:
-        facts = run_folder.recorded(folder)
-        finished = facts["finished"]
-        spec = folder / facts["spec"]
-        data = facts["data_folder"]
-        request = TrainRequest(
-            source=Source(facts["source"], spec.read_text(encoding="utf-8")),
-            overrides=facts["overrides"],
-            command=facts["command"],
-            stem=facts["stem"],
-            data_folder=None if data is None else Path(data),
-            out=str(folder),
-            seed=facts["seed"],
-            epochs=facts["epochs"],
-            device=facts["device"],
-            dtype=facts["dtype"],
-            quiet=quiet,
-            resume=True,
-        )
-    except run_folder.NotARun as error:
+        facts = record.read(folder)
+        spec = (folder / facts["spec"]).read_text(encoding="utf-8")
+    except (run_folder.NotARun, UnicodeDecodeError) as error:
         raise Refused(str(error)) from None
-    except (KeyError, TypeError, UnicodeDecodeError) as error:
-        name = folder / run_folder.RECORD
-        raise Refused(f"{name} is damaged ({error}): start a new run") from None
-    if finished:
+    if facts["finished"]:
         raise Refused(
             f"the run in {folder} is finished: pass its spec to start another"
         )
-    return request
+    data = facts["data_folder"]
+    return TrainRequest(
+        source=Source(facts["source"], spec),
+        overrides=facts["overrides"],
+        command=facts["command"],
+        stem=facts["stem"],
+        data_folder=None if data is None else Path(data),
+        out=str(folder),
+        seed=facts["seed"],
+        epochs=facts["epochs"],
+        device=facts["device"],
+        dtype=facts["dtype"],
+        quiet=quiet,
+        resume=True,
+    )
 
 
 def load(model: Model, data: Clause, folder: Path | None) -> Split:
@@ -314,7 +310,7 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
     if history.stopped_by != "interrupted":
         spec = f"{request.stem or run.model.name}.spec"
         facts = recorded_facts(request, spec) | {"finished": True}
-        run_folder.record(run.folder, facts)
+        record.write(run.folder, facts)
         (run.folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
     return network, history
 
@@ -324,5 +320,5 @@ def keep(folder: Path, network: Any, history: Any) -> None:
     weights = folder / run_folder.WEIGHTS
     with seal.naming(weights):
         network.save(weights)
-    record = folder / run_folder.HISTORY
-    seal.replace_whole(record, run_folder.history_csv(history))
+    path = folder / run_folder.HISTORY
+    seal.replace_whole(path, run_folder.history_csv(history))

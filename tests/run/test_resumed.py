@@ -125,7 +125,7 @@ def test_a_folder_in_use_is_refused(place: Path, capsys: Any) -> None:
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from specc.run.folder import held
+from specc.run.lock import held
 with held(Path("run")):
     print("held", flush=True)
     sys.stdin.read()
@@ -191,3 +191,19 @@ def test_what_the_folder_does_not_take_is_saved_elsewhere(
     refuge = Path(capsys.readouterr().err.split()[-1])
     assert set(os.listdir(refuge)) == {run_folder.WEIGHTS, run_folder.HISTORY}
     shutil.rmtree(refuge)
+
+
+def test_files_of_others_are_no_run(place: Path, capsys: Any) -> None:
+    Path("mine").mkdir()
+    for name in (run_folder.RECORD, run_folder.LOCK, run_folder.WEIGHTS, "notes.txt"):
+        (Path("mine") / name).write_text(name)
+    assert main(["train", "net.spec", "--out", "mine", "--quiet"]) == 2
+    assert "is not the folder of a run" in capsys.readouterr().err
+    assert (Path("mine") / run_folder.WEIGHTS).read_text() == run_folder.WEIGHTS
+
+
+def test_a_run_that_was_killed_as_it_began_can_begin_again(place: Path) -> None:
+    Path("run").mkdir()
+    for name in (run_folder.LOCK, run_folder.HISTORY, ".net.py.1-0a1b2c3d.tmp"):
+        (Path("run") / name).write_text("")
+    assert main(["train", "net.spec", "--out", "run", "--quiet"]) == 0
