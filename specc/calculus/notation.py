@@ -55,6 +55,7 @@ PLAIN = Notation(
         "not_equal": ("[{} != {}]", ATOM, (RELATION, RELATION)),
         "both": ("[{} and {}]", ATOM, (RELATION, RELATION)),
         "double": ("{}", ATOM, (ATOM,)),
+        "rounded": ("{}", ATOM, (ATOM, ATOM)),
         "abs": ("|{}|", ATOM, (RELATION,)),
         "norm": ("|{}|", ATOM, (RELATION,)),
         "with_ones": ("[{}; 1]", ATOM, (RELATION,)),

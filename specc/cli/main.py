@@ -7,17 +7,14 @@ error. Invariant: no exception leaves `main`.
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
 import click
 
 from specc import __version__
 from specc.cli.options import override_option, several_specs, target_option
+from specc.cli.signals import ended_by_signals
 from specc.cli.terminal import (
     LISTINGS,
     PAGES,
@@ -41,28 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ended_by_signals() as signals:
         code = _main(arguments)
     return 128 + signals[0] if signals and code == INTERRUPTED else code
-
-
-@contextlib.contextmanager
-def ended_by_signals() -> Iterator[list[int]]:
-    """Let SIGTERM and SIGHUP interrupt, unless they are ignored; yields those that came."""
-    came: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = {}
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        main_thread = threading.current_thread() is threading.main_thread()
-        if main_thread and number and signal.getsignal(number) == signal.SIG_DFL:
-            before[number] = signal.signal(number, interrupt)
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _main(arguments: Sequence[str] | None) -> int:
@@ -243,7 +218,7 @@ def train(
     parameters, the history and plots are written to the folder of the run, and now and
     then a checkpoint, from which --resume goes on.
     """
-    from specc.cli.train import train_command
+    from specc.cli.train import resume_command, train_command
 
     if (file is None) == (resume is None):
         raise click.UsageError("pass a FILE to train, or --resume RUN to go on")
@@ -256,9 +231,10 @@ def train(
         raise click.UsageError(
             "--resume goes on as the run was begun: no other options"
         )
-    return train_command(
-        file, overrides, out, seed, epochs, device, dtype, quiet, resume
-    )
+    if resume is not None:
+        return resume_command(resume, quiet)
+    assert file is not None
+    return train_command(file, overrides, out, seed, epochs, device, dtype, quiet)
 
 
 @commands.command(epilog="Example: specc verify net.spec --target numpy")

@@ -16,7 +16,8 @@ from specc.cli.destinations import recorded_command
 from specc.cli.terminal import message, show
 from specc.emit import seal
 from specc.run import folder as run_folder
-from specc.run.train import Refused, Run, TrainRequest, prepare, resumed, train
+from specc.run.samples import Refused
+from specc.run.train import Run, TrainRequest, prepare, resumed, train
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Unreadable, read
 
@@ -24,7 +25,7 @@ FINE, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def train_command(
-    path: str | None,
+    path: str,
     overrides: Mapping[str, str],
     out: str | None,
     seed: int | None,
@@ -32,59 +33,47 @@ def train_command(
     device: str,
     dtype: str,
     quiet: bool,
-    resume: str | None = None,
 ) -> int:
-    """Train the spec at `path`, or go on in the run folder `resume`; return the exit code.
+    """Train the spec at `path`; return the exit code.
 
     `seed` and `epochs` are the spec's where they are None; `dtype` is float32 or
     float64.
     """
-    with contextlib.ExitStack() as stack:
-        return _train(
-            lambda: _request(
-                path, overrides, out, seed, epochs, device, dtype, quiet, resume
-            ),
-            stack,
+
+    def asked() -> TrainRequest:
+        return TrainRequest(
+            source=read(path),
+            overrides=overrides,
+            command=recorded_command(path, overrides, "torch"),
+            stem=None if path == "-" else Path(path).stem,
+            data_folder=None if path == "-" else Path(path).parent,
+            out=out,
+            seed=seed,
+            epochs=epochs,
+            device=device,
+            dtype=dtype,
+            quiet=quiet,
         )
 
-
-def _request(
-    path: str | None,
-    overrides: Mapping[str, str],
-    out: str | None,
-    seed: int | None,
-    epochs: int | None,
-    device: str,
-    dtype: str,
-    quiet: bool,
-    resume: str | None,
-) -> TrainRequest:
-    if resume is not None:
-        return resumed(Path(resume), quiet)
-    assert path is not None
-    return TrainRequest(
-        source=read(path),
-        overrides=overrides,
-        command=recorded_command(path, overrides, "torch"),
-        stem=None if path == "-" else Path(path).stem,
-        data_folder=None if path == "-" else Path(path).parent,
-        out=out,
-        seed=seed,
-        epochs=epochs,
-        device=device,
-        dtype=dtype,
-        quiet=quiet,
-    )
+    return _train(asked)
 
 
-def _train(asked: Callable[[], TrainRequest], stack: contextlib.ExitStack) -> int:
+def resume_command(folder: str, quiet: bool) -> int:
+    """Go on with the run in a folder; return the exit code."""
+    return _train(lambda: resumed(Path(folder), quiet))
+
+
+def _train(asked: Callable[[], TrainRequest]) -> int:
     try:
-        request = asked()
-        run = prepare(request, _show, stack)
-        if not request.quiet:
-            message(f"data: {run.split.describe()}")
-            message(f"run: {run.folder}")
-        return _finish(run, request)
+        with contextlib.ExitStack() as stack:
+            request = asked()
+            run = prepare(request, _show, stack)
+            for note in run.notes:
+                message(note, "warning")
+            if not request.quiet:
+                message(f"data: {run.split.describe()}")
+                message(f"run: {run.folder}")
+            return _finish(run, request)
     except Unreadable as error:
         message(str(error), "error")
         return USAGE

@@ -174,11 +174,12 @@ def measuring(model: Model) -> Program | None:
         return None
     shape = model.rows(model.row_shape)
     x, origin = argument(model.input.name, shape), argument("origin", shape[1:])
-    made = node.layer.measured(x, origin)
+    kept = _given(node)["std"]
+    made = node.layer.measured(x, origin, kept)
     outputs = tuple(
         (identifier(f"{node.name}.{short}"), value) for short, value in made.items()
     )
-    return verify(Program("measure", (x, origin), outputs), "lower")
+    return verify(Program("measure", (x, origin, kept), outputs), "lower")
 
 
 def origin_of(node: Node) -> Origin:

@@ -88,6 +88,8 @@ class Words:
     """The type of an array."""
     integers: str
     """The dtype of class labels."""
+    floats: str
+    """The dtypes that samples may have which are standardized first."""
     assign: str
     """How an existing array `{0}` is assigned numbers `{1}`."""
     fill: str

@@ -122,6 +122,11 @@ def double(x: Value) -> Value:
     return apply("double", x)
 
 
+def rounded(x: Value, like: Value) -> Value:
+    """x as a number of the kind that `like` is: samples may be float64 where parameters are not."""
+    return apply("rounded", x, like)
+
+
 def where(holds: Value, a: Value | float, b: Value | float) -> Value:
     """Return a where it holds, else b, elementwise."""
     return apply("where", holds, a, b)

@@ -217,6 +217,9 @@ OPS |= {
     "not_equal": Op(types.truth),
     "both": Op(types.truth),
     "double": Op(types.same, free=True),
+    "rounded": Op(  # x as a number of the kind that `like` is
+        lambda x, like: types.same(x), lambda dy, y, x, like: (dy, None), free=True
+    ),
     "argmax": Op(lambda x, axis: (types.reduced(x, axis, keep=True)[0], "int")),
     "pick": Op(
         types.picked,

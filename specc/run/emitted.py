@@ -51,21 +51,32 @@ def beyond_float32(numbers: NDArray[np.float64]) -> float | None:
         return float(farthest) if np.isinf(np.float32(farthest)) else None
 
 
-def tensors(split: Split, device: str, dtype: str) -> dict[str, tuple[Any, Any]]:
+def real_types() -> dict[str, Any]:
+    """Return the types of torch for numbers, by name."""
+    import torch
+
+    return {"float32": torch.float32, "float64": torch.float64}
+
+
+def tensors(
+    split: Split, device: str, dtype: str, wide: bool
+) -> dict[str, tuple[Any, Any]]:
     """Return the parts of a split as torch tensors on `device`, real numbers in `dtype`.
 
-    Raises ValueError, with the message of torch, if the device cannot be used, or nothing can be
-    copied back from it.
+    With `wide`, x stays float64: the network subtracts the mean before it rounds. Raises
+    ValueError, with the message of torch, if the device cannot be used, or nothing can be copied
+    back from it.
     """
     import torch
 
-    real = {"float32": torch.float32, "float64": torch.float64}[dtype]
+    real = real_types()[dtype]
 
     def moved(samples: Samples) -> tuple[Any, Any]:
         x, y = samples
         whole = y.dtype.kind == "i"
         target = torch.tensor(y, dtype=torch.int64 if whole else real, device=device)
-        return torch.tensor(x, dtype=real, device=device), target
+        kind = torch.float64 if wide else real
+        return torch.tensor(x, dtype=kind, device=device), target
 
     try:
         parts = {part: moved(samples) for part, samples in split.parts.items()}

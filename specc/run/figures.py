@@ -48,7 +48,8 @@ def _region(model: Model, data: Clause, split: Split, network: Any) -> bytes:
     def predict(points: NDArray[np.float64]) -> NDArray[np.float64]:
         import torch
 
-        x = torch.tensor(points, dtype=like.dtype, device=like.device)
+        dtype = torch.float64 if model.standardize is not None else like.dtype
+        x = torch.tensor(points, dtype=dtype, device=like.device)
         output = network.predict(x).double().cpu()
         probability: NDArray[np.float64] = (
             output.sigmoid() if logits else output

@@ -16,11 +16,11 @@ from typing import Any
 
 from specc.compiler import Request, compile_source
 from specc.emit import seal
-from specc.library.data.split import DataError, Split
-from specc.model.domain import domain_of
+from specc.library.data.split import Split
 from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
 from specc.run import lock, record
+from specc.run.samples import Refused, check_samples, load, lost_values
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Source
 
@@ -28,14 +28,6 @@ CHECKPOINT_SECONDS = 5.0
 """How long a run trains before its first checkpoint, and at least between two of them."""
 
 Report = Callable[[tuple[Diagnostic, ...]], None]
-
-
-class Refused(Exception):
-    """A run that cannot go on: what is wrong, and whether the spec or its data are at fault."""
-
-    def __init__(self, message: str, finding: bool = False) -> None:
-        super().__init__(message)
-        self.finding = finding
 
 
 @dataclass(frozen=True)
@@ -73,6 +65,8 @@ class Run:
     split: Split
     samples: dict[str, tuple[Any, Any]]
     folder: Path
+    notes: tuple[str, ...] = ()
+    """What the samples lose, if anything."""
 
     @property
     def module_path(self) -> Path:
@@ -105,7 +99,9 @@ def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
     split = load(model, model.data, request.data_folder)
     check_samples(model, model.data, split, request.dtype)
     try:
-        samples = tensors(split, request.device, request.dtype)
+        samples = tensors(
+            split, request.device, request.dtype, wide=model.standardize is not None
+        )
     except ValueError as error:
         raise Refused(f"cannot use --device {request.device}: {error}") from None
     try:
@@ -113,7 +109,8 @@ def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
         stack.enter_context(lock.held(folder))
     except (run_folder.NotARun, lock.InUse) as error:
         raise Refused(str(error)) from None
-    run = Run(model, model.data, split, samples, folder)
+    lost = tuple(lost_values(model, split, request.dtype))
+    run = Run(model, model.data, split, samples, folder, lost)
     found = seal.state(run.module_path, text)
     if request.resume:
         if found != "same":
@@ -181,99 +178,12 @@ def resumed(folder: Path, quiet: bool) -> TrainRequest:
     )
 
 
-def load(model: Model, data: Clause, folder: Path | None) -> Split:
-    """Return the spec's samples."""
-    target = model.target
-    classes = model.output_shape[-1] if target.dtype == "int" else None
-    place = place_of(model, data)
-    try:
-        split: Split = data.use().load(
-            folder, model.input.shape, target.shape, target.dtype, classes
-        )
-    except DataError as error:
-        raise Refused(f"{place}{error}", finding=True) from None
-    except MemoryError:
-        raise Refused(f"{place}the samples do not fit into memory") from None
-    return split
-
-
-def check_samples(model: Model, data: Clause, split: Split, dtype: str) -> None:
-    """Raise Refused if training cannot use the samples.
-
-    Early stopping may monitor validation samples that do not exist, the samples may be fewer than a
-    batch, or too large for `dtype`.
-    """
-    from specc.run.emitted import beyond_float32
-
-    place = place_of(model, data)
-    stopping = model.early_stopping
-    if stopping and stopping.monitor.startswith("val_") and split.validation is None:
-        text = f"early stopping monitors `{stopping.monitor}`, but the data has no"
-        raise Refused(f"{place}{text} validation samples", finding=True)
-    count, batch = len(split.train[1]), model.train.batch_size
-    if model.train.drop_last and count < batch:
-        text = f"`drop_last` drops all {count:,} training samples"
-        hint = f"they are fewer than batch_size={batch}"
-        raise Refused(f"{place}{text}: {hint}", finding=True)
-    check_targets(model, data, split)
-    check_classes(model, data, split)
-    if dtype != "float32":
-        return
-    for samples in split.parts.values():
-        for feature, numbers in zip((model.input, model.target), samples, strict=True):
-            number = beyond_float32(numbers)
-            if number is not None:
-                text = f"`{feature.name}` has {number!r}, too large for float32"
-                hint = "pass `--dtype float64`"
-                raise Refused(f"{place}{text}: {hint}", finding=True)
-
-
-def check_targets(model: Model, data: Clause, split: Split) -> None:
-    """Raise Refused if the loss is not defined for a target."""
-    domain = domain_of(model)
-    for part, (_, y) in split.parts.items():
-        if domain is None:
-            continue
-        least, most = domain
-        outside = ~((y >= least) & (y <= most))
-        if outside.any():
-            loss = model.loss.use.entry.name
-            text = (
-                f"`{model.target.name}` has {float(y[outside][0]):g} in {part} samples"
-            )
-            hint = f"{loss} needs targets from {least} to {most}: map labels such as -1 and 1"
-            raise Refused(
-                f"{place_of(model, data)}{text}; {hint} to 0 and 1", finding=True
-            )
-
-
-def check_classes(model: Model, data: Clause, split: Split) -> None:
-    """Raise Refused if a class of the validation or the test samples has no training sample."""
-    if model.target.dtype != "int":
-        return
-    trained = set(split.train[1].ravel().tolist())
-    for part, (_, y) in split.parts.items():
-        lacking = sorted(set(y.ravel().tolist()) - trained)
-        if not lacking:
-            continue
-        names = split.classes or ()
-        first = repr(names[lacking[0]]) if lacking[0] < len(names) else lacking[0]
-        text = f"class {first} has {part} samples, but no training sample"
-        hint = "another `seed` or smaller parts leave some"
-        raise Refused(f"{place_of(model, data)}{text}: {hint}", finding=True)
-
-
-def place_of(model: Model, clause: Clause) -> str:
-    """Return the place of a clause, to begin a message with."""
-    return f"{model.source.name}:{clause.span.line}: " if clause.span else ""
-
-
 def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
     """Train the module in the run's folder; return the network and its history.
 
     The parameters and the history are saved when this returns.
     """
-    from specc.run.emitted import imported
+    from specc.run.emitted import imported, real_types
     from specc.run.progress import EpochProgress
 
     module = imported(run.module_path)
@@ -281,7 +191,7 @@ def train(run: Run, request: TrainRequest) -> tuple[Any, Any]:
     chosen = {} if request.seed is None else {"seed": request.seed}
     most = request.epochs or run.model.train.epochs
     network = module.Model(
-        dtype=samples["train"][0].dtype, device=request.device, **chosen
+        dtype=real_types()[request.dtype], device=request.device, **chosen
     )
     validation = samples.get("validation", (None, None))
     with EpochProgress(most, request.quiet) as progress:

@@ -9,6 +9,7 @@ ARRAY_WORDS = Words(
     library="np",
     array="Array",
     integers="np.dtype(np.int64)",
+    floats="np.dtype(np.float32), np.dtype(np.float64)",
     assign="{0}[:] = {1}",
     fill="{0}[:] = {1}",
     reshape="reshape",

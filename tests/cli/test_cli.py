@@ -395,12 +395,13 @@ def test_train_hands_over_what_was_given(monkeypatch):
     calls = []
     fake = ModuleType("specc.cli.train")
     fake.train_command = lambda *given: calls.append(given) or 0
+    fake.resume_command = lambda *given: calls.append(given) or 0
     monkeypatch.setitem(sys.modules, "specc.cli.train", fake)
     words = "net.spec -D width=5 --out runs --seed 3 --epochs 2 --dtype float64 --quiet"
     assert main.main(["train", *words.split()]) == 0
-    assert calls == [
-        ("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True, None)
-    ]
+    assert main.main(["train", "--resume", "runs"]) == 0
+    train = ("net.spec", {"width": "5"}, "runs", 3, 2, "cpu", "float64", True)
+    assert calls == [train, ("runs", False)]
 
 
 # where things go

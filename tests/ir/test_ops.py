@@ -162,6 +162,7 @@ CASES: dict[str, list[Case]] = {
     "not_equal": pairs(),
     "both": pairs(),
     "double": single(),
+    "rounded": [case(ROWS, (3,), fixed=(1,))],
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),

@@ -149,23 +149,32 @@ class Standardize(Layer):
     """(x - mean) / std for each feature, with mean and std of the training samples, which `fit`
     measures.
 
-    A constant feature is divided by 1. Source: sklearn.preprocessing.StandardScaler.
+    What rounding to float32 leaves of a mean is kept as `mean_low`, for features that are large
+    against their spread. A constant feature is divided by 1. Source:
+    sklearn.preprocessing.StandardScaler.
     """
 
     def output_shape(self, shape: Shape) -> Shape:
         return with_features(shape, "standardize")
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        return {"mean": Buffer(shape[-1:], 0.0), "std": Buffer(shape[-1:], 1.0)}
+        starts = {"mean": 0.0, "mean_low": 0.0, "std": 1.0}
+        return {name: Buffer(shape[-1:], start) for name, start in starts.items()}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        return (x - given["mean"]) / given["std"]
+        shifted = named(x - given["mean"] - given["mean_low"], "shifted")
+        return formulas.rounded(shifted, given["std"]) / given["std"]
 
-    def measured(self, x: Value, origin: Value) -> dict[str, Value]:
-        """Return the buffers for samples x; subtracting `origin`, one of them, keeps sums small."""
+    def measured(self, x: Value, origin: Value, kept: Value) -> dict[str, Value]:
+        """Return the buffers for samples x; subtracting `origin`, one of them, keeps sums small.
+
+        `kept` is a number of the kind that buffers keep.
+        """
         shifted = named(x - origin, "shifted")
         shift = named(formulas.mean_over(shifted, axis=0, keep=False), "shift")
         variance = formulas.mean_over((shifted - shift) ** 2, axis=0, keep=False)
         variance = named(variance, "variance")
         std = formulas.where(formulas.greater(variance, 0), formulas.sqrt(variance), 1)
-        return {"mean": origin + shift, "std": std}
+        whole = named(origin + shift, "whole")
+        mean = formulas.rounded(whole, kept)
+        return {"mean": mean, "mean_low": whole - mean, "std": std}

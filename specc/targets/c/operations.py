@@ -46,6 +46,7 @@ TENSOR: dict[str, Text] = {
     },
     "both": Text("({0}) & ({1})", ATOM),
     "double": Text("(double){0}", ATOM, (ATOM,)),
+    "rounded": Text("(real){0}", ATOM, (ATOM,)),
     # Of a row: one number for each sample.
     "logsumexp": Text("logsumexp({0}, {width})"),
     "argmax": Text("argmax({0}, {width})"),

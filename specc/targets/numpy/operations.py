@@ -44,6 +44,7 @@ ARRAY: dict[str, Text] = {
     "tanh": Text("np.tanh({0})"),
     **{op: Text(f"{op}({{0}})") for op in HELPERS},
     "double": Text("{0}.astype(np.float64)", ATOM, _METHOD),
+    "rounded": Text("{0}.astype({1}.dtype, copy=False)", ATOM, (ATOM, ATOM)),
     "argmax": Text("{0}.argmax(axis={axis}, keepdims=True)", ATOM, _METHOD),
     "pick": Text("np.take_along_axis({0}, {1}, axis={axis})"),
     "minus_one_hot": Text("{0} - ({1} == np.arange({width}))", SUM, (SUM, SUM)),

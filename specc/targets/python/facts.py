@@ -70,6 +70,10 @@ class Facts:
     class_count: Code
     last_class: Code
     target_dtype: Code
+    floats: Code
+    """The types of floats."""
+    x_dtypes: Code
+    """Of samples: those of the model, or any float where they are standardized first."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ def facts(model: Model, target: Language, command: str) -> Facts:
         class_count=Code(str(model.output_shape[-1])),
         last_class=Code(str(model.output_shape[-1] - 1)),
         target_dtype=Code(target.words.integers if classes else "self.dtype"),
+        floats=Code(target.words.floats),
+        x_dtypes=Code("*FLOATS" if model.standardize is not None else "self.dtype"),
     )
 
 

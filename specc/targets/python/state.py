@@ -115,8 +115,8 @@ def state_functions(
         own = said(model, Clause(model.standardize.use, model.standardize.span))
         standardize = function(
             derived.standardize,
-            target,
-            names.places(x),
+            replace(target, workspace=False, printer=ExpressionPrinter),
+            replace(names.places(x), kept=frozenset()),
             {"buffers": "Buffers", x: array},
             f"{own}: (x - mean) / std.",
             derivation_of,

@@ -89,6 +89,7 @@ TENSOR: dict[str, Text] = {
         for op in "greater less greater_equal less_equal equal not_equal both".split()
     },
     "double": Text("{0}.double()", ATOM, _METHOD),
+    "rounded": Text("{0}.to({1}.dtype)", ATOM, (ATOM, ATOM)),
     "argmax": Text("{0}.argmax(dim={axis}, keepdim=True)", ATOM, _METHOD),
     "pick": Text("{0}.gather({axis}, {1})", ATOM, _METHOD),
     "minus_one_hot": Text(
@@ -167,6 +168,7 @@ TORCH = Language(
         library="torch",
         array="Tensor",
         integers="torch.int64",
+        floats="torch.float32, torch.float64",
         assign="{0}.copy_({1})",
         fill="{0}.fill_({1})",
         reshape="view",

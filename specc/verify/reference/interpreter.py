@@ -152,6 +152,7 @@ LINES: dict[str, Callable[..., Array]] = {
     "not_equal": lambda a, b: a != b,
     "both": lambda a, b: (a != 0) & (b != 0),
     "double": lambda x: x,
+    "rounded": lambda x, like: x,
     "argmax": lambda x, axis: x.argmax(axis=axis, keepdims=True),
     "pick": lambda x, i, axis: np.take_along_axis(x, i, axis),
     "place": lambda dy, x, i, axis: dy * one_hot(x, i, axis),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from specc.derive.derived import Derived
 from specc.ir.program import Program
+from specc.ir.rewrite import rewrite
 from specc.ir.value import Rows, Value, batched, rows_of
 from specc.model.model import Model
 from specc.passes.buffers import buffers
@@ -114,7 +115,7 @@ def memory(model: Model, derived: Derived) -> Memory:
     standardize, standardize_backward = None, None
     if derived.standardize is not None and derived.standardize_backward is not None:
         d_x = f"d_{model.input.name}"
-        standardize = _with_array(derived.standardize)
+        standardize = _with_array(_of_shifted(derived.standardize))
         standardize_backward = _with_array(derived.standardize_backward, d_x)
     programs = [standardize, derived.forward, derived.loss_gradient, derived.backward]
     programs += [by_input, standardize_backward]
@@ -170,6 +171,18 @@ def _basis(model: Model) -> int:
         if parameter.initializer(parameter.fans).distribution == "orthogonal"
     ]
     return max(orthogonal, default=0)
+
+
+def _of_shifted(program: Program) -> Program:
+    """Return the rest of `standardize`: samples come to the workspace with the mean subtracted."""
+    x, *_ = program.inputs
+
+    def rule(value: Value) -> Value:
+        return x if value.op == "rounded" else value
+
+    rest = rewrite(program, rule)
+    used = set(rest.values)
+    return replace(rest, inputs=tuple(v for v in rest.inputs if v in used))
 
 
 def _with_array(program: Program, name: str | None = None) -> Program:

@@ -63,6 +63,8 @@ class Binding:
     total_loss: bool
     """Whether the loss is a sum over samples."""
     standardizes: bool
+    code: Code
+    """How a Model finds the library for samples x."""
     measured: Code
     """Where in a model's memory it says whether it was measured."""
     in_parts: bool
@@ -108,6 +110,7 @@ def binding(model: Model, derived: Derived, kept: Memory, stem: str) -> Binding:
         tracks=tracks,
         total_loss=derived.sums,
         standardizes=model.standardize is not None,
+        code=Code("_c" if model.standardize is None else "_code(x)"),
         measured=Code(_measured(kept)),
         in_parts=not (tracks or kept.keeps_gradient),
         in_training=Code(", training=True" if derived.evaluation is not None else ""),
@@ -150,7 +153,7 @@ def _views(kept: Memory) -> list[Code]:
 def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
     """Return the methods of `Model` that NumPy's has too."""
     keeps = bool(kept.state) or kept.counts_updates
-    measure = f"self._c.{model.name}_measure(self._m, address(x), len(x))"
+    measure = f"self._code(x).{model.name}_measure(self._m, address(x), len(x))"
     standardizes = model.standardize is not None
     parts = array_methods(
         model, derived.evaluation is not None, keeps, "c/predict.py.j2"

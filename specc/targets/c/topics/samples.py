@@ -25,15 +25,17 @@ from specc.targets.c.topics.passes import predicted_name
 class Samples:
     """The types and the places of samples."""
 
+    x_type: Code
+    """Of a sample in the header."""
     target_type: Code
     """Of a target in the header."""
     label_type: Code
+    """The same in the source."""
     defined: Code | None
     """Whether the loss is defined for `target[j]`; None if it is for any number."""
     defined_says: Code
     defined_doc: Code
     """What happens to others, for the header; may be empty."""
-    """The same in the source."""
     take: tuple[Code, ...]
     """Copies sample k of those given to row s of the workspace."""
     give: tuple[Code, ...]
@@ -50,6 +52,7 @@ class Standardize:
     """The buffers of a network that standardizes its samples."""
 
     mean: Code
+    mean_low: Code
     std: Code
 
 
@@ -58,7 +61,8 @@ def standardize(model: Model) -> Standardize | None:
     if model.standardize is None:
         return None
     own = identifier(model.standardize.name)
-    return Standardize(Code(member(f"{own}_mean")), Code(member(f"{own}_std")))
+    names = (member(f"{own}_{short}") for short in ("mean", "mean_low", "std"))
+    return Standardize(*map(Code, names))
 
 
 def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
@@ -69,6 +73,8 @@ def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
     laid = kept.arrays.samples
     of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
     taken = _copied(x.name, "x", laid[x.name], of_x)
+    if model.standardize is not None:
+        taken = _shifted(x.name, laid[x.name], of_x)
     if label.dtype == "int":
         taken += _labels(label, of_last)
     else:
@@ -83,6 +89,7 @@ def samples(model: Model, derived: Derived, kept: Memory) -> Samples:
             if text
             else ""
         ),
+        x_type=Code(f"{model.name}_{'real' if model.standardize is None else 'input'}"),
         target_type=Code("int64_t" if label.dtype == "int" else f"{model.name}_real"),
         label_type=Code("int64_t" if label.dtype == "int" else "real"),
         take=tuple(taken),
@@ -132,6 +139,17 @@ def _copied(name: str, given: str, array: Array, positions: int) -> list[Code]:
         Code(f"for (int q = 0; {'y && ' if where else ''}q < {positions}; q++)"),
         Code(f"  memcpy({to} + {at}, {given} + {of}, {width} * sizeof *{given});"),
     ]
+
+
+def _shifted(name: str, array: Array, positions: int) -> list[Code]:
+    """Subtract the mean from the rows of one sample on their way to the workspace."""
+    width, pitch = array.width, array.pitch
+    to, row = f"w->{member(name)}", "s" if positions == 1 else f"(s * {positions} + q)"
+    of = "k" if positions == 1 else f"(k * {positions} + (size_t)q)"
+    line = f"shift_row(m, x + {times(of, width)}, {to} + {times(row, pitch)});"
+    if positions == 1:
+        return [Code(line)]
+    return [Code(f"for (int q = 0; q < {positions}; q++)"), Code(f"  {line}")]
 
 
 def _defined(model: Model) -> tuple[str, str] | None:

@@ -224,6 +224,7 @@ def _update(
     model: Model, derived: Derived, kept: Memory, rows: str, calls: Calls
 ) -> list[str]:
     training = "true, " if derived.evaluation is not None else ""
+    m = "" if kept.standardize is None else "m, "
     if kept.keeps_gradient:
         given = f"m, w, from, order, at, n, &m->gradient, NULL, {training}sums"
         lines = [
@@ -233,7 +234,7 @@ def _update(
     else:
         first = "0, " if kept.draws else ""
         lines = [
-            "take(w, from->x, from->y, order, at, (int)n);",
+            f"take({m}w, from->x, from->y, order, at, (int)n);",
             f"double loss = loss_of(m, w, (int)n, {first}n, {training}sums);",
             f"{calls.one('backward', f'{rows}, &m->parameters, 1, (real)-lr')};",
         ]

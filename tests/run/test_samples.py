@@ -1,0 +1,77 @@
+"""Digits of the samples that a run must not lose, and the warning where it does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specc.cli.train import train_command
+
+SPEC = """
+model clock
+input x: real[2]
+target y: real[1]
+layers { STANDARDIZE linear(8) tanh linear(1) }
+loss mse
+optimizer adam(lr=0.03)
+train(epochs=100, batch_size=16)
+metric r2
+data csv("times.csv", target="y", validation=0.2)
+"""
+
+
+def run(folder: Path, spec: str, **chosen: Any) -> int:
+    (folder / "clock.spec").write_text(spec)
+    given: dict[str, Any] = dict.fromkeys(["out", "seed", "epochs"])
+    given |= {"device": "cpu", "dtype": "float32", "quiet": True}
+    return train_command(str(folder / "clock.spec"), {}, **{**given, **chosen})
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 218 seconds of 2023."""
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        f"{1_700_000_000 + i},{math.cos(i):.6f},{math.sin(i / 40):.6f}"
+        for i in range(218)
+    ]
+    (tmp_path / "times.csv").write_text("\n".join(["when,other,y", *lines, ""]))
+    return tmp_path
+
+
+def test_times_are_standardized_before_they_are_rounded(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(here, SPEC.replace("STANDARDIZE", "standardize"), quiet=False) == 0
+    out, err = capsys.readouterr()
+    assert "warning" not in err
+    (row,) = (line for line in out.splitlines() if line.startswith("r2 "))
+    assert min(map(float, row.split()[1:])) > 0.99, out
+
+
+def test_values_that_become_equal_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = SPEC.replace("STANDARDIZE", "")
+    assert run(here, spec, epochs=2) == 0
+    err = capsys.readouterr().err
+    assert (
+        "column 'when': 174 different values become" in err and "`standardize`" in err
+    )
+    assert "other" not in err
+    assert run(here, spec, epochs=2, dtype="float64") == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_targets_that_become_equal_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = SPEC.replace("STANDARDIZE", "standardize").replace('"y"', '"when"')
+    assert run(here, spec, epochs=2) == 0
+    err = capsys.readouterr().err
+    assert (
+        "y[0]: 174 different values become 3 in float32; pass `--dtype float64`" in err
+    )
