@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from specc.verify.compare.finding import Finding, compared, fact
 from specc.verify.compare.subject import Subject
@@ -107,7 +108,7 @@ def as_module(subject: Subject) -> Iterator[Finding]:
     """Compare gradients through `as_module()` with the reference, for the torch target."""
     if subject.target != "torch":
         return
-    state = subject.state()
+    state, model = subject.state(), subject.model
     for training in subject.modes:
         net, reference = subject.net(state), subject.reference(state)
         x, y = subject.drawn(SHORT)
@@ -123,11 +124,30 @@ def as_module(subject: Subject) -> Iterator[Finding]:
             -1, 2, truth.prediction.numel(), dtype=torch.float64
         )
         cotangent = cotangent.reshape(truth.prediction.shape)
-        form.zero_grad()
-        x.grad = None
-        torch.autograd.backward(form.eval()(x), cotangent)
         expected = _pulled_back(reference.eval(), x.detach(), cotangent)
-        yield from _of_module(subject, form, x, expected, "of any cotangent")
+        form.eval()
+        named = {**dict(form.named_parameters()), model.input.name: x}
+        for said, traced, graphed in WAYS:
+            with mock.patch.object(torch.compiler, "is_compiling", return_value=traced):
+                found = torch.autograd.grad(
+                    form(x), list(named.values()), cotangent, create_graph=graphed
+                )
+            whole = {n: g.detach() for n, g in zip(named, found, strict=True)}
+            yield from compared("as_module", whole, expected, 1e-7, said)
+        rows = torch.func.jacrev(form)(x[:2].detach())
+        by_x = torch.tensordot(cotangent[:2], rows, cotangent.ndim)
+        two = _pulled_back(reference, x[:2].detach(), cotangent[:2])
+        name, said = model.input.name, "by torch.func.jacrev"
+        yield from compared("as_module", {name: by_x}, {name: two[name]}, 1e-7, said)
+
+
+WAYS = (
+    ("of any cotangent", False, False),
+    ("of any cotangent, as torch.compile traces it", True, False),
+    ("of any cotangent, with a graph of it", False, True),
+)
+"""Ways through `as_module()`: what is said of each, whether it is traced, whether autograd keeps a
+graph of the gradients."""
 
 
 def _of_module(

@@ -47,6 +47,38 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "nothing looks at the last number of a longer buffer",
     ),
     (
+        "",
+        r".*: (if not (self|model)\._training\.acquire|self\._busy|self\._training\.release"
+        r"|self\._models\.add)",
+        "another thread or a fork meets it: tests/emitted/module/test_threads.py has them",
+    ),
+    (
+        "",
+        r"(Model\.fit|Run\.__init__): .*(sweep_strays|perf_counter\(\)|self\.samples = )",
+        "when a checkpoint is written, and what it says of the samples: test_resume.py",
+    ),
+    (
+        "",
+        r"Derived\.forward: return last\.clone\(\)",
+        "autograd refuses a prediction that was written over, copied or not",
+    ),
+    (
+        "",
+        r"Once\.vmap: (if any|Derived)",
+        "refused for torch.func.vmap alone: tests/emitted/module/test_as_module.py",
+    ),
+    ("", r"Once\.vmap: .*movedim\(0, dims", "torch.func.jacrev puts the rows first"),
+    (
+        "disk",
+        r"Once\.vmap: .*(movedim\(dims\[1\], \(0 \+ 1\)|\(\(0 \+ 1\),\))",
+        "the Jacobian of one output is symmetric in its rows and the samples",
+    ),
+    (
+        "",
+        r"pulled_back: g = Parameters\(.*\+ 1\)",
+        "nothing looks at the last number of a longer buffer",
+    ),
+    (
         "digits",
         r"Model\.state_dict: .*clone\(\)\.contiguous\(\)",
         "of a view of [W b] contiguous() makes a copy",

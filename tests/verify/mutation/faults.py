@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 OUTSIDE = re.compile(
-    r"main|(write|read)_(tensors|arrays)|checked|check_\w+|signed"
-    r"|Run\.(save|load|tensors|arrays)"
+    r"main|(write|read)_(tensors|arrays)|fingerprint|in_order|sweep_strays|fits"
+    r"|checked|check_\w+|signed|on_one_thread.*"
+    r"|Run\.(save|load|keep|tensors|arrays)"
     r"|Model\.(__getstate__|__setstate__|_over|_checked\w*|_workspace|save|load|as_module.*)"
+    r"|Model\.(_alone|_busy|_forked)"
+    r"|Network\..*|Layer\..*|never_runs.*|part_of|over|exporting"
     r"|History.*"
 )
-"""Functions without arithmetic or training: files, views, checks of arguments, `as_module`."""
+"""Functions without arithmetic or training: files, views, checks of arguments, threads, and what
+`as_module` keeps. Tests in `tests/emitted` are about them."""
 
 SIGNS: dict[type[ast.operator], str] = {ast.Add: "-", ast.Sub: "+"}
 FACTORS: dict[type[ast.operator], str] = {ast.Mult: "/", ast.Div: "*", ast.Pow: "*"}
