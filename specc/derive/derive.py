@@ -21,7 +21,6 @@ from specc.derive.sweeps import (
     parameters_of,
 )
 from specc.ir.program import Program, verify
-from specc.ir.rewrite import nameless
 from specc.ir.target import Target
 from specc.ir.value import OPS, Shape, constant, role
 from specc.passes.descend import is_descent
@@ -64,7 +63,7 @@ def derive(lowered: Lowered, target: Target) -> Derived:
         forward = verify(saved(forward, lowered.track), "differentiate")
     standardize_backward = None
     if lowered.standardize is not None:
-        made = by_argument(nameless(lowered.standardize), "standardize_backward")
+        made = by_argument(lowered.standardize, "standardize_backward")
         standardize_backward = expression(made)
     return Derived(
         columns=columns,

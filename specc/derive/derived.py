@@ -94,6 +94,7 @@ class Derived:
             self.output,
             self.output_gradient,
             self.learning_rate,
+            self.standardize,
             self.standardize_backward,
         )
         names = (p.name for p in found if p is not None)

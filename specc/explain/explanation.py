@@ -33,7 +33,6 @@ from specc.explain.equations import (
 from specc.explain.notes import Notes
 from specc.ir.ops import rules_of
 from specc.ir.program import Program
-from specc.ir.rewrite import nameless
 from specc.ir.value import Value, role
 from specc.model.model import Model, Node
 from specc.model.rate import per_step
@@ -224,7 +223,7 @@ class _Explainer:
         if first is self.model.standardize:
             for program in (plain.standardize, plain.standardize_backward):
                 if program is not None:
-                    yield self._only(nameless(program))
+                    yield self._only(program)
         if last in group and plain.output is not None:
             made = self._only(plain.output)
             if self.derived.columns:

@@ -379,6 +379,7 @@ OPS |= {
     "addcdiv": Op(
         types.broadcast, expansion=lambda x, y, z, a: x + a * (y / z), in_place=True
     ),
+    "plus_quotient": Op(types.broadcast, expansion=lambda x, y, z: y / z + x),
     "flat": Op(types.flat, view=True, looks=True, free=True),
     "dot": Op(types.scalar),
     "dense": Op(

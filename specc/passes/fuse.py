@@ -40,6 +40,9 @@ def fuse(program: Program, primitive: frozenset[str]) -> Program:
             ):
                 if x.shape == y.shape != () == a.shape:
                     return apply("addcmul", x, y, y, a)
+            case Value(op="add", args=(Value(op="div", args=(y, z)), x)):
+                if batched(y.shape) and x.shape == z.shape == y.shape[1:]:
+                    return apply("plus_quotient", x, y, z)
             case Value(op="add" | "sub", args=(x, Value(op="div", args=(y, z)))):
                 return _quotient_added(value, x, y, z)
             case Value(op="add", args=(x, Value(op="mul", args=(y, a)))):

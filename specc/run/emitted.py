@@ -59,7 +59,7 @@ def real_types() -> dict[str, Any]:
 
 
 def tensors(
-    split: Split, device: str, dtype: str, wide: bool
+    split: Split, device: str, dtype: str, wide: bool = False
 ) -> dict[str, tuple[Any, Any]]:
     """Return the parts of a split as torch tensors on `device`, real numbers in `dtype`.
 

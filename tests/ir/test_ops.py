@@ -162,7 +162,7 @@ CASES: dict[str, list[Case]] = {
     "not_equal": pairs(),
     "both": pairs(),
     "double": single(),
-    "rounded": [case(ROWS, (3,), fixed=(1,))],
+    "rounded": [case(ROWS, (4,), fixed=(1,))],
     "argmax": along(ROWS),
     "pick": along(ROWS, COLUMN, index=1, fixed=(1,)),
     "place": along(COLUMN, ROWS, COLUMN, index=2),
@@ -230,6 +230,7 @@ CASES: dict[str, list[Case]] = {
     "add_scaled": [case(ROWS, ROWS, ()), case((4,), (4,), ())],
     "square": single(),
     "addcmul": [case(ROWS, ROWS, ROWS, ()), case((4,), (4,), (4,), ())],
+    "plus_quotient": [case((4,), ROWS, (4,), low=0.5)],
     "addcdiv": [case((4,), (4,), (4,), (), low=0.5)],
     "flat": single(),
     "dot": [case((4,), (4,)), case((BATCH,), (BATCH,))],
@@ -250,7 +251,7 @@ CASES: dict[str, list[Case]] = {
 
 WITHOUT_DERIVATIVE = set(
     "greater less greater_equal less_equal equal"
-    " not_equal addcmul addcdiv argmax place spread share body weight_of"
+    " not_equal addcmul addcdiv plus_quotient argmax place spread share body weight_of"
     " relu_backward tanh_backward sigmoid_backward add_scaled square dense wide_mm"
     " addmm flat dot accumulate_mm wide_accumulate_mm accumulate_sum"
     " normalize_backward both double part".split()

@@ -149,8 +149,8 @@ class Standardize(Layer):
     """(x - mean) / std for each feature, with mean and std of the training samples, which `fit`
     measures.
 
-    What rounding to float32 leaves of a mean is kept as `mean_low`, for features that are large
-    against their spread. A constant feature is divided by 1. Source:
+    What rounding a mean to float32 left out is added afterwards, as `offset`: features that are
+    large against their spread keep their digits. A constant feature is divided by 1. Source:
     sklearn.preprocessing.StandardScaler.
     """
 
@@ -158,12 +158,11 @@ class Standardize(Layer):
         return with_features(shape, "standardize")
 
     def buffers(self, shape: Shape) -> dict[str, Buffer]:
-        starts = {"mean": 0.0, "mean_low": 0.0, "std": 1.0}
+        starts = {"mean": 0.0, "std": 1.0, "offset": 0.0}
         return {name: Buffer(shape[-1:], start) for name, start in starts.items()}
 
     def lower(self, x: Value, given: Mapping[str, Value]) -> Value:
-        shifted = named(x - given["mean"] - given["mean_low"], "shifted")
-        return formulas.rounded(shifted, given["std"]) / given["std"]
+        return (x - given["mean"]) / given["std"] + given["offset"]
 
     def measured(self, x: Value, origin: Value, kept: Value) -> dict[str, Value]:
         """Return the buffers for samples x; subtracting `origin`, one of them, keeps sums small.
@@ -177,4 +176,4 @@ class Standardize(Layer):
         std = formulas.where(formulas.greater(variance, 0), formulas.sqrt(variance), 1)
         whole = named(origin + shift, "whole")
         mean = formulas.rounded(whole, kept)
-        return {"mean": mean, "mean_low": whole - mean, "std": std}
+        return {"mean": mean, "std": std, "offset": (mean - whole) / std}

@@ -55,7 +55,7 @@ def topics(
     """Return what the templates print."""
     made = functions(model, derived, target)
     saved = _saved(model, derived, target, made)
-    words = batch(model, derived)
+    words = batch(model, derived, ".astype(self.dtype, copy=False)")
     caller = Caller(model, derived, made, words, bool(saved.lines))
     means = summary(model, derived, target)
     rounds = loop(model, target)

@@ -28,12 +28,12 @@ class Batch:
     loss_name: Code
 
 
-def batch(model: Model, derived: Derived) -> Batch:
-    """Return the words for rows."""
+def batch(model: Model, derived: Derived, cast: str) -> Batch:
+    """Return the words for rows; `cast` gives standardized ones the model's dtype."""
     of_x, of_last = rows_in(model.row_shape), rows_in(model.output_shape)
     several = model.rows_differ and of_x > 1
     return Batch(
-        rows_of_x=Code(given_rows("x", model)),
+        rows_of_x=Code(given_rows("x", model, cast=cast)),
         rows_of_y=Code(label_rows("y", model)),
         rows_of_last=Code(by("BATCH_SIZE", of_last)),
         count_of_x=Code(f"len(x) // {of_x}" if several else "len(x)"),
@@ -66,12 +66,14 @@ def sample_rows(name: str, model: Model) -> str:
     return f"{name}.reshape(-1, {shape[-1]})"
 
 
-def given_rows(name: str, model: Model, buffers: str = "self._b") -> str:
+def given_rows(
+    name: str, model: Model, buffers: str = "self._b", cast: str = ""
+) -> str:
     """Return the rows that the network takes: those of an input, perhaps standardized."""
     rows = sample_rows(name, model)
     if model.standardize is None:
         return rows
-    return f"standardize({buffers}, {rows})"
+    return f"standardize({buffers}, {rows}){cast}"
 
 
 def label_rows(name: str, model: Model) -> str:

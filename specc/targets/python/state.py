@@ -115,10 +115,10 @@ def state_functions(
         own = said(model, Clause(model.standardize.use, model.standardize.span))
         standardize = function(
             derived.standardize,
-            replace(target, workspace=False, printer=ExpressionPrinter),
-            replace(names.places(x), kept=frozenset()),
+            target,
+            names.places(x),
             {"buffers": "Buffers", x: array},
-            f"{own}: (x - mean) / std.",
+            f"{own}: (x - mean) / std + offset.",
             derivation_of,
         )
     if derived.standardize_backward is not None:
@@ -137,7 +137,7 @@ def state_functions(
             replace(target, workspace=False, printer=ExpressionPrinter),
             replace(names.places(x, "origin"), kept=frozenset()),
             {"buffers": "Buffers", x: array, "origin": array},
-            "Set mean and std to those of x; sums are of how it differs from a sample.",
+            "Set mean and std to those of x, offset to what rounding the mean left out.",
             derivation_of,
         )
     if derived.track is not None:

@@ -242,7 +242,12 @@ class Caller:
 
     def rows_again(self, owner: str) -> str:
         """Return the rows of the x that `Model` or autograd was given."""
-        return given_rows("x", self.model, _of(owner, "b"))
+        buffers, like = _of(owner, "b"), owner or "parameters[0]"
+        return given_rows("x", self.model, buffers, self.cast(like))
+
+    def cast(self, like: str) -> str:
+        """Give rows the dtype of the model, unless they are copied to where they have it."""
+        return "" if self.ones else f".to({like}.dtype)"
 
     def by_input(self, each: Passes, d_last: str, owner: str) -> str:
         """Call the emitted `input_backward`; `d_last` is where dL/d(last) stands."""

@@ -50,7 +50,7 @@ def topics(
     update, state = _update(model, derived)
     caller = Caller(model, derived, made, bool(update.lines))
     helpers = kernels(made)
-    words = batch(model, derived)
+    words = batch(model, derived, caller.cast("self"))
     means = summary(model, derived, target)
     rounds = loop(model, target)
     arrays = ["Workspace"] + ["Buffers"] * bool(model.buffers)

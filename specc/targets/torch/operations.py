@@ -139,6 +139,7 @@ TENSOR: dict[str, Text] = {
     ),
     "addcmul": _scaled("addcmul"),
     "addcdiv": _scaled("addcdiv"),
+    "plus_quotient": Text("torch.addcdiv({0}, {1}, {2})"),
     "flat": Text("{0}.view(-1)", ATOM, _METHOD),
     "dot": _call("torch.dot", "{0}, {1}"),
     "square": Text("{0}.square()", ATOM, _METHOD, over=".square_()"),

@@ -107,9 +107,11 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
         names=Code(f"{x_name}, {last}, target" + ", lr" * steps),
         count=Code(count),
         step=coded([*drawn, forward, gradient, *update, *after]),
-        rows_of_x=Code(given_rows("x", model, "model._b")),
+        rows_of_x=Code(given_rows("x", model, "model._b", caller.cast("model"))),
         rows_of_y=Code(label_rows("y", model)),
-        rows_of_x_val=Code(given_rows("x_val", model, "model._b")),
+        rows_of_x_val=Code(
+            given_rows("x_val", model, "model._b", caller.cast("model"))
+        ),
         rows_of_y_val=Code(label_rows("y_val", model)),
     )
 
@@ -117,7 +119,8 @@ def epoch(caller: Caller, words: Batch) -> Epoch:
 def _arrays(caller: Caller, words: Batch) -> list[str]:
     lines = []
     if words.rows_of_x.text != "x":
-        lines.append(f"x = {words.rows_of_x.text}")
+        rows = given_rows("x", caller.model, cast=".to(self.dtype)")
+        lines.append(f"x = {rows}")
     if words.rows_of_y.text != "y":
         lines.append(f"y = {words.rows_of_y.text}")
     if caller.ones:

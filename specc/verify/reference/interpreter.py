@@ -197,6 +197,7 @@ LINES: dict[str, Callable[..., Array]] = {
     "add_scaled": lambda x, y, a: x + a * y,
     "square": lambda x: x * x,
     "addcmul": lambda x, y, z, a: x + a * y * z,
+    "plus_quotient": lambda x, y, z: y / z + x,
     "addcdiv": lambda x, y, z, a: x + a * y / z,
     "flat": np.ravel,
     "dot": np.dot,

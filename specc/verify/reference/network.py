@@ -220,20 +220,20 @@ class Dropout(nn.Module):
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std along the last axis, the mean in two parts."""
+    """(x - mean) / std + offset along the last axis."""
 
     mean: Tensor
-    mean_low: Tensor
     std: Tensor
+    offset: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("mean_low", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
+        self.register_buffer("offset", torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - (self.mean + self.mean_low)) / self.std
+        return (x - self.mean) / self.std + self.offset
 
 
 class Residual(nn.Module):

@@ -203,7 +203,7 @@ def measure(reference: Reference, x: Tensor) -> None:
     rows = x.reshape(-1, state[f"{node.name}.mean"].numel())
     deviation = rows.std(dim=0, correction=0)
     state[f"{node.name}.mean"].copy_(rows.mean(dim=0))
-    state[f"{node.name}.mean_low"].zero_()
+    state[f"{node.name}.offset"].zero_()
     constant = (rows == rows[0]).all(dim=0)
     state[f"{node.name}.std"].copy_(torch.where(constant, 1.0, deviation))
 

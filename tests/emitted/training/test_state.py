@@ -63,8 +63,8 @@ def test_the_state_has_the_names_and_shapes_of_torch(target: str) -> None:
     assert found == expected
     assert set(net.buffers) == {
         "standardize1.mean",
-        "standardize1.mean_low",
         "standardize1.std",
+        "standardize1.offset",
         "norm.running_mean",
         "norm.running_var",
     }

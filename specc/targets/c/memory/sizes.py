@@ -178,7 +178,7 @@ def _of_shifted(program: Program) -> Program:
     x, *_ = program.inputs
 
     def rule(value: Value) -> Value:
-        return x if value.op == "rounded" else value
+        return x if value.op == "sub" else value
 
     rest = rewrite(program, rule)
     used = set(rest.values)

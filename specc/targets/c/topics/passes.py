@@ -110,7 +110,7 @@ class _Writer:
         says_last = "logits" if derived.output else "prediction"
         if kept.standardize is not None and self.model.standardize is not None:
             own = Clause(self.model.standardize.use, self.model.standardize.span)
-            says = f"{said(self.model, own)}: (x - mean) / std."
+            says = f"{said(self.model, own)}: (x - mean) / std + offset."
             yield network("standardize", kept.standardize, says)
         if kept.draws:
             yield self._draw()

@@ -52,8 +52,8 @@ class Standardize:
     """The buffers of a network that standardizes its samples."""
 
     mean: Code
-    mean_low: Code
     std: Code
+    offset: Code
 
 
 def standardize(model: Model) -> Standardize | None:
@@ -61,7 +61,7 @@ def standardize(model: Model) -> Standardize | None:
     if model.standardize is None:
         return None
     own = identifier(model.standardize.name)
-    names = (member(f"{own}_{short}") for short in ("mean", "mean_low", "std"))
+    names = (member(f"{own}_{short}") for short in ("mean", "std", "offset"))
     return Standardize(*map(Code, names))
 
 
