@@ -34,6 +34,8 @@ class Methods:
     """What `load_state_dict` does before it copies."""
     run_length: Code
     """How `Run` calls the length of the run."""
+    append_rows: tuple[Code, ...]
+    """Appends rows to what a checkpoint has of the history."""
     reduced_length: Code
     """How many entries a checkpoint has of how often the rate was reduced."""
     begin: tuple[Code, ...]

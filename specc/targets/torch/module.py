@@ -84,7 +84,13 @@ def topics(
             standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
-            reduced_length=Code('len(facts["history"]) + 1'),
+            append_rows=coded(
+                [
+                    "added = torch.tensor(numbers, dtype=kept.dtype, device=kept.device)",
+                    "self.table = torch.cat([kept, added.reshape(len(new), -1)])",
+                ]
+            ),
+            reduced_length=Code("len(table) + 1"),
             begin=beginning(state),
             state=state,
             forget=Code("vector.zero_()"),

@@ -127,7 +127,7 @@ def _some_at(subject: Subject, use: Use, layer: str, start: float) -> Iterator[F
     """
     limit, state = float(use["threshold"]), subject.state()
     for name, value in state.items():
-        if name.endswith((".bias", "mean")):
+        if name.endswith((".bias", "mean", ".offset")):
             value.zero_()
     state[f"{layer}.bias"].fill_(start)
     x, y = subject.drawn(8)

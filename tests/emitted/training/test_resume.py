@@ -266,14 +266,7 @@ def test_a_run_under_other_parameters_is_not_taken_for_this_one(
 
 
 CRAFTED: dict[str, Any] = {
-    "history": [
-        None,
-        {},
-        [[]],
-        [{"epoch": 0}, {"epoch": 7}],
-        [{"epoch": 0, "lr": "x"}, {"epoch": 1, "lr": "x"}],
-        [{"epoch": 0, "lr": 0.1}, {"epoch": 1}],
-    ],
+    "columns": [None, {}, [], ["epoch"], ["epoch", *["lr"] * 9], [[]], "epoch", [1, 2]],
     "ended": ["yes", None],
     "outcome": [[], {"seconds": "x"}, {"no": 1}, {"best_epoch": 99}, {"append": 1}],
     "waited": [1.5, 10**30, None],
@@ -286,13 +279,15 @@ CRAFTED: dict[str, Any] = {
 }
 
 
-def rewritten(module: ModuleType, file: Path, to: Path, run: str) -> None:
-    """Write a checkpoint with other facts, and the right hash of them."""
+def rewritten(
+    module: ModuleType, file: Path, to: Path, run: str, **changed: torch.Tensor
+) -> None:
+    """Write a checkpoint with other facts or tensors, and the right hash of them."""
     from safetensors import safe_open
     from safetensors.torch import save_file
 
     with safe_open(file, framework="pt") as old:
-        tensors = {name: old.get_tensor(name) for name in list(old.keys())}
+        tensors = {name: old.get_tensor(name) for name in list(old.keys())} | changed
     found = module.fingerprint(tensors, {"run": run})
     save_file(tensors, to, {"run": run, "sha256": found})
 
@@ -319,6 +314,17 @@ def test_crafted_facts_are_refused_by_name(tmp_path: Path, target: str) -> None:
         with pytest.raises(ValueError, match=f"^{bent}: "):
             model.fit(x, y, x, y, checkpoint=bent, resume=True)
         assert torch.equal(state(model), before), run[:200]
+    with safetensors.safe_open(file, framework="pt") as old:
+        table = old.get_tensor("history")
+    for wrong in (table.float(), table[0], table[:, 1:], table + 1, table[:0, :0]):
+        rewritten(hashing, file, bent, json.dumps(facts), history=wrong.contiguous())
+        with pytest.raises(ValueError, match="its history does not fit"):
+            model.fit(x, y, x, y, checkpoint=bent, resume=True)
+    rewritten(
+        hashing, file, bent, json.dumps(facts | {"columns": []}), history=table[:0, :0]
+    )
+    with pytest.raises(ValueError, match="its history does not fit"):
+        model.fit(x, y, x, y, checkpoint=bent, resume=True)
     rewritten(hashing, file, bent, json.dumps(facts))
     model.fit(x, y, x, y, checkpoint=bent, resume=True)
 
@@ -338,7 +344,10 @@ RESUME_FAULTS: dict[str, Fault] = {
     "best value": lambda _: ('        self.best_value = facts["best_value"]\n', ""),
     "best parameters": lambda _: (' | {"best": self.best}', ""),
     "velocity": lambda target: VELOCITY[target],
-    "history": lambda _: ('        self.history.extend(facts["history"])\n', ""),
+    "history": lambda _: (
+        '            self.history.append(logs | {"epoch": epoch})\n',
+        "            pass\n",
+    ),
     "outcome": lambda _: (
         '        self.history.__dict__.update(facts["outcome"])\n',
         "",
