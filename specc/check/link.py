@@ -21,6 +21,7 @@ from specc.library.network.initializers import NEEDS_WEIGHT
 from specc.library.network.norms import Norm
 from specc.library.training.settings import EarlyStopping, Train
 from specc.library.vocabulary import VOCABULARY, use
+from specc.model.domain import domain_of_loss
 from specc.model.model import Clause, Feature, Model, Node
 from specc.model.rate import rate_after
 from specc.syntax import tree
@@ -216,7 +217,12 @@ def _data(
         return data
     folder = _folder(parts)
     classes = nodes[-1].output_shape[-1] if nodes and target.dtype == "int" else None
-    problems = data.problems(folder, source.shape, target.shape, target.dtype, classes)
+    loss = parts.clauses.get("loss")
+    use = None if loss is None else loss.bound.use
+    domain = None if use is None else domain_of_loss(use)
+    problems = data.problems(
+        folder, source.shape, target.shape, target.dtype, classes, domain
+    )
     signature = clause.bound.use.entry.signature
     for problem in problems:
         spans = clause.bound.spans

@@ -280,6 +280,7 @@ LESSONS: Mapping[str, Lesson] = {
             ("words in the target", "`int[]`, `loss cross_entropy`, one output a class"),
             ("more classes than outputs", "end with one output a class, as in `linear(3)`"),
             ("a class index out of range", "number classes from 0"),
+            ("labels that the loss does not take", "map -1 and 1 to 0 and 1"),
             ("numbers and words in one target", "write all classes as integers, or all as words"),
             ("a gap, nan or ?", "remove the row or fill it in"),
             ("rows of unequal length", "quote cells with commas: \"a, b\""),

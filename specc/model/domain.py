@@ -7,10 +7,15 @@ takes any number.
 from __future__ import annotations
 
 from specc.library.training.losses import TARGETS
+from specc.library.vocabulary import Use
 from specc.model.model import Model
 
 
 def domain_of(model: Model) -> tuple[int, int] | None:
     """Return the least and the largest target of the loss; None if it takes any number."""
-    entry = model.loss.use.entry
-    return None if entry.defined else TARGETS.get(entry.name)
+    return domain_of_loss(model.loss.use)
+
+
+def domain_of_loss(loss: Use) -> tuple[int, int] | None:
+    """Return the least and the largest target of a loss; None if it takes any number."""
+    return None if loss.entry.defined else TARGETS.get(loss.entry.name)

@@ -40,7 +40,12 @@ def load(model: Model, data: Clause, folder: Path | None) -> Split:
     place = place_of(model, data)
     try:
         split: Split = data.use().load(
-            folder, model.input.shape, target.shape, target.dtype, classes
+            folder,
+            model.input.shape,
+            target.shape,
+            target.dtype,
+            classes,
+            domain_of(model),
         )
     except DataError as error:
         raise Refused(f"{place}{error}", finding=True) from None

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from specc.cli.train import train_command
@@ -75,3 +76,38 @@ def test_targets_that_become_equal_are_told(
     assert (
         "y[0]: 174 different values become 3 in float32; pass `--dtype float64`" in err
     )
+
+
+LABELS = """
+model labels
+input x: real[1]
+target y: real[1]
+layers { linear(1) sigmoid }
+loss binary_cross_entropy
+optimizer sgd(lr=0.1)
+train(epochs=1, batch_size=8)
+"""
+
+
+def test_labels_outside_of_the_loss_are_refused_with_their_line(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the rows that `specc check` reads, and in those behind them."""
+    good = "".join(f"{i},{i % 2}\n" for i in range(1500))
+    spec = LABELS + 'data csv("labels.csv", target="label")\n'
+    for text, line in ((f"{good}7,-1\n", 1502), (f"7,-1\n{good}", 2)):
+        (here / "labels.csv").write_text("x,label\n" + text)
+        assert run(here, spec) == 1
+        err = capsys.readouterr().err
+        assert f"line {line}, column 'label': '-1' is not from 0 to 1" in err
+        assert "map labels such as -1 and 1 to 0 and 1" in err
+
+
+def test_labels_of_an_archive_are_refused_with_their_place(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.arange(40.0).reshape(-1, 1) % 2
+    labels[17] = 2
+    np.savez(here / "labels.npz", x=labels, y=labels)
+    assert run(here, LABELS + 'data npz("labels.npz")\n') == 1
+    assert "2 at [17, 0] is not from 0 to 1" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from typing import Any
 
 from specc.library.data import class_labels, csv_reader, npz_reader
 from specc.library.data.source import (
+    OF_DOMAIN,
     Needs,
     Source,
     Stratify,
@@ -113,6 +114,9 @@ class Csv(Source):
             faults += class_labels.faults(
                 table.target, table.lines, self.target, needs.classes
             )
+        real = needs.target_dtype == "real"
+        if needs.domain is not None and real and not table.faults:
+            faults += _outside(table, self.target, needs.domain)
         if table.complete and not table.faults:
             faults += size_faults(len(table.lines), self.validation, self.test)
         return faults
@@ -151,6 +155,19 @@ class Npz(Source):
         refuse(self._faults(needs))
         path = csv_reader.find(needs.folder, self.file)
         x, y = npz_reader.arrays(path, self.x, self.y, needs.target_dtype)
-        refuse(npz_reader.value_faults(x, y, needs.classes))
+        refuse(npz_reader.value_faults(x, y, needs.classes, needs.domain))
         y = y.astype(np.int64 if needs.target_dtype == "int" else np.float64)
         return Split(*divided(self, x, y, needs))
+
+
+def _outside(
+    table: csv_reader.Table, column: str, domain: tuple[int, int]
+) -> list[ArgumentError]:
+    """Return the error about the first target that the loss is not defined for."""
+    least, most = domain
+    for cell, line in zip(table.target, table.lines, strict=True):
+        if not least <= float(cell) <= most:
+            place = f"line {line}, column {foreign(column)!r}: {foreign(cell)!r}"
+            message = f"{place} is not from {least} to {most}, as the loss needs"
+            return [ArgumentError("target", message, OF_DOMAIN)]
+    return []

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from specc.library.data.csv_reader import did_you_mean
+from specc.library.data.source import OF_DOMAIN, Domain
 from specc.library.vocabulary import ArgumentError
 from specc.syntax.excerpt import foreign
 
@@ -290,9 +291,12 @@ def _numbers(
 
 
 def value_faults(
-    x: NDArray[np.float64], y: NDArray[Any], classes: int | None
+    x: NDArray[np.float64], y: NDArray[Any], classes: int | None, domain: Domain
 ) -> list[ArgumentError]:
-    """Return errors about the first element of each array that is not finite, or not a class."""
+    """Return errors about the first element of each array that is not finite, or not a class.
+
+    Nor may a target be one that the loss is not defined for.
+    """
     import numpy as np
 
     faults = []
@@ -303,6 +307,14 @@ def value_faults(
             message = f"the array contains {array[place]} at {list(place)}"
             hint = "remove such samples or fill them in"
             faults.append(ArgumentError(argument, message, hint))
+    if domain is not None and not faults:
+        outside = (y < domain[0]) | (y > domain[1])
+        if outside.any():
+            place = tuple(int(i) for i in np.argwhere(outside)[0])
+            message = f"{float(y[place]):g} at {list(place)} is not from {domain[0]} to {domain[1]}"
+            faults.append(
+                ArgumentError("y", f"{message}, as the loss needs", OF_DOMAIN)
+            )
     if y.dtype.kind in "iu":
         most = np.iinfo(np.int64).max if classes is None else classes - 1
         outside = (y < 0) | (y > most)

@@ -24,6 +24,11 @@ Stratify = bool | Literal["auto"]
 """Whether each class keeps its share in every part; `auto` means if samples have a class."""
 
 
+Domain = tuple[int, int] | None
+OF_DOMAIN = "map labels such as -1 and 1 to 0 and 1"
+"""What to do about targets that a loss is not defined for."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """The shapes and types that a network needs, and the folder of the spec."""
@@ -35,6 +40,8 @@ class Needs:
     target_dtype: Kind
     classes: int | None
     """The number of classes of the network; None for a real target, or if unknown."""
+    domain: Domain = None
+    """The least and the largest target of the loss; None if it takes any number."""
 
     @property
     def one_class(self) -> bool:
@@ -52,9 +59,10 @@ class Source:
         target_shape: Shape,
         target_dtype: Kind,
         classes: int | None = None,
+        domain: Domain = None,
     ) -> list[ArgumentError]:
         """Return the errors of the source; shapes are those of one sample."""
-        needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
+        needs = Needs(folder, input_shape, target_shape, target_dtype, classes, domain)
         try:
             return self._faults(needs)
         except ArgumentError as error:
@@ -67,9 +75,10 @@ class Source:
         target_shape: Shape,
         target_dtype: Kind,
         classes: int | None = None,
+        domain: Domain = None,
     ) -> Split:
         """Return the samples; raise DataError if they cannot be used."""
-        needs = Needs(folder, input_shape, target_shape, target_dtype, classes)
+        needs = Needs(folder, input_shape, target_shape, target_dtype, classes, domain)
         try:
             return self._samples(needs)
         except ArgumentError as error:

@@ -94,7 +94,9 @@ def topics(
             standardize=standardize_name(model),
             run_length=Code("self.model._epochs"),
             clear=(),
-            append_rows=coded(["self.table = np.vstack([kept, np.reshape(numbers, (len(new), -1))])"]),
+            append_rows=coded(
+                ["self.table = np.vstack([kept, np.reshape(numbers, (len(new), -1))])"]
+            ),
             reduced_length=Code("len(table) + 1"),
             begin=beginning(state),
             state=state,

@@ -167,7 +167,9 @@ def bound_methods(model: Model, derived: Derived, kept: Memory) -> Methods:
         standardize=standardize_name(model),
         run_length=Code("self.epochs"),
         clear=(Code("self.flat_parameters[:] = 0  # its padding too"),),
-        append_rows=(Code("self.table = np.vstack([kept, np.reshape(numbers, (len(new), -1))])"),),
+        append_rows=(
+            Code("self.table = np.vstack([kept, np.reshape(numbers, (len(new), -1))])"),
+        ),
         reduced_length=Code("2"),
         begin=beginning(True),
         state=keeps,
