@@ -166,3 +166,24 @@ def kept_values(column: NDArray[np.float64], standardized: bool) -> tuple[int, i
     scale = (shifted.std() or 1.0) if standardized else 1.0
     rounded = (shifted / scale).astype(np.float32)
     return len(np.unique(column)), len(np.unique(rounded))
+
+
+def one_sided(model: Model, split: Split) -> Iterator[str]:
+    """Yield a sentence for each metric whose threshold has all targets on one side."""
+    if model.target.dtype != "real":
+        return
+    y = split.train[1]
+    for metric in model.metrics:
+        names = {argument.name for argument in metric.use.entry.arguments}
+        if "threshold" not in names or model.target.shape not in ((), (1,)):
+            continue
+        limit = float(metric.use["threshold"])
+        above = int((y > limit).sum())
+        if above in (0, len(y)):
+            side = "above" if above else "not above"
+            name = metric.use.entry.name
+            yield (
+                f"{name} tells classes apart at {limit:g}, and all {len(y):,} training targets"
+                f" of `{model.target.name}` are {side} it: pass `{name}(threshold=...)`, or map"
+                " labels such as 1 and 2 to 0 and 1"
+            )

@@ -20,7 +20,7 @@ from specc.library.data.split import Split
 from specc.model.model import Clause, Model
 from specc.run import folder as run_folder
 from specc.run import lock, record
-from specc.run.samples import Refused, check_samples, load, lost_values
+from specc.run.samples import Refused, check_samples, load, lost_values, one_sided
 from specc.syntax.diagnostics import Diagnostic
 from specc.syntax.source import Source
 
@@ -66,7 +66,7 @@ class Run:
     samples: dict[str, tuple[Any, Any]]
     folder: Path
     notes: tuple[str, ...] = ()
-    """What the samples lose, if anything."""
+    """What makes figures of the samples worth less than they seem."""
 
     @property
     def module_path(self) -> Path:
@@ -109,8 +109,8 @@ def prepare(request: TrainRequest, report: Report, stack: ExitStack) -> Run:
         stack.enter_context(lock.held(folder))
     except (run_folder.NotARun, lock.InUse) as error:
         raise Refused(str(error)) from None
-    lost = tuple(lost_values(model, split, request.dtype))
-    run = Run(model, model.data, split, samples, folder, lost)
+    notes = (*lost_values(model, split, request.dtype), *one_sided(model, split))
+    run = Run(model, model.data, split, samples, folder, notes)
     found = seal.state(run.module_path, text)
     if request.resume:
         if found != "same":

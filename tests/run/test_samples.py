@@ -111,3 +111,16 @@ def test_labels_of_an_archive_are_refused_with_their_place(
     np.savez(here / "labels.npz", x=labels, y=labels)
     assert run(here, LABELS + 'data npz("labels.npz")\n') == 1
     assert "2 at [17, 0] is not from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_metric_that_tells_nothing_apart_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{1 + i % 2}\n" for i in range(40))
+    (here / "labels.csv").write_text("x,label\n" + rows)
+    spec = LABELS.replace("sigmoid }", "}").replace("binary_cross_entropy", "mse")
+    spec += 'metric accuracy\ndata csv("labels.csv", target="label")\n'
+    assert run(here, spec) == 0
+    assert "all 32 training targets of `y` are above it" in capsys.readouterr().err
+    assert run(here, spec.replace("accuracy", "accuracy(threshold=1.0)")) == 0
+    assert "warning" not in capsys.readouterr().err
