@@ -111,11 +111,16 @@ def _present(*found: Function | None) -> tuple[Function, ...]:
 
 
 def sections(
-    made: Network, means: Summary, operations: Iterable[str], arrays: Iterable[str]
+    made: Network,
+    means: Summary,
+    operations: Iterable[str],
+    arrays: Iterable[str],
+    of_torch: bool = False,
 ) -> dict[str, list[str]]:
     """Return the sections of a module, in order, with the names that each defines.
 
-    `operations` are the helpers of the library, `arrays` the classes beside `Parameters`.
+    `operations` are the helpers of the library, `arrays` the classes beside `Parameters`. Of torch
+    there is a module of its own kind, too, and a setting of threads.
     """
 
     def names(functions: Iterable[Function]) -> list[str]:
@@ -134,7 +139,8 @@ def sections(
         ],
         "Arrays": ["Parameters", *arrays],
         "The spec": ["SPEC, its shapes, EPOCHS, BATCH_SIZE"],
-        "Training": ["Model", "History", "Run"],
+        "Training": ["on_one_thread"] * of_torch + ["Model", "History", "Run"],
+        "As torch.nn.Module": ["Network", "Layer", "Derived", "Once"] * of_torch,
         "Starts": ["initialize, random numbers"],
         "Input and files": ["checks of x and y, files of safetensors"],
     }

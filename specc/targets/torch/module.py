@@ -67,7 +67,9 @@ def topics(
         "calls": caller.calls(),
         "figures": figures(derived, target, several, "target", "len(x)"),
         "summary": means,
-        "contents": contents(sections(computing, means, helpers.operations, arrays)),
+        "contents": contents(
+            sections(computing, means, helpers.operations, arrays, of_torch=True)
+        ),
         "network": computing,
         "kernels": helpers,
         "parameters": parameters(model, derived, target, made),

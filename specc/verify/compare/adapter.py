@@ -91,7 +91,7 @@ class Adapted:
         self.__dict__["_inner"] = inner
         self.__dict__["_before"] = {}
 
-    def Model(self, *args: Any, **kwargs: Any) -> AdaptedModel:  # noqa: N802
+    def Model(self, *args: Any, **kwargs: Any) -> AdaptedModel:
         return AdaptedModel(self._inner.Model(*to_array(args), **to_array(kwargs)))
 
     def __getattr__(self, name: str) -> Any:

@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     return _Nameless.__getattr__(Absent, name)
 
 
-class dtype:  # noqa: N801 (the name in torch)
+class dtype:
     """An element type."""
 
     def __init__(self, name: str) -> None:

@@ -12,15 +12,15 @@ from specc.verify.compare.stand_in import MissingTorch
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-    from torch.nn import functional as F  # noqa: N812
+    from torch.nn import functional as F
 else:
     try:
         import torch
         from torch import Tensor, nn
-        from torch.nn import functional as F  # noqa: N812
+        from torch.nn import functional as F
     except ModuleNotFoundError:
         from specc.verify.compare import stand_in as torch
         from specc.verify.compare.stand_in import Tensor, nn
-        from specc.verify.compare.stand_in import functional as F  # noqa: N812
+        from specc.verify.compare.stand_in import functional as F
 
 __all__ = ["F", "MissingTorch", "Tensor", "nn", "torch"]

@@ -83,7 +83,7 @@ def rate(model: Model, t: int, total: int, reductions: int = 0) -> float:
 
 
 def length(model: Model) -> int:
-    """Return the length of the runs that are compared, of which the first epochs are done."""
+    """Return how many epochs the compared runs have; only the first of them are trained."""
     return max(model.train.epochs, 24)
 
 
