@@ -315,7 +315,7 @@ def samples(model: Model, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
     """Return random parameters, including biases, at a scale that keeps activations alive.
 
-    Buffers are random too: means, and variances above 0.
+    Buffers are random too: means, variances above 0, and small offsets of standardized samples.
     """
     draw = torch.Generator().manual_seed(seed)
     state = {
@@ -324,9 +324,17 @@ def parameters(model: Model, seed: int = 0) -> dict[str, Tensor]:
         for name, p in model.parameters.items()
     }
     for name, buffer in model.buffers.items():
-        drawn = torch.rand(buffer.shape, dtype=torch.float64, generator=draw)
-        state[name] = drawn if name.endswith("mean") else drawn + 0.5
-    return state
+        if not name.endswith(OFFSET):
+            drawn = torch.rand(buffer.shape, dtype=torch.float64, generator=draw)
+            state[name] = drawn if name.endswith("mean") else drawn + 0.5
+    for name in model.buffers.keys() - state.keys():
+        shape = model.buffers[name].shape
+        state[name] = torch.rand(shape, dtype=torch.float64, generator=draw) / 8
+    return {name: state[name] for name in (*model.parameters, *model.buffers)}
+
+
+OFFSET = ".offset"
+"""How the name of what rounding a mean left out ends."""
 
 
 def distance(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
