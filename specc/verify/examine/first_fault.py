@@ -10,23 +10,20 @@ Invariant: what is named is the first derivation whose result autograd does not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from specc.derive.network import identifier
 from specc.model.model import Model
 from specc.verify.compare.subject import Subject
 from specc.verify.compare.tensors import Tensor, torch
 from specc.verify.examine.derivations import Derivation, derivations
+from specc.verify.examine.watch import Arrays, Watch
 from specc.verify.reference.network import Reference
 
 NEAR = 1e-7
 """The largest relative error of a derivative that is right, rounding included."""
-
-Arrays = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def first_fault(subject: Subject, place: Path) -> Fault | None:
     if subject.target == "c":
         _, gradients = net.loss_and_gradients(x, y, input_gradient=True)
         return _by_gradients(subject.model, gradients, expected, steps, source.name)
-    watch = _Watch(place.absolute(), steps)
+    watch = Watch(place.absolute(), steps)
     before = sys.gettrace()
     sys.settrace(watch.called)
     try:
@@ -188,72 +185,3 @@ def _lines(steps: Sequence[Derivation], left: str, layer: str) -> tuple[int, int
     """Return the lines of a derivation, 0 if it has none of its own."""
     found = (s for s in steps if s.left == left and layer in ("", s.layer))
     return next(((s.line, s.last) for s in found), (0, 0))
-
-
-@dataclass
-class _Watch:
-    """Looks at the arrays of a module's functions before and after each derivation."""
-
-    place: Path
-    steps: Sequence[Derivation]
-    made: list[tuple[Derivation, Arrays]] = field(default_factory=list)
-
-    def called(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """Trace the functions of the module that have derivations; see sys.settrace."""
-        if Path(frame.f_code.co_filename) != self.place:
-            return None
-        name = frame.f_code.co_name
-        own = [step for step in self.steps if step.function == name]
-        return _Frame(own, self.made).line if own else None
-
-
-@dataclass
-class _Frame:
-    """One call of a function."""
-
-    steps: Sequence[Derivation]
-    made: list[tuple[Derivation, Arrays]]
-    inside: tuple[Derivation, ...] = ()
-    before: Arrays = field(default_factory=dict)
-
-    def line(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """Note what the derivations changed that this line ends."""
-        now = frame.f_lineno if event == "line" else 0
-        inside = tuple(s for s in self.steps if s.line <= now <= s.last)
-        if inside != self.inside or event == "return":
-            arrays = {name: a.clone() for name, a in _arrays(frame)}
-            if event == "return" and (given := _array(arg)) is not None:
-                arrays["return"] = given.clone()
-            changed = {
-                name: a
-                for name, a in arrays.items()
-                if name not in self.before or not _same(a, self.before[name])
-            }
-            self.made += [(step, changed) for step in self.inside]
-            self.inside, self.before = inside, arrays
-        return self.line
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(a, b)
-
-
-def _arrays(frame: FrameType) -> Iterator[tuple[str, Tensor]]:
-    """Yield the arrays of a frame: local ones, and those of the objects p, g and s."""
-    for name, value in frame.f_locals.items():
-        array = _array(value)
-        if array is not None:
-            yield name, array
-        elif hasattr(value, "__dict__"):
-            for inner, part in vars(value).items():
-                array = _array(part)
-                if array is not None:
-                    yield f"{name}.{inner}", array
-
-
-def _array(value: Any) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value.detach()
-    if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
-        return torch.from_numpy(value.copy()) if value.ndim else None
-    return None
