@@ -1,7 +1,7 @@
 """The arrays of a running module: what each derivation of its backward pass changed.
 
-Takes the place of a module and its derivations; a Watch collects, through `sys.settrace`, the arrays
-that differ after a derivation from what they were before it.
+Takes the place of a module and its derivations; a Watch collects, through `sys.settrace`, the
+arrays that differ after a derivation from what they were before it.
 """
 
 from __future__ import annotations
