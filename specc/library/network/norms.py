@@ -19,6 +19,10 @@ from specc.library.network.layers import (
 )
 from specc.library.vocabulary import Fraction, Positive, Use, entry, use, written
 
+CONSTANT = 2e-15
+"""Features that deviate less than this from their mean, as a share of it, are constant: so much do
+sums in another order change a number."""
+
 
 class Norm(Layer):
     """A normalization layer with an optional weight and bias for each feature."""
@@ -150,8 +154,8 @@ class Standardize(Layer):
     measures.
 
     What rounding a mean to float32 left out is added afterwards, as `offset`: features that are
-    large against their spread keep their digits. A constant feature is divided by 1. Source:
-    sklearn.preprocessing.StandardScaler.
+    large against their spread keep their digits. A feature that is constant, up to rounding, is
+    divided by 1. Source: sklearn.preprocessing.StandardScaler.
     """
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -172,8 +176,9 @@ class Standardize(Layer):
         shifted = named(x - origin, "shifted")
         shift = named(formulas.mean_over(shifted, axis=0, keep=False), "shift")
         variance = formulas.mean_over((shifted - shift) ** 2, axis=0, keep=False)
-        variance = named(variance, "variance")
-        std = formulas.where(formulas.greater(variance, 0), formulas.sqrt(variance), 1)
         whole = named(origin + shift, "whole")
+        deviation = named(formulas.sqrt(variance), "deviation")
+        varies = formulas.greater(deviation, CONSTANT * formulas.abs(whole))
+        std = formulas.where(varies, deviation, 1)
         mean = formulas.rounded(whole, kept)
         return {"mean": mean, "std": std, "offset": (mean - whole) / std}

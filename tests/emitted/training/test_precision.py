@@ -63,6 +63,20 @@ def test_samples_are_standardized_before_they_are_rounded(target: str) -> None:
     )
 
 
+def test_what_is_constant_up_to_rounding_is_divided_by_one(target: str) -> None:
+    """0.1 + 0.2 beside 0.3, as scikit-learn has it; a spread a little larger is one."""
+    x, y = samples(40)
+    x[:, 1] = 0.3
+    x[::2, 1] = 0.1 + 0.2
+    net = made(target)
+    net.fit(x, y.to(F), epochs=1)
+    assert net.buffers["standardize1.std"][1] == 1
+    x[::2, 1] = 0.3 + 1e-13
+    net.fit(x, y.to(F), epochs=1, remeasure=True)
+    std = net.buffers["standardize1.std"][1].double().item()
+    assert std == pytest.approx(0.5e-13, rel=1e-3)
+
+
 WITHOUT_BIAS = SPEC.replace("linear(8)", "linear(8, bias=none)")
 
 

@@ -11,6 +11,7 @@ from specc.derive.derived import Derived
 from specc.derive.network import identifier
 from specc.emit.pieces import Code
 from specc.ir.value import Value
+from specc.library.network.norms import CONSTANT
 from specc.model.domain import domain_of
 from specc.model.model import Model, rows_in
 from specc.targets.c.memory.rows import Array
@@ -54,6 +55,8 @@ class Standardize:
     mean: Code
     std: Code
     offset: Code
+    constant: Code = Code(repr(CONSTANT))
+    """The share of its mean that a constant feature may deviate from it."""
 
 
 def standardize(model: Model) -> Standardize | None:
