@@ -104,6 +104,38 @@ def test_edited_sizes_are_refused(tmp_path: Path) -> None:
     assert done.returncode == 1 and "disagree on the sizes" in done.stderr
 
 
+PROGRAM = """
+#include "disk.h"
+static disk_model net;
+int main(void) { disk_init(&net, 0); return 0; }
+"""
+
+
+def compiled(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run the compiler, or the linker, in a folder."""
+    return subprocess.run(
+        ["cc", "-O0", *command], cwd=folder, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("change", ["-DDISK_DOUBLE", *OTHERS])
+def test_objects_of_different_compilations_do_not_link(
+    tmp_path: Path, change: str
+) -> None:
+    """As a build makes them that does not compile a program again for its new header."""
+    (tmp_path / "main.c").write_text(PROGRAM)
+    written(tmp_path, files(example("disk")))
+    compiled(tmp_path, "-c", "main.c").check_returncode()
+    if change in OTHERS:
+        written(tmp_path, files(example("disk").replace(*OTHERS[change])))
+    flags = [] if change in OTHERS else [change]
+    compiled(tmp_path, *flags, "-c", "disk.c").check_returncode()
+    done = compiled(tmp_path, "main.o", "disk.o", "-lm")
+    assert done.returncode != 0 and "disk_c_of_compilation_" in done.stderr
+    compiled(tmp_path, *flags, "-c", "main.c").check_returncode()
+    compiled(tmp_path, "main.o", "disk.o", "-lm").check_returncode()
+
+
 FLAGS = (
     "-fassociative-math -fno-signed-zeros -fno-trapping-math",
     "-funsafe-math-optimizations",
